@@ -1,0 +1,50 @@
+import { defineConfig } from 'vitest/config';
+
+const shared = {
+  oxc: { decorator: { legacy: true, emitDecoratorMetadata: true } },
+  // The "source" export condition lets specs import workspace packages without a build.
+  ssr: { resolve: { conditions: ['source', 'module', 'node', 'development|production'] } },
+};
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        ...shared,
+        test: {
+          name: 'unit',
+          include: [
+            'libs/**/*.spec.ts',
+            'apps/**/*.spec.ts',
+            'migrations/**/*.spec.ts',
+            'test/architecture/**/*.spec.ts',
+          ],
+          exclude: ['**/node_modules/**', '**/dist/**'],
+          pool: 'forks',
+        },
+      },
+      {
+        ...shared,
+        test: {
+          name: 'ovs',
+          include: ['test/ovs/**/*.spec.ts'],
+          pool: 'forks',
+          fileParallelism: false,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        ...shared,
+        test: {
+          name: 'e2e',
+          include: ['test/e2e/**/*.spec.ts'],
+          pool: 'forks',
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 180_000,
+        },
+      },
+    ],
+  },
+});
