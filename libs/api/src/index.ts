@@ -1,1 +1,6 @@
-export {};
+export * from './agent.js';
+export * from './client.js';
+export * from './endpoint.js';
+export * from './errors.js';
+export * from './routes.js';
+export * from './views.js';

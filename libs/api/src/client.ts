@@ -1,0 +1,132 @@
+import { type ClientRequest, type IncomingMessage, request as httpRequest } from 'node:http';
+import type { z } from 'zod';
+import { parseEndpoint } from './endpoint.js';
+import { ApiError, ErrorBody } from './errors.js';
+
+export interface ApiClientOptions {
+  /** `http://HOST:PORT`, `tcp:HOST:PORT` or `unix:/PATH`. */
+  readonly url: string;
+  /** Bearer token; a unix socket needs none. */
+  readonly token?: string;
+  /** Default 30 s; a request that takes longer rejects with code 'timeout'. */
+  readonly timeoutMs?: number;
+}
+
+export interface ApiRequest {
+  readonly query?: Readonly<Record<string, string | number | undefined>>;
+  readonly body?: unknown;
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** Bodies above this many bytes are refused, so that a broken peer cannot fill our memory. */
+const MAX_BODY_BYTES = 256 * 1024 * 1024;
+
+/** JSON over HTTP to the controller. Every failure is an ApiError. */
+export class ApiClient {
+  constructor(private readonly options: ApiClientOptions) {}
+
+  get<T extends z.ZodType>(path: string, schema: T, request: ApiRequest = {}): Promise<z.output<T>> {
+    return this.call('GET', path, schema, request);
+  }
+  post<T extends z.ZodType>(path: string, schema: T, request: ApiRequest = {}): Promise<z.output<T>> {
+    return this.call('POST', path, schema, request);
+  }
+  put<T extends z.ZodType>(path: string, schema: T, request: ApiRequest = {}): Promise<z.output<T>> {
+    return this.call('PUT', path, schema, request);
+  }
+
+  /** The answer's body as text, for /metrics and other non-JSON answers. */
+  async text(method: string, path: string, request: ApiRequest = {}): Promise<string> {
+    const { status, body } = await this.exchange(method, path, request);
+    if (status >= 400) throw refusal(status, body);
+    return body;
+  }
+
+  private async call<T extends z.ZodType>(
+    method: string,
+    path: string,
+    schema: T,
+    request: ApiRequest,
+  ): Promise<z.output<T>> {
+    const { status, body } = await this.exchange(method, path, request);
+    if (status >= 400) throw refusal(status, body);
+    const parsed = schema.safeParse(parseJson(body));
+    if (!parsed.success)
+      throw new ApiError('internal', status, `the answer to ${method} ${path} does not fit: ${parsed.error.message}`);
+    return parsed.data;
+  }
+
+  private exchange(method: string, path: string, request: ApiRequest): Promise<{ status: number; body: string }> {
+    const endpoint = parseEndpoint(this.options.url);
+    const query = Object.entries(request.query ?? {}).flatMap(([k, v]): [string, string][] =>
+      v === undefined ? [] : [[k, String(v)]],
+    );
+    const search = new URLSearchParams(query).toString();
+    const body = request.body === undefined ? undefined : JSON.stringify(request.body);
+    const timeoutMs = request.timeoutMs ?? this.options.timeoutMs ?? 30_000;
+    return new Promise((resolve, reject) => {
+      const fail = (e: Error) => reject(unreachable(this.options.url, e));
+      const req: ClientRequest = httpRequest(
+        {
+          ...(endpoint.kind === 'unix' ? { socketPath: endpoint.path } : { host: endpoint.host, port: endpoint.port }),
+          method,
+          path: search === '' ? path : `${path}?${search}`,
+          headers: {
+            accept: 'application/json',
+            ...(body === undefined
+              ? {}
+              : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),
+            ...(this.options.token === undefined ? {} : { authorization: `Bearer ${this.options.token}` }),
+          },
+          ...(request.signal === undefined ? {} : { signal: request.signal }),
+        },
+        (response) =>
+          readBody(response).then((text) => resolve({ status: response.statusCode ?? 0, body: text }), fail),
+      );
+      req.setTimeout(timeoutMs, () =>
+        req.destroy(new ApiError('timeout', 0, `${this.options.url} did not answer ${method} ${path} in ${timeoutMs} ms`)),
+      );
+      req.on('error', fail);
+      req.end(body);
+    });
+  }
+}
+
+async function readBody(response: IncomingMessage): Promise<string> {
+  const parts: Buffer[] = [];
+  let size = 0;
+  for await (const part of response) {
+    size += (part as Buffer).length;
+    if (size > MAX_BODY_BYTES) throw new Error(`the answer is larger than ${MAX_BODY_BYTES} bytes`);
+    parts.push(part as Buffer);
+  }
+  return Buffer.concat(parts).toString('utf8');
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new ApiError('internal', 0, `the answer is not JSON: ${text.slice(0, 200)}`, [], { cause });
+  }
+}
+
+function refusal(status: number, body: string): ApiError {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(body);
+  } catch {
+    // A proxy or a crash page in between: say what it said.
+    return new ApiError('internal', status, `HTTP ${status}: ${body.slice(0, 200)}`);
+  }
+  const known = ErrorBody.safeParse(parsed);
+  return known.success
+    ? new ApiError(known.data.code, status, known.data.message, known.data.details)
+    : new ApiError('internal', status, `HTTP ${status}: ${body.slice(0, 200)}`);
+}
+
+function unreachable(url: string, cause: Error): ApiError {
+  if (cause instanceof ApiError) return cause;
+  return new ApiError('unavailable', 0, `cannot reach the controller at ${url}: ${cause.message}`, [], { cause });
+}

@@ -1,0 +1,26 @@
+/** Paths of the REST API. `:name` segments are filled by `encodeURIComponent`. */
+export const ROUTES = {
+  health: '/health',
+  metrics: '/metrics',
+  openapi: '/v1/openapi.json',
+  status: '/v1/status',
+  nodes: '/v1/nodes',
+  nodeFlows: '/v1/nodes/:name/flows',
+  pods: '/v1/pods',
+  services: '/v1/services',
+  policies: '/v1/policies',
+  problems: '/v1/problems',
+  explain: '/v1/explain',
+  agentNode: '/v1/agent/nodes/:name',
+  agentNodeConfig: '/v1/agent/nodes/:name/config',
+  agentAttachments: '/v1/agent/nodes/:name/attachments',
+  agentAttach: '/v1/agent/attach',
+  agentDetach: '/v1/agent/detach',
+  agentRealized: '/v1/agent/realized',
+} as const;
+
+/** Fills the `:name` segments of a route, in order. */
+export function path(route: string, ...names: readonly string[]): string {
+  let i = 0;
+  return route.replace(/:[a-z]+/g, () => encodeURIComponent(names[i++] ?? ''));
+}

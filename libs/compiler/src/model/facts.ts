@@ -1,0 +1,175 @@
+import type { Cidr, Ip, Mac, NodeName, Ofport, PortKey, Vpc } from './brands.js';
+
+/**
+ * Everything the compiler knows. A fact is a plain value under a key of its kind; it is put or removed as a whole.
+ * A fact that refers to something missing is legal and has a defined result.
+ */
+export type Labels = Readonly<Record<string, string>>;
+export type L4Protocol = 'TCP' | 'UDP' | 'SCTP';
+
+/** The one fact of kind 'config', under the key 'config'. */
+export interface ConfigFact {
+  readonly clusterCidrs: readonly Cidr[];
+  readonly serviceCidrs: readonly Cidr[];
+  readonly encap: 'geneve' | 'vxlan';
+  readonly routerMac: Mac;
+  /** Present families of the pod network. */
+  readonly families: readonly (4 | 6)[];
+}
+
+/** Key: the node's name. */
+export interface NodeFact {
+  readonly name: NodeName;
+  /** Underlay address that tunnels to this node end at. */
+  readonly encapIp: Ip;
+  /** Addresses of the machine, without heddle0's. */
+  readonly addresses: readonly Ip[];
+  /** heddle0. */
+  readonly gateway: { readonly mac: Mac; readonly ips: readonly Ip[]; readonly ofport: Ofport };
+  readonly tunnelOfport: Ofport;
+}
+
+/** A range of pod addresses held by one node. Key: the CIDR. */
+export interface BlockFact {
+  readonly cidr: Cidr;
+  readonly node: NodeName;
+  readonly vpc: Vpc;
+}
+
+/** Key: the name. */
+export interface NamespaceFact {
+  readonly name: string;
+  readonly labels: Labels;
+}
+
+export interface NamedPort {
+  readonly name: string;
+  readonly protocol: L4Protocol;
+  readonly port: number;
+}
+
+/** A pod as the source gives it. Key: NAMESPACE/NAME. */
+export interface PodFact {
+  readonly namespace: string;
+  readonly name: string;
+  readonly labels: Labels;
+  readonly serviceAccount: string;
+  readonly hostNetwork: boolean;
+  /** Container ports that have a name. */
+  readonly namedPorts: readonly NamedPort[];
+}
+
+/** A recorded attachment of a pod to a node. Key: NAMESPACE/NAME of the pod. */
+export interface AttachmentFact {
+  readonly namespace: string;
+  readonly pod: string;
+  readonly node: NodeName;
+  readonly portKey: PortKey;
+  readonly ofport: Ofport;
+  readonly mac: Mac;
+  /** At most one of each family. */
+  readonly ips: readonly Ip[];
+  readonly vpc: Vpc;
+}
+
+/**
+ * Keeps a pod classified under the identity that it had (make before break): while this fact stands, the pod's packets
+ * carry `identityKey`, and policies cover both that identity and the one of its present labels. Key: NAMESPACE/NAME.
+ */
+export interface HoldFact {
+  readonly namespace: string;
+  readonly pod: string;
+  /** The identity's canonical text, as `Compiler.identityOf` gave it. */
+  readonly identityKey: string;
+}
+
+export interface ServicePort {
+  /** Empty if the service has one unnamed port. */
+  readonly name: string;
+  readonly protocol: L4Protocol;
+  readonly port: number;
+}
+
+/** Key: NAMESPACE/NAME. */
+export interface ServiceFact {
+  readonly namespace: string;
+  readonly name: string;
+  readonly clusterIps: readonly Ip[];
+  readonly ports: readonly ServicePort[];
+}
+
+export interface Endpoint {
+  readonly ip: Ip;
+  readonly port: number;
+}
+
+/** Ready backends of a service, as its EndpointSlices give them together. Key: NAMESPACE/NAME of the service. */
+export interface EndpointsFact {
+  readonly namespace: string;
+  readonly service: string;
+  readonly ports: readonly { readonly name: string; readonly endpoints: readonly Endpoint[] }[];
+}
+
+/** metav1.LabelSelector; an empty one selects everything. */
+export interface LabelSelector {
+  readonly matchLabels?: Labels | undefined;
+  readonly matchExpressions?:
+    | readonly {
+        readonly key: string;
+        readonly operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist';
+        readonly values?: readonly string[] | undefined;
+      }[]
+    | undefined;
+}
+
+/** networking.k8s.io/v1 NetworkPolicyPeer: exactly ipBlock, or at least one selector. */
+export interface PolicyPeer {
+  readonly podSelector?: LabelSelector | undefined;
+  readonly namespaceSelector?: LabelSelector | undefined;
+  readonly ipBlock?: { readonly cidr: Cidr; readonly except: readonly Cidr[] } | undefined;
+}
+
+/** networking.k8s.io/v1 NetworkPolicyPort: no port means every port of the protocol. */
+export interface PolicyPort {
+  readonly protocol: L4Protocol;
+  readonly port?: number | string | undefined;
+  readonly endPort?: number | undefined;
+}
+
+/** An absent or empty list of peers or ports means "all". */
+export interface PolicyRule {
+  readonly peers: readonly PolicyPeer[];
+  readonly ports: readonly PolicyPort[];
+}
+
+/** networking.k8s.io/v1 NetworkPolicy, defaults of policyTypes applied. Key: NAMESPACE/NAME. */
+export interface NetworkPolicyFact {
+  readonly namespace: string;
+  readonly name: string;
+  readonly podSelector: LabelSelector;
+  /** Present if the policy isolates its subjects for ingress; the empty list allows nothing. */
+  readonly ingress?: readonly PolicyRule[] | undefined;
+  readonly egress?: readonly PolicyRule[] | undefined;
+}
+
+export interface FactKinds {
+  config: ConfigFact;
+  node: NodeFact;
+  block: BlockFact;
+  namespace: NamespaceFact;
+  pod: PodFact;
+  attachment: AttachmentFact;
+  hold: HoldFact;
+  service: ServiceFact;
+  endpoints: EndpointsFact;
+  policy: NetworkPolicyFact;
+}
+export type FactKind = keyof FactKinds;
+
+/** Puts (`value` given) or removes (`value` undefined) one fact. */
+export type FactChange = {
+  readonly [K in FactKind]: { readonly kind: K; readonly key: string; readonly value: FactKinds[K] | undefined };
+}[FactKind];
+
+/** The key under which pods, services, policies ... are put. */
+export const factKey = (namespace: string, name: string): string => `${namespace}/${name}`;
