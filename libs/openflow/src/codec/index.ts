@@ -1,1 +1,11 @@
-export {};
+export * from './actions/types.js';
+export * from './addresses.js';
+export * from './errors.js';
+export * from './fields/match.js';
+export * from './fields/table.js';
+export * from './messages/codec.js';
+export * from './messages/make.js';
+export * from './messages/multipart-types.js';
+export * from './messages/types.js';
+export * from './ports.js';
+export * from './version.js';

@@ -1,0 +1,46 @@
+import { GROUP, NO_BUFFER, PORT, TABLE_ALL } from '../ports.js';
+import type { FlowStatsFilter, MultipartRequest } from './multipart-types.js';
+import type { FlowMod, GroupMod } from './types.js';
+
+const FLOW_MOD_DEFAULTS: FlowMod = {
+  kind: 'flow_mod',
+  command: 'add',
+  tableId: 0,
+  priority: 0x8000,
+  cookie: 0n,
+  cookieMask: 0n,
+  idleTimeout: 0,
+  hardTimeout: 0,
+  bufferId: NO_BUFFER,
+  outPort: PORT.ANY,
+  outGroup: GROUP.ANY,
+  flags: 0,
+  importance: 0,
+  match: {},
+  instructions: [],
+};
+
+/** A flow mod with the usual defaults: add, table 0, priority 32768, no timeouts, no buffer, any port and group. */
+export const flowMod = (partial: Partial<Omit<FlowMod, 'kind'>>): FlowMod => ({ ...FLOW_MOD_DEFAULTS, ...partial });
+
+/** A group mod with defaults: add, indirect without buckets. */
+export const groupMod = (partial: Partial<Omit<GroupMod, 'kind'>> & { readonly groupId: number }): GroupMod => ({
+  kind: 'group_mod',
+  command: 'add',
+  type: 'indirect',
+  buckets: [],
+  ...partial,
+});
+
+/** A request for the flows that match `filter`; all flows of all tables by default. */
+export const flowStatsRequest = (filter: Partial<FlowStatsFilter> = {}): MultipartRequest => ({
+  kind: 'multipart_request',
+  type: 'flow',
+  tableId: TABLE_ALL,
+  outPort: PORT.ANY,
+  outGroup: GROUP.ANY,
+  cookie: 0n,
+  cookieMask: 0n,
+  match: {},
+  ...filter,
+});

@@ -1,0 +1,175 @@
+import type { Instruction } from '../actions/types.js';
+import type { Match } from '../fields/match.js';
+import type { Bucket, GroupProperties, GroupType, MeterBand, Port, Property } from './types.js';
+
+/** Which flows a flow or aggregate request means. */
+export interface FlowStatsFilter {
+  readonly tableId: number;
+  readonly outPort: number;
+  readonly outGroup: number;
+  readonly cookie: bigint;
+  readonly cookieMask: bigint;
+  readonly match: Match;
+}
+
+/** A flow as the switch reports it. */
+export interface FlowStats {
+  readonly tableId: number;
+  readonly priority: number;
+  readonly cookie: bigint;
+  readonly match: Match;
+  readonly instructions: readonly Instruction[];
+  readonly durationSec: number;
+  readonly durationNsec: number;
+  readonly idleTimeout: number;
+  readonly hardTimeout: number;
+  readonly flags: number;
+  readonly importance: number;
+  readonly packetCount: bigint;
+  readonly byteCount: bigint;
+}
+
+export interface GroupDesc extends GroupProperties {
+  readonly groupId: number;
+  readonly type: GroupType;
+  readonly buckets: readonly Bucket[];
+}
+
+export interface GroupStats {
+  readonly groupId: number;
+  readonly refCount: number;
+  readonly packetCount: bigint;
+  readonly byteCount: bigint;
+  readonly durationSec: number;
+  readonly durationNsec: number;
+  readonly buckets: readonly { readonly packetCount: bigint; readonly byteCount: bigint }[];
+}
+
+export interface Description {
+  readonly manufacturer: string;
+  readonly hardware: string;
+  readonly software: string;
+  readonly serial: string;
+  readonly datapath: string;
+}
+
+export interface TableStats {
+  readonly tableId: number;
+  readonly activeCount: number;
+  readonly lookupCount: bigint;
+  readonly matchedCount: bigint;
+}
+
+export interface PortStats {
+  readonly portNo: number;
+  readonly rxPackets: bigint;
+  readonly txPackets: bigint;
+  readonly rxBytes: bigint;
+  readonly txBytes: bigint;
+  readonly rxDropped: bigint;
+  readonly txDropped: bigint;
+  readonly rxErrors: bigint;
+  readonly txErrors: bigint;
+  readonly rxFrameErrors: bigint;
+  readonly rxOverErrors: bigint;
+  readonly rxCrcErrors: bigint;
+  readonly collisions: bigint;
+  readonly durationSec: number;
+  readonly durationNsec: number;
+  readonly properties?: readonly Property[];
+}
+
+export interface QueueStats {
+  readonly portNo: number;
+  readonly queueId: number;
+  readonly txBytes: bigint;
+  readonly txPackets: bigint;
+  readonly txErrors: bigint;
+  readonly durationSec: number;
+  readonly durationNsec: number;
+  readonly properties?: readonly Property[];
+}
+
+export interface MeterConfig {
+  readonly flags: number;
+  readonly meterId: number;
+  readonly bands: readonly MeterBand[];
+}
+
+export interface MeterStats {
+  readonly meterId: number;
+  readonly flowCount: number;
+  readonly packetInCount: bigint;
+  readonly byteInCount: bigint;
+  readonly durationSec: number;
+  readonly durationNsec: number;
+  readonly bands: readonly { readonly packetCount: bigint; readonly byteCount: bigint }[];
+}
+
+export interface GroupFeatures {
+  readonly types: number;
+  readonly capabilities: number;
+  readonly maxGroups: readonly number[];
+  readonly actions: readonly number[];
+}
+
+export interface MeterFeatures {
+  readonly maxMeters: number;
+  readonly bandTypes: number;
+  readonly capabilities: number;
+  readonly maxBands: number;
+  readonly maxColor: number;
+}
+
+export interface TableDesc {
+  readonly tableId: number;
+  readonly config: number;
+  readonly properties: readonly Property[];
+}
+
+/** Element type of a reply, by multipart type. A reply of one structure has one element. */
+export interface MultipartElements {
+  desc: Description;
+  flow: FlowStats;
+  aggregate: { readonly packetCount: bigint; readonly byteCount: bigint; readonly flowCount: number };
+  table: TableStats;
+  port: PortStats;
+  queue: QueueStats;
+  group: GroupStats;
+  group_desc: GroupDesc;
+  group_features: GroupFeatures;
+  meter: MeterStats;
+  meter_config: MeterConfig;
+  meter_features: MeterFeatures;
+  port_desc: Port;
+  table_desc: TableDesc;
+  /** Not decoded yet: one element with the body of the part. */
+  unknown: { readonly type: number; readonly body: Uint8Array };
+}
+export type MultipartType = keyof MultipartElements;
+
+type Requests =
+  | { readonly type: 'desc' | 'table' | 'group_features' | 'meter_features' | 'table_desc' }
+  | ({ readonly type: 'flow' | 'aggregate' } & FlowStatsFilter)
+  | { readonly type: 'port'; readonly portNo: number }
+  /** A port other than ANY can be asked for from 1.5 on. */
+  | { readonly type: 'port_desc'; readonly portNo?: number }
+  | { readonly type: 'queue'; readonly portNo: number; readonly queueId: number }
+  | { readonly type: 'group'; readonly groupId: number }
+  /** A group other than ALL can be asked for from 1.5 on. */
+  | { readonly type: 'group_desc'; readonly groupId?: number }
+  | { readonly type: 'meter' | 'meter_config'; readonly meterId: number }
+  | { readonly type: 'unknown'; readonly typeNumber: number; readonly body: Uint8Array };
+
+/** A multipart request; `more` announces another part with the same xid. */
+export type MultipartRequest = { readonly kind: 'multipart_request'; readonly more?: boolean } & Requests;
+
+/** One part of a multipart reply; the session concatenates `elements` until a part has `more: false`. */
+export type MultipartReply = {
+  [T in MultipartType]: {
+    readonly kind: 'multipart_reply';
+    readonly type: T;
+    readonly more: boolean;
+    readonly elements: readonly MultipartElements[T][];
+  };
+}[MultipartType];

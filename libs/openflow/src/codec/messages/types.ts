@@ -1,0 +1,367 @@
+import type { Action, Instruction, PacketInReason } from '../actions/types.js';
+import type { Match } from '../fields/match.js';
+import type { FieldName } from '../fields/table.js';
+import type { Version } from '../version.js';
+import type { MultipartReply, MultipartRequest } from './multipart-types.js';
+
+export interface Hello {
+  readonly kind: 'hello';
+  /** From the version bitmap; absent when the peer sent none (then the header's version is the highest it speaks). Wire numbers: 1 is OF1.0, 4 is OF1.3. */
+  readonly versions?: readonly number[];
+}
+
+export interface ErrorMessage {
+  readonly kind: 'error';
+  /** `OFPET_...` by name, `experimenter` for the vendors' errors, `type N` where unknown. */
+  readonly type: string;
+  /** `OFP...` or `NX...` by name, `code N` where unknown. */
+  readonly code: string;
+  readonly typeNumber: number;
+  /** The code; for experimenter errors the 16-bit subtype. */
+  readonly codeNumber: number;
+  /** Set with typeNumber 0xffff. */
+  readonly experimenter?: number;
+  /** At least the first 64 bytes of the message at fault; text for a failed hello. */
+  readonly data: Uint8Array;
+}
+
+export interface FeaturesReply {
+  readonly kind: 'features_reply';
+  readonly datapathId: bigint;
+  readonly buffers: number;
+  readonly tables: number;
+  readonly auxiliaryId: number;
+  readonly capabilities: number;
+  readonly reserved: number;
+}
+
+export interface SwitchConfig {
+  readonly kind: 'get_config_reply' | 'set_config';
+  readonly flags: number;
+  readonly missSendLen: number;
+}
+
+export type FlowModCommand = 'add' | 'modify' | 'modify_strict' | 'delete' | 'delete_strict';
+
+/** `flags` of flow mods and flow statistics. */
+export const FLOW_FLAG = {
+  SEND_FLOW_REM: 1,
+  CHECK_OVERLAP: 2,
+  RESET_COUNTS: 4,
+  NO_PKT_COUNTS: 8,
+  NO_BYT_COUNTS: 16,
+} as const;
+
+export interface FlowMod {
+  readonly kind: 'flow_mod';
+  readonly command: FlowModCommand;
+  readonly tableId: number;
+  readonly priority: number;
+  readonly cookie: bigint;
+  readonly cookieMask: bigint;
+  /** Seconds; 0 is never. */
+  readonly idleTimeout: number;
+  readonly hardTimeout: number;
+  readonly bufferId: number;
+  readonly outPort: number;
+  readonly outGroup: number;
+  readonly flags: number;
+  /** 1.4 and later; 0 otherwise. */
+  readonly importance: number;
+  readonly match: Match;
+  readonly instructions: readonly Instruction[];
+}
+
+export type GroupType = 'all' | 'select' | 'indirect' | 'ff';
+export type GroupModCommand = 'add' | 'modify' | 'delete' | 'insert_bucket' | 'remove_bucket' | 'add_or_mod';
+
+/** Reserved bucket ids for insert_bucket and remove_bucket (1.5). */
+export const BUCKET = { MAX: 0xffffff00, FIRST: 0xfffffffd, LAST: 0xfffffffe, ALL: 0xffffffff } as const;
+
+export interface Bucket {
+  /** 1.5; before it, a bucket's place in the list. */
+  readonly bucketId?: number;
+  /** `select` groups only; default 1 there when encoding, 0 elsewhere. */
+  readonly weight?: number;
+  readonly watchPort?: number;
+  readonly watchGroup?: number;
+  readonly actions: readonly Action[];
+}
+
+/** What can be said about a group beside its buckets. */
+export interface GroupProperties {
+  /** Open vSwitch: `hash` or `dp_hash`, in 1.5 only (Netronome experimenter property). */
+  readonly selectionMethod?: string;
+  readonly selectionMethodParam?: bigint;
+  /** Fields to hash over, each with its mask. */
+  readonly selectionFields?: { readonly [F in FieldName]?: number | bigint };
+}
+
+export interface GroupMod extends GroupProperties {
+  readonly kind: 'group_mod';
+  readonly command: GroupModCommand;
+  readonly type: GroupType;
+  readonly groupId: number;
+  /** insert_bucket: after which; remove_bucket: which. Default BUCKET.ALL. */
+  readonly commandBucketId?: number;
+  readonly buckets: readonly Bucket[];
+}
+
+export interface PacketIn {
+  readonly kind: 'packet_in';
+  readonly bufferId: number;
+  /** Length of the whole packet, of which `data` may be the beginning. */
+  readonly totalLen: number;
+  readonly reason: PacketInReason;
+  readonly tableId: number;
+  readonly cookie: bigint;
+  readonly match: Match;
+  readonly data: Uint8Array;
+  /** NXT_PACKET_IN2 only. */
+  readonly userdata?: Uint8Array;
+  /** NXT_PACKET_IN2 only: opaque, to be sent back in a resume. */
+  readonly continuation?: Uint8Array;
+  /** The format it came in: the version's own, or Open vSwitch's. */
+  readonly format?: 'standard' | 'nxt_packet_in2';
+  /** NXT_PACKET_IN2: properties that this library does not know. */
+  readonly properties?: readonly Property[];
+}
+
+/** A property kept as it came. */
+export interface Property {
+  readonly type: number;
+  readonly body: Uint8Array;
+}
+
+export interface PacketOut {
+  readonly kind: 'packet_out';
+  readonly bufferId: number;
+  readonly inPort: number;
+  readonly actions: readonly Action[];
+  readonly data: Uint8Array;
+  /** 1.5: the whole match; only in_port can be said before. */
+  readonly match?: Match;
+}
+
+export interface FlowRemoved {
+  readonly kind: 'flow_removed';
+  readonly tableId: number;
+  readonly priority: number;
+  readonly cookie: bigint;
+  readonly reason: 'idle_timeout' | 'hard_timeout' | 'delete' | 'group_delete' | 'meter_delete' | 'eviction' | number;
+  readonly durationSec: number;
+  readonly durationNsec: number;
+  readonly idleTimeout: number;
+  readonly hardTimeout: number;
+  readonly packetCount: bigint;
+  readonly byteCount: bigint;
+  readonly match: Match;
+}
+
+/** A port as features, port_status and port_desc describe it. */
+export interface Port {
+  readonly portNo: number;
+  readonly hwAddr: bigint;
+  readonly name: string;
+  readonly config: number;
+  readonly state: number;
+  readonly curr: number;
+  readonly advertised: number;
+  readonly supported: number;
+  readonly peer: number;
+  /** kbit/s */
+  readonly currSpeed: number;
+  readonly maxSpeed: number;
+  /** 1.4: properties other than Ethernet. */
+  readonly properties?: readonly Property[];
+}
+
+export interface PortStatus {
+  readonly kind: 'port_status';
+  readonly reason: 'add' | 'delete' | 'modify' | number;
+  readonly port: Port;
+}
+
+export type Role = 'nochange' | 'equal' | 'primary' | 'secondary';
+
+export interface RoleMessage {
+  readonly kind: 'role_request' | 'role_reply';
+  readonly role: Role | number;
+  readonly generationId: bigint;
+}
+
+export interface RoleStatus {
+  readonly kind: 'role_status';
+  readonly role: Role | number;
+  readonly reason: 'master_request' | 'config' | 'experimenter' | number;
+  readonly generationId: bigint;
+  readonly properties?: readonly Property[];
+}
+
+/** Which asynchronous messages are wanted: a bit for each reason, as primary or equal, and as secondary. */
+export interface AsyncMask {
+  readonly primary: number;
+  readonly secondary: number;
+}
+export interface AsyncConfig {
+  readonly kind: 'set_async' | 'get_async_reply';
+  readonly packetIn?: AsyncMask;
+  readonly portStatus?: AsyncMask;
+  readonly flowRemoved?: AsyncMask;
+  /** 1.4 and later. */
+  readonly roleStatus?: AsyncMask;
+  readonly tableStatus?: AsyncMask;
+  readonly requestForward?: AsyncMask;
+  readonly properties?: readonly Property[];
+}
+
+export type BundleControlType =
+  | 'open_request'
+  | 'open_reply'
+  | 'close_request'
+  | 'close_reply'
+  | 'commit_request'
+  | 'commit_reply'
+  | 'discard_request'
+  | 'discard_reply';
+
+/** Bundle flags. */
+export const BUNDLE_FLAG = { ATOMIC: 1, ORDERED: 2 } as const;
+
+export interface BundleControl {
+  readonly kind: 'bundle_control';
+  readonly bundleId: number;
+  readonly type: BundleControlType | number;
+  readonly flags: number;
+  readonly properties?: readonly Property[];
+}
+
+/** In 1.3 an ONF extension, from 1.4 on a message of its own. The inner message always has the outer xid. */
+export interface BundleAdd {
+  readonly kind: 'bundle_add';
+  readonly bundleId: number;
+  readonly flags: number;
+  readonly message: Message;
+}
+
+export interface MeterBand {
+  readonly type: 'drop' | 'dscp_remark' | number;
+  readonly rate: number;
+  readonly burstSize: number;
+  /** dscp_remark only. */
+  readonly precLevel?: number;
+  /** Other bands: what follows burst size. */
+  readonly body?: Uint8Array;
+}
+/** Meter flags. */
+export const METER_FLAG = { KBPS: 1, PKTPS: 2, BURST: 4, STATS: 8 } as const;
+export interface MeterMod {
+  readonly kind: 'meter_mod';
+  readonly command: 'add' | 'modify' | 'delete';
+  readonly flags: number;
+  readonly meterId: number;
+  readonly bands: readonly MeterBand[];
+}
+
+export interface PortMod {
+  readonly kind: 'port_mod';
+  readonly portNo: number;
+  readonly hwAddr: bigint;
+  readonly config: number;
+  readonly mask: number;
+  readonly advertise: number;
+}
+
+export interface TableMod {
+  readonly kind: 'table_mod';
+  readonly tableId: number;
+  readonly config: number;
+  readonly properties?: readonly Property[];
+}
+
+/** Which Geneve option (class, type, length in bytes) is which tun_metadata field. */
+export interface TlvMap {
+  readonly optionClass: number;
+  readonly optionType: number;
+  /** A multiple of 4, 4..124. */
+  readonly optionLength: number;
+  /** N of tun_metadataN, 0..63. */
+  readonly index: number;
+}
+export interface TlvTableMod {
+  readonly kind: 'tlv_table_mod';
+  readonly command: 'add' | 'delete' | 'clear';
+  readonly maps: readonly TlvMap[];
+}
+export interface TlvTableReply {
+  readonly kind: 'tlv_table_reply';
+  /** Option bytes that all fields may take together. */
+  readonly maxOptionSpace: number;
+  readonly maxFields: number;
+  readonly maps: readonly TlvMap[];
+}
+
+export interface FlowMonitorControl {
+  readonly kind: 'flow_monitor_cancel';
+  readonly id: number;
+}
+
+/** A message of an experimenter that this library does not know; body follows experimenter and type. */
+export interface ExperimenterMessage {
+  readonly kind: 'experimenter';
+  readonly experimenter: number;
+  readonly type: number;
+  readonly body: Uint8Array;
+}
+
+/** Every message. What is unknown keeps its type and body. */
+export type Message =
+  | Hello
+  | ErrorMessage
+  | { readonly kind: 'echo_request' | 'echo_reply'; readonly data: Uint8Array }
+  | ExperimenterMessage
+  | {
+      readonly kind:
+        | 'features_request'
+        | 'get_config_request'
+        | 'barrier_request'
+        | 'barrier_reply'
+        | 'get_async_request'
+        | 'tlv_table_request';
+    }
+  | FeaturesReply
+  | SwitchConfig
+  | PacketIn
+  | FlowRemoved
+  | PortStatus
+  | PacketOut
+  | FlowMod
+  | GroupMod
+  | PortMod
+  | TableMod
+  | MeterMod
+  | MultipartRequest
+  | MultipartReply
+  | RoleMessage
+  | RoleStatus
+  | AsyncConfig
+  | BundleControl
+  | BundleAdd
+  | TlvTableMod
+  | TlvTableReply
+  | { readonly kind: 'set_packet_in_format'; readonly format: number }
+  | { readonly kind: 'set_controller_id'; readonly id: number }
+  | { readonly kind: 'ct_flush_zone'; readonly zone: number }
+  | { readonly kind: 'resume'; readonly properties: readonly Property[] }
+  | FlowMonitorControl
+  | { readonly kind: 'flow_monitor_paused' | 'flow_monitor_resumed' }
+  | { readonly kind: 'unknown'; readonly type: number; readonly body: Uint8Array };
+
+/** One kind of message. */
+export type MessageOf<K extends Message['kind']> = Extract<Message, { kind: K }>;
+
+/** Version and transaction id, which stand in the header of every message. */
+export interface MessageHeader {
+  readonly version: Version;
+  readonly xid: number;
+}
