@@ -1,0 +1,332 @@
+import type { FieldName } from 'openflow-ts/codec';
+
+/** Names of the register fields; `registers.ts` gives each its bits and its life. */
+export const REGISTER_NAMES = [
+  'sourceKind',
+  'hairpin',
+  'established',
+  'serviceDnat',
+  'self',
+  'vpc',
+  'sourceIdentity',
+  'destinationIdentity',
+  'outputOfport',
+  'egressRule',
+  'ingressRule',
+  'tunnelPeer',
+  'hairpinZone',
+  'originalDestination',
+  'originalPort',
+  'arpScratch',
+] as const;
+export type RegisterName = (typeof REGISTER_NAMES)[number];
+
+/** What a table may match, may write and may go to. Every compiled flow is checked against this. */
+export interface TableSpec {
+  /** Number in the switch. Appears here only. */
+  readonly id: number;
+  readonly name: string;
+  /** Header fields and register fields that flows of the table may match. */
+  readonly matches: readonly (FieldName | RegisterName)[];
+  /** Fields that actions of the table may write. */
+  readonly writes: readonly (FieldName | RegisterName)[];
+  /** Tables that goto_table, ct(table) or a bucket's resubmit may name. */
+  readonly next: readonly string[];
+  /** May a packet leave the bridge here? */
+  readonly outputs?: true;
+  /** What happens to a packet that no other flow matches: dropped (and counted), or on to the named table. */
+  readonly miss: 'drop' | { readonly next: string };
+  readonly doc: string;
+}
+
+/** @throws RangeError if ids do not rise, a next table is unknown or lies behind, or a miss goes where flows may not. */
+export function definePipeline<const T extends readonly TableSpec[]>(tables: T): T {
+  const idOf = new Map<string, number>();
+  let last = -1;
+  for (const t of tables) {
+    if (t.id <= last || t.id > 254) throw new RangeError(`${t.name}: id ${t.id} must be above ${last} and below 255`);
+    if (idOf.has(t.name)) throw new RangeError(`${t.name} is defined twice`);
+    idOf.set(t.name, t.id);
+    last = t.id;
+  }
+  for (const t of tables) {
+    for (const n of t.next) {
+      const to = idOf.get(n);
+      if (to === undefined) throw new RangeError(`${t.name}: unknown next table ${n}`);
+      // goto_table only goes forward (OpenFlow 1.5.1, 5.10); ours holds for ct(table) and resubmit too: no loops.
+      if (to <= t.id) throw new RangeError(`${t.name}: going to ${n} goes backwards`);
+    }
+    if (t.miss !== 'drop' && !t.next.includes(t.miss.next))
+      throw new RangeError(`${t.name}: a miss goes to ${t.miss.next}, which is not among its next tables`);
+  }
+  return tables;
+}
+
+const L3 = ['eth_type', 'ip_src', 'ipv6_src', 'ip_dst', 'ipv6_dst'] as const;
+const PORTS = ['nw_proto', 'tcp_dst', 'udp_dst', 'sctp_dst'] as const;
+
+export const PIPELINE = definePipeline([
+  {
+    id: 0,
+    name: 'Classify',
+    matches: ['in_port', 'eth_type', 'ip_src', 'ipv6_src', 'tun_id', 'tun_src', 'tun_ipv6_src'],
+    writes: ['sourceKind', 'vpc', 'sourceIdentity', 'hairpinZone'],
+    next: ['SourceIdentity', 'AntiSpoof', 'ArpNd', 'Conntrack'],
+    miss: 'drop',
+    doc: 'Says where the packet came from: kind of source, VPC, identity. Tunnel packets are taken from known nodes only.',
+  },
+  {
+    id: 5,
+    name: 'SourceIdentity',
+    matches: [...L3, 'vpc'],
+    writes: ['sourceIdentity'],
+    next: ['Conntrack'],
+    miss: { next: 'Conntrack' },
+    doc: 'VXLAN only: gives tunnel packets the identity of their source address, as far as policies of this node need it.',
+  },
+  {
+    id: 10,
+    name: 'AntiSpoof',
+    matches: ['in_port', 'eth_src', ...L3, 'nw_proto', 'icmpv6_type', 'nd_target', 'arp_sha', 'arp_spa', 'arp_tpa'],
+    writes: [],
+    next: ['ArpNd'],
+    miss: 'drop',
+    doc: 'A pod sends from its own MAC and addresses only, in ARP and neighbour discovery too.',
+  },
+  {
+    id: 15,
+    name: 'ArpNd',
+    matches: [
+      'in_port',
+      'sourceKind',
+      ...L3,
+      'nw_proto',
+      'icmpv6_type',
+      'icmpv6_code',
+      'nd_target',
+      'arp_op',
+      'arp_spa',
+      'arp_tpa',
+    ],
+    writes: [
+      'eth_src',
+      'eth_dst',
+      'arp_op',
+      'arp_sha',
+      'arp_tha',
+      'arp_spa',
+      'arp_tpa',
+      'ipv6_src',
+      'ipv6_dst',
+      'icmpv6_type',
+      'arpScratch',
+    ],
+    next: ['ArpNdReply', 'Conntrack'],
+    outputs: true,
+    miss: 'drop',
+    doc: 'Answers every ARP request and neighbour solicitation with the router MAC, back to the port it came from.',
+  },
+  {
+    id: 16,
+    name: 'ArpNdReply',
+    matches: ['eth_type', 'nw_proto', 'icmpv6_type', 'icmpv6_code'],
+    writes: ['nd_options_type', 'nd_reserved', 'nd_tll'],
+    next: [],
+    outputs: true,
+    miss: 'drop',
+    doc: 'Second half of the neighbour advertisement: its fields can only be written where its type is matched.',
+  },
+  {
+    id: 20,
+    name: 'Conntrack',
+    matches: ['in_port', 'sourceKind', ...L3, 'nw_proto'],
+    writes: ['established'],
+    next: ['HairpinReply', 'ConntrackState', 'Route'],
+    miss: 'drop',
+    doc: 'Sends IP through the connection tracker, in the zone of its VPC.',
+  },
+  {
+    id: 21,
+    name: 'HairpinReply',
+    matches: ['eth_type'],
+    writes: ['hairpin'],
+    next: ['ConntrackState'],
+    miss: 'drop',
+    doc: 'A reply of a pod to itself had its source translated back; now it passes the zone of the VPC.',
+  },
+  {
+    id: 25,
+    name: 'ConntrackState',
+    matches: [
+      'ct_state',
+      'ct_mark',
+      'in_port',
+      ...L3,
+      'nw_proto',
+      'icmp_type',
+      'icmp_code',
+      'icmpv6_type',
+      'icmpv6_code',
+    ],
+    writes: ['established'],
+    next: ['ServiceAffinity', 'Route'],
+    miss: { next: 'ServiceAffinity' },
+    doc: 'Connections that policy let through before skip policy; what the tracker calls invalid is dropped.',
+  },
+  {
+    id: 30,
+    name: 'ServiceAffinity',
+    matches: ['eth_type'],
+    writes: [],
+    next: ['ServiceLB'],
+    miss: { next: 'ServiceLB' },
+    doc: 'Passes everything on; the place of session affinity.',
+  },
+  {
+    id: 31,
+    name: 'ServiceLB',
+    matches: ['eth_type', 'ip_dst', 'ipv6_dst', 'vpc', ...PORTS],
+    writes: [
+      'originalDestination',
+      'originalPort',
+      'serviceDnat',
+      'ip_dst',
+      'ipv6_dst',
+      'tcp_dst',
+      'udp_dst',
+      'sctp_dst',
+    ],
+    next: ['ServiceReject', 'DestinationIdentity'],
+    miss: { next: 'DestinationIdentity' },
+    doc: 'A service frontend goes to its select group, whose bucket writes the backend into the packet.',
+  },
+  {
+    id: 32,
+    name: 'ServiceReject',
+    matches: ['sourceKind'],
+    writes: ['eth_src', 'eth_dst'],
+    next: [],
+    outputs: true,
+    miss: 'drop',
+    doc: "A frontend without backends: pods' packets go to the node's kernel, which refuses them at once.",
+  },
+  {
+    id: 35,
+    name: 'DestinationIdentity',
+    matches: ['in_port', 'sourceKind', 'vpc', 'eth_type', 'ip_dst', 'ipv6_dst'],
+    writes: ['destinationIdentity'],
+    next: ['EgressAdmin', 'Route'],
+    miss: { next: 'EgressAdmin' },
+    doc: 'Identity of the destination, as far as egress rules of this node need it. What no local pod sent skips egress policy.',
+  },
+  {
+    id: 40,
+    name: 'EgressAdmin',
+    matches: ['destinationIdentity'],
+    writes: [],
+    next: ['EgressPolicy', 'Route'],
+    miss: { next: 'EgressPolicy' },
+    doc: "Rules that no policy overrides: traffic to the pod's own node passes.",
+  },
+  {
+    id: 41,
+    name: 'EgressPolicy',
+    matches: ['conj_id', 'sourceIdentity', 'destinationIdentity', 'eth_type', 'ip_dst', 'ipv6_dst', ...PORTS],
+    writes: ['egressRule'],
+    next: ['EgressBaseline', 'Route'],
+    miss: { next: 'EgressBaseline' },
+    doc: 'Egress rules of network policies as conjunctive matches; isolated pods drop what no rule allows.',
+  },
+  {
+    id: 42,
+    name: 'EgressBaseline',
+    matches: ['sourceIdentity', 'destinationIdentity'],
+    writes: [],
+    next: ['Route'],
+    miss: { next: 'Route' },
+    doc: 'Passes everything on; the place of baseline policy.',
+  },
+  {
+    id: 50,
+    name: 'Route',
+    matches: ['in_port', 'vpc', 'eth_type', 'ip_dst', 'ipv6_dst'],
+    writes: ['destinationIdentity', 'outputOfport', 'tunnelPeer', 'self', 'eth_src', 'eth_dst'],
+    next: ['IngressAdmin', 'EndpointDNAT'],
+    miss: 'drop',
+    doc: 'Longest prefix first: local pod, gateway address, block of another node, everything else to the host.',
+  },
+  {
+    id: 60,
+    name: 'IngressAdmin',
+    matches: ['established', 'sourceIdentity'],
+    writes: [],
+    next: ['IngressPolicy', 'EndpointDNAT', 'EgressNat'],
+    miss: { next: 'IngressPolicy' },
+    doc: "Rules that no policy overrides: the pod's own node reaches it (probes). Established connections skip policy.",
+  },
+  {
+    id: 61,
+    name: 'IngressPolicy',
+    matches: ['conj_id', 'sourceIdentity', 'destinationIdentity', 'eth_type', 'ip_src', 'ipv6_src', ...PORTS],
+    writes: ['ingressRule'],
+    next: ['IngressBaseline', 'EndpointDNAT'],
+    miss: { next: 'IngressBaseline' },
+    doc: 'Ingress rules of network policies as conjunctive matches; isolated pods drop what no rule allows.',
+  },
+  {
+    id: 62,
+    name: 'IngressBaseline',
+    matches: ['sourceIdentity', 'destinationIdentity'],
+    writes: [],
+    next: ['EndpointDNAT'],
+    miss: { next: 'EndpointDNAT' },
+    doc: 'Passes everything on; the place of baseline policy.',
+  },
+  {
+    id: 70,
+    name: 'EndpointDNAT',
+    matches: ['established', 'serviceDnat', 'eth_type', 'ip_dst', 'ipv6_dst', ...PORTS],
+    writes: ['ip_dst', 'ipv6_dst', 'tcp_dst', 'udp_dst', 'sctp_dst', 'ct_mark', 'ct_label'],
+    next: ['ConntrackCommit', 'EgressNat'],
+    miss: { next: 'ConntrackCommit' },
+    doc: 'Commits an allowed service connection together with its translation; nothing before this remembers the choice.',
+  },
+  {
+    id: 71,
+    name: 'ConntrackCommit',
+    matches: ['eth_type'],
+    writes: ['ct_mark', 'ct_label'],
+    next: ['EgressNat'],
+    miss: 'drop',
+    doc: 'Commits an allowed connection with the deciding rules in its label.',
+  },
+  {
+    id: 75,
+    name: 'EgressNat',
+    matches: ['hairpin', 'self', 'ct_state', 'eth_type'],
+    writes: ['hairpin'],
+    next: ['Output'],
+    miss: { next: 'Output' },
+    doc: 'A pod that reaches itself through a service sees a link-local source, so that its reply comes back here.',
+  },
+  {
+    id: 90,
+    name: 'Output',
+    matches: ['hairpin', 'outputOfport', 'tunnelPeer', 'sourceIdentity'],
+    writes: ['tun_id', 'tun_dst', 'tun_ipv6_dst', 'tun_metadata0'],
+    next: [],
+    outputs: true,
+    miss: 'drop',
+    doc: 'Sends the packet to the port, to the tunnel, or back where it came from.',
+  },
+]);
+
+export type TableName = (typeof PIPELINE)[number]['name'];
+
+/** Number of each table. */
+export const TABLE_ID = Object.fromEntries(PIPELINE.map((t) => [t.name, t.id])) as Readonly<Record<TableName, number>>;
+
+const byId = new Map<number, TableSpec & { readonly name: TableName }>(PIPELINE.map((t) => [t.id, t]));
+
+/** The table with this number, if it is one of ours. */
+export const tableById = (id: number): (TableSpec & { readonly name: TableName }) | undefined => byId.get(id);
