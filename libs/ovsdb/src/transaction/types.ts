@@ -67,21 +67,25 @@ export interface WaitRequest<T extends DatabaseTypes, K extends TableName<T>> {
 /** Collects the operations of one transaction; nothing is sent before commit. */
 export interface Transaction<T extends DatabaseTypes> {
   /** Inserts a row. The Ref stands for its UUID in later and earlier operations of this transaction. */
-  insert<K extends TableName<T>>(table: K, row: InsertRow<T, K>): Ref<K>;
-  update<K extends TableName<T>>(table: K, where: Where<T, K>, row: UpdateRow<T, K>): CountHandle;
-  mutate<K extends TableName<T>>(table: K, where: Where<T, K>, mutations: readonly Mutation<T, K>[]): CountHandle;
-  delete<K extends TableName<T>>(table: K, where: Where<T, K>): CountHandle;
+  insert<K extends TableName<T>>(table: K, row: InsertRow<T, NoInfer<K>>): Ref<K>;
+  update<K extends TableName<T>>(table: K, where: Where<T, NoInfer<K>>, row: UpdateRow<T, NoInfer<K>>): CountHandle;
+  mutate<K extends TableName<T>>(
+    table: K,
+    where: Where<T, NoInfer<K>>,
+    mutations: readonly Mutation<T, NoInfer<K>>[],
+  ): CountHandle;
+  delete<K extends TableName<T>>(table: K, where: Where<T, NoInfer<K>>): CountHandle;
   select<K extends TableName<T>, C extends ColumnName<T, K> = ColumnName<T, K>>(
     table: K,
-    where: Where<T, K>,
+    where: Where<T, NoInfer<K>>,
     columns?: readonly C[],
   ): RowsHandle<Pick<RowOf<T, K>, Extract<C | '_uuid', keyof RowOf<T, K>>>>;
-  wait<K extends TableName<T>>(table: K, request: WaitRequest<T, K>): void;
+  wait<K extends TableName<T>>(table: K, request: WaitRequest<T, NoInfer<K>>): void;
   /** Fails the transaction with code `timed out` unless the columns of this row still have these values (optimistic concurrency). */
   verify<K extends TableName<T>>(
     table: K,
-    row: { readonly _uuid: Uuid<K> },
-    columns: readonly ColumnName<T, K>[],
+    row: { readonly _uuid: Uuid<NoInfer<K>> },
+    columns: readonly ColumnName<T, NoInfer<K>>[],
   ): void;
   /** A remark for the server's log of transactions. */
   comment(text: string): void;

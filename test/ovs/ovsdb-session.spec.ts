@@ -1,0 +1,405 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ConnectionError, connectOvsdb, listenOvsdb, type OvsdbClient, TimeoutError } from 'ovsdb-client';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { hasOvs, OvsSandbox } from './ovsdb-sandbox.js';
+
+if (!hasOvs) console.log('skipped: Open vSwitch is not installed');
+
+describe.skipIf(!hasOvs)('sessions with ovsdb-server', () => {
+  let sandbox: OvsSandbox;
+  const closers: (() => Promise<void>)[] = [];
+
+  beforeEach(() => {
+    sandbox = new OvsSandbox();
+  });
+  afterEach(async () => {
+    for (const close of closers.splice(0).reverse()) await close();
+    await sandbox.close();
+  });
+  const connect = (options: Partial<Parameters<typeof connectOvsdb>[0]> = {}): OvsdbClient => {
+    const client = connectOvsdb({ target: sandbox.target, reconnect: { minMs: 20, maxMs: 200 }, ...options });
+    closers.push(() => client.close());
+    return client;
+  };
+
+  test('a server that dials in becomes a client, and comes back after its restart', async () => {
+    const arrived: OvsdbClient[] = [];
+    let wake: () => void = () => {};
+    const listener = listenOvsdb({
+      listen: ['tcp:127.0.0.1:0'],
+      onClient: (client) => {
+        arrived.push(client);
+        wake();
+      },
+    });
+    closers.push(() => listener.close());
+    const nextClient = (): Promise<void> => new Promise((resolve) => (wake = resolve));
+    await listener.ready;
+    const first = nextClient();
+    sandbox.startServer(undefined, [`--remote=${listener.addresses[0]}`]);
+    await first;
+    expect(await arrived[0]?.listDbs()).toContain('Open_vSwitch');
+    expect(arrived[0]?.peer.target).toMatch(/^tcp:127\.0\.0\.1:\d+$/);
+
+    const second = nextClient();
+    await sandbox.stop('ovsdb', 'SIGKILL');
+    expect(await arrived[0]?.closed).toMatchObject({ kind: expect.stringMatching(/lost|peer-closed/) });
+    sandbox.startServer(undefined, [`--remote=${listener.addresses[0]}`]);
+    await second;
+    expect(await arrived[1]?.listDbs()).toContain('Open_vSwitch');
+    expect([...listener.clients]).toEqual([arrived[1]]);
+  });
+
+  test('ovs-vsctl set-manager makes the server dial in', async () => {
+    const listener = listenOvsdb({ listen: ['tcp:127.0.0.1:0'], onClient: (client) => found(client) });
+    closers.push(() => listener.close());
+    let found: (client: OvsdbClient) => void = () => {};
+    const arrived = new Promise<OvsdbClient>((resolve) => (found = resolve));
+    await listener.ready;
+    sandbox.startServer(undefined, ['--remote=db:Open_vSwitch,Open_vSwitch,manager_options']);
+    sandbox.vsctl('--no-wait', 'init');
+    sandbox.vsctl('--no-wait', 'set-manager', listener.addresses[0] ?? '');
+    const client = await arrived;
+    const replica = await client.monitor('Open_vSwitch', { Manager: {} });
+    await replica.waitFor((r) => [...r.table('Manager').rows.values()].some((row) => row.is_connected));
+  });
+
+  test('after kill -9 and restart of the server consumers see only the rows that changed', async () => {
+    sandbox.startServer();
+    sandbox.vsctl('--no-wait', 'init');
+    const client = connect();
+    const tx = client.transaction('Open_vSwitch');
+    const bridges = Array.from({ length: 200 }, (_, i) => tx.insert('Bridge', { name: `b${i}` }));
+    tx.update('Open_vSwitch', [], { bridges });
+    await tx.commit({ durable: true });
+
+    const replica = await client.monitor('Open_vSwitch', { Bridge: { columns: ['name', 'fail_mode'] } });
+    const before = new Map(replica.table('Bridge').rows);
+    const changes: unknown[] = [];
+    const states: string[] = [];
+    replica.onChange((change) => changes.push(change));
+    replica.onState((state) => states.push(state));
+
+    await sandbox.stop('ovsdb', 'SIGKILL');
+    await replica.waitFor((r) => r.state === 'stale');
+    expect(replica.table('Bridge').rows.size).toBe(200);
+    // Changed while nobody looks: one row modified, one gone, one new.
+    const gone = replica.table('Bridge').byName('b3');
+    sandbox.transactOffline(
+      { op: 'update', table: 'Bridge', where: [['name', '==', 'b7']], row: { fail_mode: 'secure' } },
+      { op: 'mutate', table: 'Open_vSwitch', where: [], mutations: [['bridges', 'delete', ['uuid', gone?._uuid]]] },
+      { op: 'insert', table: 'Bridge', row: { name: 'fresh' }, 'uuid-name': 'fresh' },
+      { op: 'mutate', table: 'Open_vSwitch', where: [], mutations: [['bridges', 'insert', ['named-uuid', 'fresh']]] },
+    );
+    sandbox.startServer();
+    await replica.waitFor((r) => r.state === 'synced');
+    expect(changes).toEqual([
+      {
+        cause: 'resync',
+        tables: {
+          Bridge: {
+            added: [expect.objectContaining({ name: 'fresh' })],
+            changed: [
+              {
+                before: expect.objectContaining({ name: 'b7', fail_mode: undefined }),
+                after: expect.objectContaining({ name: 'b7', fail_mode: 'secure' }),
+              },
+            ],
+            removed: [gone],
+          },
+        },
+      },
+    ]);
+    expect(states).toEqual(['stale', 'synced']);
+    // Rows that did not change are the same objects.
+    const b100 = replica.table('Bridge').byName('b100');
+    expect([...before.values()]).toContain(b100);
+  });
+
+  test('calls wait for a server that is not there yet, and end by their deadline', async () => {
+    const client = connect();
+    const early = client.listDbs({ timeoutMs: 100 });
+    await expect(early).rejects.toBeInstanceOf(TimeoutError);
+    await expect(early).rejects.toMatchObject({ outcome: 'not-sent' });
+    const later = client.listDbs({ timeoutMs: 10_000 });
+    sandbox.startServer();
+    expect(await later).toContain('Open_vSwitch');
+  });
+
+  test('a signal ends a wait, and the blocked transaction is canceled at the server', async () => {
+    sandbox.startServer();
+    sandbox.vsctl('--no-wait', 'init');
+    const client = connect();
+    await client.ready;
+    const abort = new AbortController();
+    const blocked = client.transact(
+      'Open_vSwitch',
+      [
+        { op: 'wait', table: 'Open_vSwitch', where: [], columns: ['next_cfg'], until: '==', rows: [{ next_cfg: 9 }] },
+        { op: 'update', table: 'Open_vSwitch', where: [], row: { cur_cfg: 5 } },
+      ],
+      { signal: abort.signal },
+    );
+    setTimeout(() => abort.abort(new Error('enough')), 50);
+    await expect(blocked).rejects.toThrow('enough');
+    await client.transact('Open_vSwitch', [{ op: 'update', table: 'Open_vSwitch', where: [], row: { next_cfg: 9 } }]);
+    await client.echo();
+    expect(sandbox.vsctl('get', 'open', '.', 'cur_cfg')).toBe('0');
+  });
+
+  test('a call in flight when the connection is lost says that its outcome is unknown', async () => {
+    sandbox.startServer();
+    sandbox.vsctl('--no-wait', 'init');
+    const client = connect({ reconnect: false });
+    await client.ready;
+    const blocked = client.transact('Open_vSwitch', [
+      { op: 'wait', table: 'Open_vSwitch', where: [], columns: ['next_cfg'], until: '==', rows: [{ next_cfg: 9 }] },
+    ]);
+    const settled = expect(blocked).rejects.toMatchObject({ code: 'OVSDB_CONNECTION', outcome: 'unknown' });
+    await client.echo();
+    await sandbox.stop('ovsdb', 'SIGKILL');
+    await settled;
+    await client.closed;
+    await expect(client.listDbs()).rejects.toBeInstanceOf(ConnectionError);
+  });
+
+  test('two clients take turns with a lock; steal takes it at once; assert holds a transaction to it', async () => {
+    sandbox.startServer();
+    sandbox.vsctl('--no-wait', 'init');
+    const [one, two] = [connect(), connect()];
+    const first = await one.lock('writer');
+    expect(first.owned).toBe(true);
+    const second = await two.lock('writer');
+    expect(second.owned).toBe(false);
+    const write = (client: OvsdbClient): Promise<unknown> => {
+      const tx = client.transaction('Open_vSwitch');
+      tx.assert('writer');
+      tx.update('Open_vSwitch', [], { external_ids: { by: 'test' } });
+      return tx.commit();
+    };
+    await write(one);
+    await expect(write(two)).rejects.toMatchObject({ code: 'not owner', operation: 0 });
+    await first.release();
+    await second.acquired({ timeoutMs: 5_000 });
+    await write(two);
+    const lost = new Promise((resolve) => second.onChange(resolve));
+    const stolen = await one.lock('writer', { steal: true });
+    expect(stolen.owned).toBe(true);
+    expect(await lost).toBe(false);
+  });
+
+  test('retryTransaction repeats what a verify refused, until it has the row as it is', async () => {
+    sandbox.startServer();
+    sandbox.vsctl('--no-wait', 'init');
+    const clients = Array.from({ length: 4 }, () => connect());
+    await Promise.all(
+      clients.map(async (client) => {
+        const replica = await client.monitor('Open_vSwitch', { Open_vSwitch: { columns: ['next_cfg'] } });
+        for (let i = 0; i < 25; i++) {
+          let last: number | undefined;
+          const result = await client.retryTransaction(
+            'Open_vSwitch',
+            async (tx) => {
+              // After a refusal the replica may still lag; a new look is worth while only once it moved.
+              if (last !== undefined)
+                await replica.waitFor((r) => [...r.table('Open_vSwitch').rows.values()][0]?.next_cfg !== last);
+              const [row] = [...replica.table('Open_vSwitch').rows.values()];
+              if (row === undefined) throw new Error('no root row');
+              last = row.next_cfg;
+              tx.verify('Open_vSwitch', row, ['next_cfg']);
+              tx.update('Open_vSwitch', row._uuid, { next_cfg: row.next_cfg + 1 });
+            },
+            { attempts: 1000 },
+          );
+          expect(result.operations).toHaveLength(2);
+          const mine = last ?? 0;
+          await replica.waitFor((r) => ([...r.table('Open_vSwitch').rows.values()][0]?.next_cfg ?? 0) > mine);
+        }
+      }),
+    );
+    expect(sandbox.vsctl('get', 'open', '.', 'next_cfg')).toBe('100');
+  });
+
+  test('conditions select rows, and setWhere changes which', async () => {
+    sandbox.startServer();
+    sandbox.vsctl('--no-wait', 'init');
+    for (const name of ['b1', 'b2', 'b3']) sandbox.vsctl('--no-wait', 'add-br', name);
+    const client = connect();
+    const replica = await client.monitor('Open_vSwitch', {
+      Bridge: { columns: ['name'], where: [['name', '==', 'b1']] },
+    });
+    const names = (): string[] => [...replica.table('Bridge').rows.values()].map((row) => row.name).sort();
+    expect(names()).toEqual(['b1']);
+    await replica.setWhere({
+      Bridge: [
+        ['name', '==', 'b2'],
+        ['name', '==', 'b3'],
+      ],
+    });
+    await replica.waitFor(() => names().join() === 'b2,b3');
+    await sandbox.stop('ovsdb');
+    await replica.waitFor((r) => r.state === 'stale');
+    sandbox.startServer();
+    await replica.waitFor((r) => r.state === 'synced');
+    expect(names()).toEqual(['b2', 'b3']);
+  });
+
+  test('a slow reader of changes gets several transactions as one', async () => {
+    sandbox.startServer();
+    sandbox.vsctl('--no-wait', 'init');
+    const client = connect();
+    const replica = await client.monitor('Open_vSwitch', { Open_vSwitch: { columns: ['next_cfg'] } });
+    const abort = new AbortController();
+    const reader = replica.changes({ signal: abort.signal });
+    const first = reader.next();
+    const bump = (): Promise<unknown> => {
+      const tx = client.transaction('Open_vSwitch');
+      tx.mutate('Open_vSwitch', [], [['next_cfg', '+=', 1]]);
+      return tx.commit();
+    };
+    await bump();
+    await first;
+    for (let i = 0; i < 5; i++) await bump();
+    await replica.waitFor((r) => [...r.table('Open_vSwitch').rows.values()][0]?.next_cfg === 6);
+    const { value } = await reader.next();
+    expect(value?.tables.Open_vSwitch?.changed).toEqual([
+      { before: expect.objectContaining({ next_cfg: 1 }), after: expect.objectContaining({ next_cfg: 6 }) },
+    ]);
+    const last = reader.next();
+    abort.abort(new Error('done'));
+    await expect(last).rejects.toThrow('done');
+  });
+});
+
+describe.skipIf(!hasOvs)('TLS with ovsdb-server', () => {
+  let sandbox: OvsSandbox;
+  let pki: string;
+  beforeEach(() => {
+    sandbox = new OvsSandbox();
+    pki = mkdtempSync(join(tmpdir(), 'hdovsdb-pki-'));
+    const openssl = (...args: string[]): void => {
+      execFileSync('openssl', args, { cwd: pki, stdio: 'pipe' });
+    };
+    for (const ca of ['ca', 'other']) {
+      openssl(
+        'req',
+        '-x509',
+        '-newkey',
+        'ec',
+        '-pkeyopt',
+        'ec_paramgen_curve:prime256v1',
+        '-nodes',
+        '-days',
+        '2',
+        '-subj',
+        `/CN=${ca}`,
+        '-keyout',
+        `${ca}.key`,
+        '-out',
+        `${ca}.pem`,
+      );
+    }
+    for (const [name, ca] of [
+      ['server', 'ca'],
+      ['node1', 'ca'],
+      ['stranger', 'other'],
+    ] as const) {
+      openssl(
+        'req',
+        '-newkey',
+        'ec',
+        '-pkeyopt',
+        'ec_paramgen_curve:prime256v1',
+        '-nodes',
+        '-subj',
+        `/CN=${name}`,
+        '-keyout',
+        `${name}.key`,
+        '-out',
+        `${name}.csr`,
+      );
+      openssl(
+        'x509',
+        '-req',
+        '-in',
+        `${name}.csr`,
+        '-CA',
+        `${ca}.pem`,
+        '-CAkey',
+        `${ca}.key`,
+        '-CAcreateserial',
+        '-days',
+        '2',
+        '-out',
+        `${name}.pem`,
+      );
+    }
+  });
+  afterEach(async () => {
+    await sandbox.close();
+    rmSync(pki, { recursive: true, force: true });
+  });
+  const tls = (name: string): { key: Buffer; cert: Buffer; ca: Buffer } => ({
+    key: readFileSync(join(pki, `${name}.key`)),
+    cert: readFileSync(join(pki, `${name}.pem`)),
+    ca: readFileSync(join(pki, 'ca.pem')),
+  });
+  const serverArgs = (name: string): string[] => [
+    `--private-key=${pki}/${name}.key`,
+    `--certificate=${pki}/${name}.pem`,
+    `--ca-cert=${pki}/ca.pem`,
+  ];
+
+  test('a server that dials in is known by its certificate; one of another CA is refused', async () => {
+    const arrived: OvsdbClient[] = [];
+    let wake: () => void = () => {};
+    const someone = new Promise<void>((resolve) => (wake = resolve));
+    const listener = listenOvsdb({
+      listen: ['ssl:127.0.0.1:0'],
+      tls: tls('server'),
+      onClient: (client) => {
+        arrived.push(client);
+        wake();
+      },
+    });
+    await listener.ready;
+    const stranger = new OvsSandbox();
+    try {
+      stranger.startServer(undefined, [`--remote=${listener.addresses[0]}`, ...serverArgs('stranger')]);
+      sandbox.startServer(undefined, [`--remote=${listener.addresses[0]}`, ...serverArgs('node1')]);
+      await someone;
+      await new Promise((resolve) => setTimeout(resolve, 1500));
+      expect(arrived.map((client) => client.peer.certificate?.commonName)).toEqual(['node1']);
+      expect(await arrived[0]?.listDbs()).toContain('Open_vSwitch');
+    } finally {
+      await listener.close();
+      await stranger.close();
+    }
+  });
+
+  test('a client dials over TLS, and refuses a server of another CA', async () => {
+    const portFile = await freePort();
+    sandbox.startServer(undefined, [`--remote=pssl:${portFile}:127.0.0.1`, ...serverArgs('server')]);
+    const client = connectOvsdb({ target: `ssl:127.0.0.1:${portFile}`, tls: tls('node1') });
+    expect(await client.listDbs()).toContain('Open_vSwitch');
+    expect(client.peer.certificate?.commonName).toBe('server');
+    await client.close();
+    const wary = connectOvsdb({
+      target: `ssl:127.0.0.1:${portFile}`,
+      tls: { ...tls('node1'), ca: readFileSync(join(pki, 'other.pem')) },
+      reconnect: false,
+    });
+    await expect(wary.ready).rejects.toBeInstanceOf(ConnectionError);
+  });
+});
+
+async function freePort(): Promise<number> {
+  const probe = listenOvsdb({ listen: ['tcp:127.0.0.1:0'], onClient: () => {} });
+  await probe.ready;
+  const port = Number(probe.addresses[0]?.split(':').at(-1));
+  await probe.close();
+  return port;
+}
