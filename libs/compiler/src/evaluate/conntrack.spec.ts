@@ -1,6 +1,7 @@
 import { parseIpv4 } from 'openflow-ts/codec';
 import { describe, expect, test } from 'vitest';
-import { ConnectionTable, CT_STATE, type CtRequest } from './conntrack.js';
+import { CT_STATE } from '../pipeline/constants.js';
+import { ConnectionTable, type CtRequest } from './conntrack.js';
 import type { Slots } from './fields.js';
 import {
   echoPacket,

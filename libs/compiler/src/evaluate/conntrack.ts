@@ -1,22 +1,12 @@
+import { CT_STATE, IPPROTO } from '../pipeline/constants.js';
 import { EvaluateError } from './errors.js';
-import { type FieldValue, IP_PROTO, type Slots } from './fields.js';
+import type { FieldValue, Slots } from './fields.js';
 import { TCP_FLAGS } from './packet.js';
 
 /**
  * Connection tracking as the userspace datapath of Open vSwitch 3.1 does it (behaviour of lib/conntrack.c), without time,
  * TCP sequence numbers and checksums. What it keeps is exactly what decides ct_state, ct_mark, ct_label and addresses.
  */
-
-export const CT_STATE = {
-  new: 0x01,
-  est: 0x02,
-  rel: 0x04,
-  rpl: 0x08,
-  inv: 0x10,
-  trk: 0x20,
-  snat: 0x40,
-  dnat: 0x80,
-} as const;
 
 /** A connection's end points in one direction. Ports carry id and type for ICMP. */
 export interface Tuple {
@@ -171,7 +161,7 @@ const EPHEMERAL = { min: 1024, max: 65535 };
 /** Candidates for the reply direction of a translated connection, best first. */
 function* replyTuples(original: Tuple, kind: NatKind, nat: NatRequest): Generator<Tuple> {
   const back = turned(original);
-  const hasPorts = ([IP_PROTO.tcp, IP_PROTO.udp, IP_PROTO.sctp] as number[]).includes(original.proto);
+  const hasPorts = ([IPPROTO.tcp, IPPROTO.udp, IPPROTO.sctp] as number[]).includes(original.proto);
   if (kind === 'dst') {
     const address = nat.address ?? back.src;
     const { min, max } = nat.port ?? { min: back.srcPort, max: back.srcPort };
@@ -207,7 +197,7 @@ function tupleOf(slots: Slots, inner: Slots | undefined): { tuple: Tuple; relate
     ? { family: 6 as const, src: slots.ipv6_src ?? 0n, dst: slots.ipv6_dst ?? 0n }
     : { family: 4 as const, src: slots.nw_src ?? 0, dst: slots.nw_dst ?? 0 };
   const type = Number(slots.tp_src ?? 0);
-  if (proto === (v6 ? IP_PROTO.icmpv6 : IP_PROTO.icmp)) {
+  if (proto === (v6 ? IPPROTO.icmpv6 : IPPROTO.icmp)) {
     if ((v6 ? ICMPV6_ERRORS : ICMP_ERRORS).has(type)) {
       const about = inner === undefined ? undefined : tupleOf(inner, undefined);
       return about === undefined || about.related ? undefined : { tuple: turned(about.tuple), related: true };
@@ -234,16 +224,16 @@ function tcpFlagsInvalid(f: number): boolean {
 /** State of a connection after its first packet; undefined if that packet may not begin one. */
 function firstPhase(slots: Slots): Phase | undefined {
   const proto = Number(slots.nw_proto ?? 0);
-  if (proto === IP_PROTO.tcp) {
+  if (proto === IPPROTO.tcp) {
     const flags = Number(slots.tcp_flags ?? 0);
     // A SYN|ACK cannot be first; a bare ACK may be the middle of an old connection.
     if (tcpFlagsInvalid(flags) || (flags & (TCP_FLAGS.syn | TCP_FLAGS.ack)) === (TCP_FLAGS.syn | TCP_FLAGS.ack))
       return undefined;
     return { kind: 'tcp', peers: [TCP_PEER.synSent, TCP_PEER.closed] };
   }
-  if (proto === IP_PROTO.icmp && slots.eth_type === 0x0800)
+  if (proto === IPPROTO.icmp && slots.eth_type === 0x0800)
     return [8, 13, 15].includes(Number(slots.tp_src)) ? { kind: 'icmp', seen: 'first' } : undefined;
-  if (proto === IP_PROTO.icmpv6) return slots.tp_src === 128 ? { kind: 'icmp', seen: 'first' } : undefined;
+  if (proto === IPPROTO.icmpv6) return slots.tp_src === 128 ? { kind: 'icmp', seen: 'first' } : undefined;
   return { kind: 'other', seen: 'first' };
 }
 
@@ -312,7 +302,7 @@ function write(slots: Slots, zone: number, c: Connection | undefined, packet: Tu
   slots.ct_nw_dst = tuple?.family === 4 ? tuple.dst : 0;
   slots.ct_ipv6_src = tuple?.family === 6 ? tuple.src : 0n;
   slots.ct_ipv6_dst = tuple?.family === 6 ? tuple.dst : 0n;
-  const icmp = tuple?.proto === IP_PROTO.icmp || tuple?.proto === IP_PROTO.icmpv6;
+  const icmp = tuple?.proto === IPPROTO.icmp || tuple?.proto === IPPROTO.icmpv6;
   slots.ct_tp_src = icmp ? (tuple?.srcPort ?? 0) % 256 : (tuple?.srcPort ?? 0);
   slots.ct_tp_dst = icmp ? 0 : (tuple?.dstPort ?? 0);
 }

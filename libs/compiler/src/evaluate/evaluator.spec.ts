@@ -1,7 +1,7 @@
 import { type Action, type Match, PORT, parseIpv4, parseIpv6, parseMac } from 'openflow-ts/codec';
 import { describe, expect, test } from 'vitest';
 import type { Flow, Group } from '../model/output.js';
-import { CT_STATE } from './conntrack.js';
+import { CT_STATE } from '../pipeline/constants.js';
 import { createEvaluator } from './evaluator.js';
 import { readField } from './fields.js';
 import { arpPacket, echoPacket, header, l4Packet, neighbourSolicitation, type Packet, replyTo } from './packet.js';

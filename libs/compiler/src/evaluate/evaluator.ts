@@ -145,16 +145,16 @@ export function createEvaluator(options: EvaluatorOptions): Evaluator {
         throw new EvaluateError(thread.node, `resubmit nests deeper than ${LIMITS.depth}`);
       const table = nodeOf(thread.node).tables.get(tableId);
       const found = table === undefined ? undefined : lookup(table, thread.slots);
-      const lookup: Lookup = {
+      const done: Lookup = {
         node: thread.node,
         tableId,
         flow: found?.flow,
         conjunction: found?.conjunction ?? [],
         seen: { ...thread.slots },
       };
-      lookups.push(step);
-      thread.last = step;
-      return step;
+      lookups.push(done);
+      thread.last = done;
+      return done;
     };
 
     inject(firstNode, firstPort, packet, {});

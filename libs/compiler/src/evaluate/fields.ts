@@ -1,3 +1,4 @@
+import { ETH, IPPROTO } from '../pipeline/constants.js';
 import { EvaluateError } from './errors.js';
 
 /**
@@ -11,24 +12,21 @@ export type FieldValue = number | bigint;
 /** What a packet carries, keyed by storage slot. Only `readField` and `writeField` know the slots of overlapping fields. */
 export type Slots = Record<string, FieldValue>;
 
-export const ETH_TYPE = { ipv4: 0x0800, arp: 0x0806, ipv6: 0x86dd } as const;
-export const IP_PROTO = { icmp: 1, tcp: 6, udp: 17, icmpv6: 58, sctp: 132 } as const;
-
-const isV4 = (s: Slots) => s.eth_type === ETH_TYPE.ipv4;
-const isV6 = (s: Slots) => s.eth_type === ETH_TYPE.ipv6;
+const isV4 = (s: Slots) => s.eth_type === ETH.ipv4;
+const isV6 = (s: Slots) => s.eth_type === ETH.ipv6;
 const isIp = (s: Slots) => isV4(s) || isV6(s);
-const isIcmp6 = (s: Slots) => isV6(s) && s.nw_proto === IP_PROTO.icmpv6;
+const isIcmp6 = (s: Slots) => isV6(s) && s.nw_proto === IPPROTO.icmpv6;
 /** What the packet must be for a field to be read or written; a write to a field that it lacks does nothing, as in OVS. */
 const REQUIRES = {
   none: () => true,
   ip: isIp,
   ipv4: isV4,
   ipv6: isV6,
-  arp: (s: Slots) => s.eth_type === ETH_TYPE.arp,
-  tcp: (s: Slots) => isIp(s) && s.nw_proto === IP_PROTO.tcp,
-  udp: (s: Slots) => isIp(s) && s.nw_proto === IP_PROTO.udp,
-  sctp: (s: Slots) => isIp(s) && s.nw_proto === IP_PROTO.sctp,
-  icmp: (s: Slots) => isV4(s) && s.nw_proto === IP_PROTO.icmp,
+  arp: (s: Slots) => s.eth_type === ETH.arp,
+  tcp: (s: Slots) => isIp(s) && s.nw_proto === IPPROTO.tcp,
+  udp: (s: Slots) => isIp(s) && s.nw_proto === IPPROTO.udp,
+  sctp: (s: Slots) => isIp(s) && s.nw_proto === IPPROTO.sctp,
+  icmp: (s: Slots) => isV4(s) && s.nw_proto === IPPROTO.icmp,
   icmpv6: isIcmp6,
   nd: (s: Slots) => isIcmp6(s) && (s.tp_src === 135 || s.tp_src === 136),
   nd_solicit: (s: Slots) => isIcmp6(s) && s.tp_src === 135,

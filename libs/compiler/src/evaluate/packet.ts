@@ -1,5 +1,6 @@
 import { parseIpv4, parseIpv6, parseMac } from 'openflow-ts/codec';
-import { ETH_TYPE, type FieldValue, IP_PROTO, readField, type Slots, writeField } from './fields.js';
+import { ETH, IPPROTO } from '../pipeline/constants.js';
+import { type FieldValue, readField, type Slots, writeField } from './fields.js';
 
 /** A packet outside a switch: headers only, no metadata. Make it with one of the constructors below. */
 export interface Packet {
@@ -60,12 +61,12 @@ export interface L4 extends L3 {
 function l3Slots({ ethSrc, ethDst, src, dst, ttl = 64 }: L3, protocol: number): Slots {
   const l2 = { eth_src: parseMac(ethSrc), eth_dst: parseMac(ethDst), nw_proto: protocol, nw_ttl: ttl };
   return src.includes(':')
-    ? { ...l2, eth_type: ETH_TYPE.ipv6, ipv6_src: parseIpv6(src), ipv6_dst: parseIpv6(dst) }
-    : { ...l2, eth_type: ETH_TYPE.ipv4, nw_src: parseIpv4(src), nw_dst: parseIpv4(dst) };
+    ? { ...l2, eth_type: ETH.ipv6, ipv6_src: parseIpv6(src), ipv6_dst: parseIpv6(dst) }
+    : { ...l2, eth_type: ETH.ipv4, nw_src: parseIpv4(src), nw_dst: parseIpv4(dst) };
 }
 
 export function l4Packet(p: L4): Packet {
-  const headers: Slots = { ...l3Slots(p, IP_PROTO[p.protocol]), tp_src: p.srcPort, tp_dst: p.dstPort };
+  const headers: Slots = { ...l3Slots(p, IPPROTO[p.protocol]), tp_src: p.srcPort, tp_dst: p.dstPort };
   if (p.protocol === 'tcp') headers.tcp_flags = p.tcpFlags ?? TCP_FLAGS.syn;
   return { headers };
 }
@@ -74,14 +75,14 @@ export function l4Packet(p: L4): Packet {
 export function echoPacket(p: L3 & { readonly id: number; readonly reply?: boolean }): Packet {
   const v6 = p.src.includes(':');
   const type = v6 ? (p.reply ? 129 : 128) : p.reply ? 0 : 8;
-  const headers = { ...l3Slots(p, v6 ? IP_PROTO.icmpv6 : IP_PROTO.icmp), tp_src: type, tp_dst: 0, icmp_id: p.id };
+  const headers = { ...l3Slots(p, v6 ? IPPROTO.icmpv6 : IPPROTO.icmp), tp_src: type, tp_dst: 0, icmp_id: p.id };
   return { headers };
 }
 
 /** ICMP "destination unreachable" (type 3, or ICMPv6 type 1) about `about`, which must be as its receiver saw it. */
 export function unreachablePacket(p: L3 & { readonly code: number; readonly about: Packet }): Packet {
   const v6 = p.src.includes(':');
-  const headers: Slots = l3Slots(p, v6 ? IP_PROTO.icmpv6 : IP_PROTO.icmp);
+  const headers: Slots = l3Slots(p, v6 ? IPPROTO.icmpv6 : IPPROTO.icmp);
   headers.tp_src = v6 ? 1 : 3;
   headers.tp_dst = p.code;
   return { headers, inner: p.about.headers };
@@ -101,7 +102,7 @@ export function arpPacket(
     readonly tpa: string;
   },
 ): Packet {
-  const headers: Slots = { eth_src: parseMac(p.ethSrc), eth_dst: parseMac(p.ethDst), eth_type: ETH_TYPE.arp };
+  const headers: Slots = { eth_src: parseMac(p.ethSrc), eth_dst: parseMac(p.ethDst), eth_type: ETH.arp };
   const fields = {
     arp_op: p.op,
     arp_sha: parseMac(p.sha),
@@ -115,7 +116,7 @@ export function arpPacket(
 
 /** Neighbour solicitation (RFC 4861, 4.3); without `sll` the option is absent, as in duplicate address detection. */
 export function neighbourSolicitation(p: L3 & { readonly target: string; readonly sll?: string }): Packet {
-  const headers: Slots = { ...l3Slots({ ...p, ttl: 255 }, IP_PROTO.icmpv6), tp_src: 135, tp_dst: 0 };
+  const headers: Slots = { ...l3Slots({ ...p, ttl: 255 }, IPPROTO.icmpv6), tp_src: 135, tp_dst: 0 };
   headers.nd_target = parseIpv6(p.target);
   if (p.sll !== undefined) {
     headers.arp_sha = parseMac(p.sll);
@@ -126,7 +127,7 @@ export function neighbourSolicitation(p: L3 & { readonly target: string; readonl
 
 /** Neighbour advertisement (RFC 4861, 4.4). */
 export function neighbourAdvertisement(p: L3 & { readonly target: string; readonly tll: string }): Packet {
-  const headers: Slots = { ...l3Slots({ ...p, ttl: 255 }, IP_PROTO.icmpv6), tp_src: 136, tp_dst: 0 };
+  const headers: Slots = { ...l3Slots({ ...p, ttl: 255 }, IPPROTO.icmpv6), tp_src: 136, tp_dst: 0 };
   headers.nd_target = parseIpv6(p.target);
   headers.arp_tha = parseMac(p.tll);
   headers.nd_options_type = 2;
@@ -153,10 +154,10 @@ export function replyTo(packet: Packet): Packet {
     ...swap('ipv6_src', 'ipv6_dst'),
     nw_ttl: 64,
   };
-  if (h.nw_proto === IP_PROTO.icmp) headers.tp_src = 0;
-  else if (h.nw_proto === IP_PROTO.icmpv6) headers.tp_src = 129;
+  if (h.nw_proto === IPPROTO.icmp) headers.tp_src = 0;
+  else if (h.nw_proto === IPPROTO.icmpv6) headers.tp_src = 129;
   else Object.assign(headers, swap('tp_src', 'tp_dst'));
-  if (h.nw_proto === IP_PROTO.tcp)
+  if (h.nw_proto === IPPROTO.tcp)
     headers.tcp_flags = h.tcp_flags === TCP_FLAGS.syn ? TCP_FLAGS.syn | TCP_FLAGS.ack : TCP_FLAGS.ack;
   return { headers };
 }
