@@ -1,0 +1,39 @@
+import { existsSync } from 'node:fs';
+import { ApiClient } from '@heddle/api';
+import type { LabPaths } from './paths.js';
+
+/** The controller's REST API over its unix socket (which asks for no token). */
+export function controllerClient(paths: LabPaths): ApiClient {
+  return new ApiClient({ url: `unix:${paths.apiSocket}` });
+}
+
+const NO_PROGRAM = "; run 'make build' first";
+
+/** The executables that a lab runs, inside this repository. */
+export interface Programs {
+  readonly controller: string;
+  readonly agent: string;
+  /** Folder with the CNI executable `heddle-cni`, as CNI_PATH names it. */
+  readonly cniDir: string;
+  readonly podProgram: string;
+  readonly kubelet: string;
+}
+
+/** @throws Error that names every program that is not built */
+export function programs(): Programs {
+  // dist/host/controller.js -> apps/lab
+  const lab = new URL('../..', import.meta.url).pathname;
+  const apps = new URL('../../..', import.meta.url).pathname;
+  const found: Programs = {
+    controller: `${apps}controller/dist/main.js`,
+    agent: `${apps}node-agent/dist/main.js`,
+    cniDir: `${apps}node-agent/dist`,
+    podProgram: `${lab}dist/pod/main.js`,
+    kubelet: `${lab}dist/kubelet/main.js`,
+  };
+  const missing = [found.controller, found.agent, `${found.cniDir}/heddle-cni`, found.podProgram, found.kubelet].filter(
+    (f) => !existsSync(f),
+  );
+  if (missing.length > 0) throw new Error(`not built: ${missing.join(', ')}${NO_PROGRAM}`);
+  return found;
+}

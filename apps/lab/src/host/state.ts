@@ -1,0 +1,90 @@
+import { z } from 'zod';
+import { readIfThere, writeAtomically } from './files.js';
+import type { LabPaths } from './paths.js';
+
+/** What a lab was started with; a second `up` must agree, or ask for `down` first. */
+export const LabOptions = z.object({
+  nodes: z.number().int().min(1).max(99),
+  ipv6: z.boolean(),
+  encap: z.enum(['geneve', 'vxlan']),
+  /** Absolute path of the directory that the first manifests came from. */
+  manifests: z.string(),
+});
+export type LabOptions = z.infer<typeof LabOptions>;
+
+export const LabNode = z.object({
+  name: z.string(),
+  netns: z.string(),
+  ips: z.array(z.string()),
+});
+export type LabNode = z.infer<typeof LabNode>;
+
+const LabState = z.object({ options: LabOptions, nodes: z.array(LabNode) });
+export type LabState = z.infer<typeof LabState>;
+
+const ContainerRecord = z.object({
+  name: z.string(),
+  pid: z.number().int(),
+  startTime: z.string(),
+  restarts: z.number().int(),
+});
+
+/** A pod of the lab as the kubelet part sees it. */
+export const PodRecord = z.object({
+  namespace: z.string(),
+  name: z.string(),
+  uid: z.string(),
+  node: z.string(),
+  netns: z.string(),
+  hostNetwork: z.boolean(),
+  /** 64 hex digits, as a container runtime gives them; a new one for each attempt. */
+  containerId: z.string(),
+  /** Hash of what is started in it; another hash means a restart of the programs. */
+  spec: z.string(),
+  phase: z.enum(['starting', 'running', 'failed', 'stopping']),
+  /** Why it is not running. */
+  reason: z.string().nullable(),
+  ips: z.array(z.string()),
+  /** How long the last CNI ADD took, from starting the executable to its end. */
+  cniAddMs: z.number().nullable(),
+  /** Unix socket of the pod program. */
+  probeSocket: z.string(),
+  containers: z.array(ContainerRecord),
+});
+export type PodRecord = z.infer<typeof PodRecord>;
+
+const KubeletState = z.object({ pods: z.array(PodRecord) });
+
+function stateFile(paths: LabPaths): string {
+  return `${paths.stateDir}/state.json`;
+}
+function kubeletFile(paths: LabPaths): string {
+  return `${paths.stateDir}/kubelet.json`;
+}
+
+/** The lab's state, or undefined when it is not up. */
+export async function readLabState(paths: LabPaths): Promise<LabState | undefined> {
+  const text = await readIfThere(stateFile(paths));
+  return text === undefined ? undefined : LabState.parse(JSON.parse(text));
+}
+
+export async function writeLabState(paths: LabPaths, state: LabState): Promise<void> {
+  await writeAtomically(stateFile(paths), `${JSON.stringify(state, null, 2)}\n`);
+}
+
+/** @throws Error that says what to do */
+export async function requireLabState(paths: LabPaths): Promise<LabState> {
+  const state = await readLabState(paths);
+  if (state === undefined)
+    throw new Error(`the lab is not running (no ${stateFile(paths)}); start it with: heddle-lab up`);
+  return state;
+}
+
+export async function readPods(paths: LabPaths): Promise<PodRecord[]> {
+  const text = await readIfThere(kubeletFile(paths));
+  return text === undefined ? [] : KubeletState.parse(JSON.parse(text)).pods;
+}
+
+export async function writePods(paths: LabPaths, pods: readonly PodRecord[]): Promise<void> {
+  await writeAtomically(kubeletFile(paths), `${JSON.stringify({ pods }, null, 1)}\n`);
+}
