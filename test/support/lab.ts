@@ -1,0 +1,201 @@
+import { execFile } from 'node:child_process';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { ApiClient, NodeView, PodView, path, ROUTES, ServiceView, StatusView } from '@heddle/api';
+import { z } from 'zod';
+import { programs } from '../../apps/lab/src/host/controller.js';
+import { ensureOvs, vswitchdProcess } from '../../apps/lab/src/host/ovs.js';
+import { labPaths, nodeDir } from '../../apps/lab/src/host/paths.js';
+import { running } from '../../apps/lab/src/host/processes.js';
+import { CONTROLLER, controllerReady, startController } from '../../apps/lab/src/host/services.js';
+import { type PodRecord, readPods, requireLabState } from '../../apps/lab/src/host/state.js';
+import type { Probe, ProbeResult } from '../../apps/lab/src/pod/protocol.js';
+import { askPod } from '../../apps/lab/src/probe/ask.js';
+
+const exec = promisify(execFile);
+export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const HEDDLE_LAB = join(ROOT, 'apps/lab/bin/heddle-lab');
+const HEDDLE = join(ROOT, 'apps/cli/bin/heddle');
+
+export interface Outcome {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** The lab of the end-to-end tests: its own name, so that one started by hand is left alone. */
+export class TestLab {
+  readonly paths = labPaths({ HEDDLE_LAB_NAME: 'e2e' });
+  private readonly env = {
+    ...process.env,
+    HEDDLE_LAB_NAME: 'e2e',
+    HEDDLE_CONTROLLER_URL: `unix:${this.paths.apiSocket}`,
+  };
+  readonly api = new ApiClient({ url: `unix:${this.paths.apiSocket}` });
+
+  /** Starts the lab anew with the manifests of a folder. */
+  async up(manifests: string, ...args: readonly string[]): Promise<string> {
+    await this.down();
+    return (await this.must(HEDDLE_LAB, ['up', '--no-matrix', '--manifests', manifests, ...args])).stdout;
+  }
+  async down(): Promise<void> {
+    await this.must(HEDDLE_LAB, ['down']);
+  }
+  lab(...args: readonly string[]): Promise<Outcome> {
+    return this.run(HEDDLE_LAB, args);
+  }
+  heddle(...args: readonly string[]): Promise<Outcome> {
+    return this.run(HEDDLE, args);
+  }
+  /** @throws Error with what the command printed */
+  async must(command: string, args: readonly string[]): Promise<Outcome> {
+    const r = await this.run(command, args);
+    if (r.code !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${r.code}\n${r.stdout}\n${r.stderr}`);
+    return r;
+  }
+  /** Runs a command of the machine (ip, nft ...). */
+  async run(command: string, args: readonly string[]): Promise<Outcome> {
+    try {
+      const { stdout, stderr } = await exec(command, [...args], { env: this.env, maxBuffer: 1 << 28 });
+      return { code: 0, stdout, stderr };
+    } catch (e) {
+      const failed = e as { code?: number | string; stdout?: string; stderr?: string };
+      if (typeof failed.code !== 'number') throw e;
+      return { code: failed.code, stdout: failed.stdout ?? '', stderr: failed.stderr ?? '' };
+    }
+  }
+
+  /** Replaces one file of the watched directory and waits until pods, flows and this file's objects are in place. */
+  async apply(file: string, yaml: string): Promise<void> {
+    const local = join(this.paths.stateDir, 'applied', file);
+    mkdirSync(dirname(local), { recursive: true });
+    writeFileSync(local, yaml);
+    await this.must(HEDDLE_LAB, ['apply', local]);
+  }
+  async delete(file: string): Promise<void> {
+    await this.must(HEDDLE_LAB, ['delete', join(this.paths.stateDir, 'applied', file)]);
+  }
+  /** Writes straight into the watched directory, as an editor would, and waits for nothing. */
+  writeManifest(file: string, text: string): void {
+    writeFileSync(join(this.paths.manifests, file), text);
+  }
+  removeManifest(file: string): void {
+    rmSync(join(this.paths.manifests, file), { force: true });
+  }
+
+  async pod(name: string): Promise<PodRecord> {
+    const found = (await readPods(this.paths)).find((p) => `${p.namespace}/${p.name}` === name);
+    if (found === undefined) throw new Error(`the lab has no pod ${name}`);
+    return found;
+  }
+  pods(): Promise<PodRecord[]> {
+    return readPods(this.paths);
+  }
+  async probe(from: string, probes: readonly Probe[]): Promise<readonly ProbeResult[]> {
+    return askPod(from, (await this.pod(from)).probeSocket, probes);
+  }
+  /** One probe of each address family of a pod; `what` names the target in messages. */
+  async probeOne(from: string, probe: Omit<Probe, 'timeoutMs'> & { timeoutMs?: number }): Promise<ProbeResult> {
+    const [result] = await this.probe(from, [{ timeoutMs: 5_000, ...probe }]);
+    if (result === undefined) throw new Error('no result');
+    return result;
+  }
+  podViews(): Promise<z.infer<typeof PodView>[]> {
+    return this.api.get(ROUTES.pods, z.array(PodView));
+  }
+  async service(name: string): Promise<z.infer<typeof ServiceView>> {
+    const all = await this.api.get(ROUTES.services, z.array(ServiceView));
+    const found = all.find((s) => `${s.namespace}/${s.name}` === name);
+    if (found === undefined) throw new Error(`no service ${name}`);
+    return found;
+  }
+  nodes(): Promise<z.infer<typeof NodeView>[]> {
+    return this.api.get(ROUTES.nodes, z.array(NodeView));
+  }
+  status(waitMs?: number): Promise<z.infer<typeof StatusView>> {
+    return this.api.get(ROUTES.status, StatusView, {
+      ...(waitMs === undefined ? {} : { query: { waitMs } }),
+      timeoutMs: 60_000,
+    });
+  }
+  /** Waits until every switch has acknowledged everything. */
+  async realized(): Promise<void> {
+    const s = await this.status(30_000);
+    if (!s.realized) throw new Error(`not realized: ${s.waitingFor.join('; ')}`);
+  }
+  metrics(): Promise<string> {
+    return this.api.text('GET', path(ROUTES.metrics));
+  }
+
+  /** Ends a process of the lab by its recorded pid and waits until it is gone. */
+  async kill(name: string, signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    const record = await running(this.paths, name);
+    if (record === undefined) throw new Error(`${name} does not run`);
+    process.kill(record.pid, signal);
+    await until(`${name} ended`, async () => (await running(this.paths, name)) === undefined);
+  }
+  async startController(): Promise<void> {
+    const state = await requireLabState(this.paths);
+    await controllerReady(this.paths, await startController(this.paths, programs(), state.options));
+  }
+  async restartController(): Promise<void> {
+    await this.kill(CONTROLLER, 'SIGTERM');
+    await this.startController();
+  }
+  nodeDir(node: string): string {
+    return nodeDir(this.paths, node);
+  }
+  netns(node: string): string {
+    return `${this.paths.prefix}${node}`;
+  }
+  /** `ovs-ofctl -O OpenFlow15 ...` on a node's br-int. */
+  async ofctl(node: string, command: string, ...args: readonly string[]): Promise<string> {
+    const env = { ...process.env, OVS_RUNDIR: this.nodeDir(node) };
+    const { stdout } = await exec('ovs-ofctl', ['-O', 'OpenFlow15', command, 'br-int', ...args], {
+      env,
+      maxBuffer: 1 << 28,
+    });
+    return stdout;
+  }
+  /** Flows of a node without counters, sorted. */
+  async flows(node: string): Promise<string[]> {
+    const text = await this.ofctl(node, 'dump-flows', '--no-stats');
+    return text
+      .split('\n')
+      .map((l) => l.trim())
+      .filter((l) => l.includes('actions='))
+      .sort();
+  }
+  async groups(node: string): Promise<string[]> {
+    const text = await this.ofctl(node, 'dump-groups');
+    return text
+      .split('\n')
+      .map((l) => l.trim())
+      .filter((l) => l.startsWith('group_id='))
+      .sort();
+  }
+  /** Kills a node's ovs-vswitchd and starts it again on the same database. */
+  async restartVswitchd(node: string): Promise<void> {
+    await this.kill(vswitchdProcess(node));
+    await ensureOvs(this.paths, node, this.netns(node));
+  }
+}
+
+/** Polls until `condition` holds; errors of the condition count as "not yet" until the time is up. */
+export async function until(what: string, condition: () => Promise<boolean>, timeoutMs = 30_000): Promise<void> {
+  const end = performance.now() + timeoutMs;
+  let last: unknown;
+  for (;;) {
+    try {
+      if (await condition()) return;
+      last = undefined;
+    } catch (e) {
+      last = e;
+    }
+    if (performance.now() > end)
+      throw new Error(`not within ${timeoutMs} ms: ${what}`, last === undefined ? {} : { cause: last });
+    await new Promise((r) => setTimeout(r, 25));
+  }
+}
