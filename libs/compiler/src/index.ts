@@ -1,3 +1,4 @@
+export * from './evaluate/index.js';
 export * from './model/brands.js';
 export * from './model/facts.js';
 export * from './model/output.js';
