@@ -1,0 +1,224 @@
+import { type Family, familyOf, type Ip, ip } from '@heddle/compiler';
+import { Refusal } from '../errors.js';
+import type { Database, Transaction } from '../persistence/database.js';
+import { AddressRecord, AttachmentRecord, BlockRecord, NodeRecord } from '../persistence/records.js';
+import type { BlockPool, Choice } from './block-pool.js';
+import { podMac } from './macs.js';
+import { DEFAULT_VPC, type NodeRegistry, POD_OFPORTS } from './node-registry.js';
+import type { Sequences } from './sequences.js';
+
+/** An attachment with its leased addresses. */
+export interface Lease {
+  readonly record: AttachmentRecord;
+  /** One of each family in use, IPv4 first. */
+  readonly ips: readonly Ip[];
+}
+
+export interface AttachInput {
+  readonly node: string;
+  readonly containerId: string;
+  readonly ifname: string;
+  readonly namespace: string;
+  readonly pod: string;
+  readonly podUid?: string | undefined;
+}
+
+export interface AttachOutcome {
+  readonly lease: Lease;
+  /** False when the same call had been answered before. */
+  readonly created: boolean;
+  /** Blocks that the node got for this. */
+  readonly newBlocks: readonly BlockRecord[];
+  /** The attachment of the pod's earlier sandbox that had to go. */
+  readonly replaced: Lease | undefined;
+}
+
+export interface AttachmentsOptions {
+  readonly database: Database;
+  readonly sequences: Sequences;
+  readonly pool: BlockPool;
+  readonly nodes: NodeRegistry;
+  readonly families: readonly Family[];
+}
+
+/**
+ * Recorded attachments of pods. One operation is one transaction, and memory follows only when it is committed, so a crash
+ * leaves an attachment whole or not there. Calls must not overlap.
+ */
+export class Attachments {
+  private readonly byPort = new Map<number, Lease>();
+  private readonly byContainer = new Map<string, Lease>();
+  private readonly byPod = new Map<string, Lease>();
+  private readonly ofports = new Map<string, Set<number>>();
+
+  constructor(private readonly options: AttachmentsOptions) {}
+
+  async load(): Promise<void> {
+    const [records, addresses] = await this.options.database.read(async (tx) => [
+      await tx.find(AttachmentRecord),
+      await tx.find(AddressRecord, { order: { released: 'ASC', address: 'ASC' } }),
+    ]);
+    const ips = new Map<number, Ip[]>();
+    for (const row of addresses) {
+      this.options.pool.restore(row);
+      if (row.portKey !== null) ips.set(row.portKey, [...(ips.get(row.portKey) ?? []), ip(row.address)]);
+    }
+    for (const record of records) this.remember({ record, ips: (ips.get(record.portKey) ?? []).sort(byFamily) });
+  }
+
+  get(portKey: number): Lease | undefined {
+    return this.byPort.get(portKey);
+  }
+  ofPod(namespace: string, pod: string): Lease | undefined {
+    return this.byPod.get(`${namespace}/${pod}`);
+  }
+  ofNode(node: string): Lease[] {
+    return [...this.byPort.values()].filter((l) => l.record.node === node);
+  }
+  all(): Iterable<Lease> {
+    return this.byPort.values();
+  }
+  get size(): number {
+    return this.byPort.size;
+  }
+
+  /**
+   * Gives a pod's interface its port key, ofport, MAC and addresses; the same (containerId, ifname) gets the same answer.
+   * A pod has one attachment. Another container of the same pod takes the place of the earlier one on the same node (the
+   * kubelet makes a new sandbox), or anywhere if the pod's UID says that it is another pod under the same name.
+   * @throws Refusal unknown_node, conflict, pool_exhausted
+   */
+  async attach(input: AttachInput): Promise<AttachOutcome> {
+    if (this.options.nodes.get(input.node) === undefined)
+      throw new Refusal('unknown_node', `node ${input.node} has not registered`);
+    const same = this.byContainer.get(containerKey(input));
+    if (same !== undefined) {
+      const { node, namespace, pod } = same.record;
+      if (node !== input.node || namespace !== input.namespace || pod !== input.pod)
+        throw new Refusal('conflict', `container ${input.containerId} ${input.ifname} is attached as ${namespace}/${pod} on ${node}`);
+      return { lease: same, created: false, newBlocks: [], replaced: undefined };
+    }
+    const earlier = this.byPod.get(`${input.namespace}/${input.pod}`);
+    // Two transactions: a crash between them leaves the pod detached, which the next ADD or DEL finds in order.
+    if (earlier !== undefined) await this.replace(earlier, input);
+    const { lease, newBlocks } = await this.create(input);
+    return { lease, created: true, newBlocks, replaced: earlier };
+  }
+
+  /** Gives everything back; undefined when nothing was there. */
+  async detach(key: { node: string; containerId: string; ifname: string }): Promise<Lease | undefined> {
+    const lease = this.byContainer.get(containerKey(key));
+    if (lease === undefined || lease.record.node !== key.node) return undefined;
+    await this.remove(lease);
+    return lease;
+  }
+
+  private async replace(earlier: Lease, input: AttachInput): Promise<void> {
+    const { record } = earlier;
+    const otherPod = record.podUid !== null && input.podUid !== undefined && record.podUid !== input.podUid;
+    if (record.containerId === input.containerId)
+      throw new Refusal('conflict', `pod ${input.namespace}/${input.pod} is attached by its interface ${record.ifname} already`);
+    if (record.node !== input.node && !otherPod)
+      throw new Refusal('conflict', `pod ${input.namespace}/${input.pod} is attached to node ${record.node}`);
+    await this.remove(earlier);
+  }
+
+  private async create(input: AttachInput): Promise<{ lease: Lease; newBlocks: BlockRecord[] }> {
+    const { database, pool, families } = this.options;
+    const choices = families.map((family) => ({ family, ...pool.choose(input.node, family) }));
+    const ofport = this.chooseOfport(input.node);
+    const { record, newBlocks } = await database.transaction((tx) => this.write(tx, input, ofport, choices));
+    for (const block of newBlocks) pool.addBlock(block);
+    for (const { block, address } of choices) pool.take(block, address);
+    const node = this.options.nodes.get(input.node);
+    if (node !== undefined) node.lastOfport = ofport;
+    const lease: Lease = { record, ips: choices.map((c) => c.address).sort(byFamily) };
+    this.remember(lease);
+    return { lease, newBlocks };
+  }
+
+  private async write(
+    tx: Transaction,
+    input: AttachInput,
+    ofport: number,
+    choices: readonly (Choice & { readonly family: Family })[],
+  ): Promise<{ record: AttachmentRecord; newBlocks: BlockRecord[] }> {
+    const { sequences } = this.options;
+    const portKey = await sequences.next(tx, 'port');
+    const { node, containerId, ifname, namespace, pod } = input;
+    const newBlocks: BlockRecord[] = [];
+    for (const { family, newBlock } of choices)
+      if (newBlock !== undefined)
+        newBlocks.push({ vpc: DEFAULT_VPC, cidr: newBlock.cidr, family, node, given: await sequences.next(tx, 'block') });
+    if (newBlocks.length > 0) await tx.insert(BlockRecord, newBlocks);
+    const record: AttachmentRecord = {
+      portKey,
+      node,
+      containerId,
+      ifname,
+      namespace,
+      pod,
+      podUid: input.podUid ?? null,
+      ofport,
+      mac: podMac(portKey),
+      vpc: DEFAULT_VPC,
+    };
+    await tx.insert(AttachmentRecord, record);
+    await tx.upsert(
+      AddressRecord,
+      choices.map((c) => ({
+        vpc: DEFAULT_VPC,
+        address: c.address,
+        family: c.family,
+        block: c.block,
+        portKey,
+        released: null,
+      })),
+      ['vpc', 'address'],
+    );
+    await tx.update(NodeRecord, { name: node }, { lastOfport: ofport });
+    return { record, newBlocks };
+  }
+
+  private async remove(lease: Lease): Promise<void> {
+    const { database, sequences, pool } = this.options;
+    const { portKey, node } = lease.record;
+    const released = await database.transaction(async (tx) => {
+      const rows = await tx.find(AddressRecord, { where: { portKey } });
+      const position = await sequences.next(tx, 'release');
+      await tx.update(AddressRecord, { portKey }, { portKey: null, released: position });
+      await tx.delete(AttachmentRecord, { portKey });
+      return rows.map((row) => ({ ...row, released: position }));
+    });
+    for (const row of released) pool.release(row.block, row.address, row.released);
+    this.byPort.delete(portKey);
+    this.byContainer.delete(containerKey(lease.record));
+    this.byPod.delete(`${lease.record.namespace}/${lease.record.pod}`);
+    this.ofports.get(node)?.delete(lease.record.ofport);
+  }
+
+  /** The next number after the one given last, so that a port that just went away does not lend its number to the next pod. */
+  private chooseOfport(node: string): number {
+    const used = this.ofports.get(node) ?? new Set();
+    const count = POD_OFPORTS.last - POD_OFPORTS.first + 1;
+    const after = (this.options.nodes.get(node)?.lastOfport ?? POD_OFPORTS.first - 1) + 1 - POD_OFPORTS.first;
+    for (let i = 0; i < count; i++) {
+      const candidate = POD_OFPORTS.first + ((after + i) % count);
+      if (!used.has(candidate)) return candidate;
+    }
+    throw new Refusal('pool_exhausted', `no free ofport on node ${node}: all ${count} are in use`);
+  }
+
+  private remember(lease: Lease): void {
+    const { portKey, namespace, pod, node, ofport } = lease.record;
+    this.byPort.set(portKey, lease);
+    this.byContainer.set(containerKey(lease.record), lease);
+    this.byPod.set(`${namespace}/${pod}`, lease);
+    const ports = this.ofports.get(node);
+    if (ports === undefined) this.ofports.set(node, new Set([ofport]));
+    else ports.add(ofport);
+  }
+}
+
+const containerKey = (c: { containerId: string; ifname: string }): string => `${c.containerId}/${c.ifname}`;
+const byFamily = (a: Ip, b: Ip): number => familyOf(a) - familyOf(b);

@@ -1,0 +1,228 @@
+import { readFileSync, statSync } from 'node:fs';
+import { type Encap, type Endpoint, parseEndpoints } from '@heddle/api';
+import { type Cidr, cidr, type Family, familyOf } from '@heddle/compiler';
+import { z } from 'zod';
+import { BLOCK_PREFIX } from '../allocation/block-pool.js';
+import { range } from '../allocation/ranges.js';
+
+export interface TlsFiles {
+  readonly key: string;
+  readonly cert: string;
+  readonly ca: string;
+}
+
+/** The environment, understood. */
+export interface Config {
+  readonly source: { readonly kind: 'manifests'; readonly directory: string };
+  readonly databaseUrl: string;
+  readonly openflowListen: readonly Endpoint[];
+  readonly ovsdbListen: readonly Endpoint[];
+  readonly apiListen: readonly Endpoint[];
+  /** Paths of PEM files. */
+  readonly tls: TlsFiles | undefined;
+  readonly clusterCidrs: readonly Cidr[];
+  readonly serviceCidrs: readonly Cidr[];
+  /** Families of the pod network, IPv4 first. */
+  readonly families: readonly Family[];
+  readonly encap: Encap;
+  readonly logLevel: string;
+  /** Bearer token of the TCP listeners. */
+  readonly apiToken: string | undefined;
+}
+
+/** Everything that is wrong with the environment, a sentence each. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  constructor(readonly mistakes: readonly string[]) {
+    super(`the configuration has ${mistakes.length === 1 ? 'a mistake' : `${mistakes.length} mistakes`}:\n${mistakes.map((m) => `  ${m}`).join('\n')}`);
+  }
+}
+
+/** What each variable is for; `--help` prints it. */
+export const VARIABLES = {
+  HEDDLE_SOURCE: 'where Kubernetes objects come from: manifests:DIRECTORY (required)',
+  HEDDLE_DATABASE_URL: 'sqlite:FILE or postgres://USER:PASSWORD@HOST/NAME (default sqlite:heddle.db)',
+  HEDDLE_OPENFLOW_LISTEN: 'where switches dial in: tcp:HOST:PORT, ssl:HOST:PORT, unix:/PATH, comma separated (default ssl:0.0.0.0:6653 with TLS files)',
+  HEDDLE_OVSDB_LISTEN: 'where ovsdb-servers dial in, as above (default ssl:0.0.0.0:6640 with TLS files)',
+  HEDDLE_API_LISTEN: 'where the REST API listens, as above, also http://HOST:PORT (default tcp:127.0.0.1:8080)',
+  HEDDLE_API_TOKEN_FILE: 'file with the bearer token of the API; needed if it listens on more than loopback and unix sockets',
+  HEDDLE_TLS_KEY: 'private key file (PEM) for ssl: listeners',
+  HEDDLE_TLS_CERT: 'certificate file (PEM) for ssl: listeners',
+  HEDDLE_TLS_CA: 'file (PEM) of the authority that signs the certificates of switches',
+  HEDDLE_CLUSTER_CIDR: 'pod addresses, one CIDR or one of each family (default 10.244.0.0/16,fd00:10:244::/56)',
+  HEDDLE_SERVICE_CIDR: 'service addresses (default 10.96.0.0/16,fd00:10:96::/112)',
+  HEDDLE_ENCAP: 'geneve or vxlan (default geneve)',
+  HEDDLE_LOG_LEVEL: 'trace, debug, info, warn, error or fatal (default info)',
+} as const;
+type Name = keyof typeof VARIABLES;
+
+const endpoints = z.string().transform((text, context) => {
+  try {
+    const list = parseEndpoints(text);
+    if (list.length > 0) return list;
+    context.addIssue('names no address; give at least one');
+  } catch (e) {
+    context.addIssue(e instanceof Error ? e.message : String(e));
+  }
+  return z.NEVER;
+});
+const cidrs = z.string().transform((text, context): Cidr[] => {
+  const list: Cidr[] = [];
+  for (const part of text.split(',').map((p) => p.trim())) {
+    try {
+      if (!part.includes('/')) throw new RangeError(`"${part}" is not ADDRESS/PREFIX`);
+      const canonical = cidr(part);
+      if (part.includes('.') && canonical !== part) context.addIssue(`${part} has host bits set; write ${canonical}`);
+      list.push(canonical);
+    } catch (e) {
+      context.addIssue(e instanceof Error ? e.message : String(e));
+    }
+  }
+  return list;
+});
+const file = z.string().superRefine((path, context) => {
+  try {
+    readFileSync(path);
+  } catch (e) {
+    context.addIssue(`cannot be read: ${e instanceof Error ? e.message : String(e)}`);
+  }
+});
+
+const Environment = z.object({
+  HEDDLE_SOURCE: z
+    .string({ error: 'is missing: give manifests:DIRECTORY' })
+    .regex(/^manifests:./, 'must be manifests:DIRECTORY')
+    .transform((text) => text.slice('manifests:'.length))
+    .superRefine((directory, context) => {
+      const stat = statSync(directory, { throwIfNoEntry: false });
+      if (stat?.isDirectory() !== true) context.addIssue(`${directory} is not a directory; create it or name another`);
+    }),
+  HEDDLE_DATABASE_URL: z
+    .string()
+    .regex(/^(sqlite:.+|postgres(ql)?:\/\/.+)$/, 'must be sqlite:FILE or postgres://USER:PASSWORD@HOST/NAME')
+    .default('sqlite:heddle.db'),
+  HEDDLE_OPENFLOW_LISTEN: endpoints.optional(),
+  HEDDLE_OVSDB_LISTEN: endpoints.optional(),
+  HEDDLE_API_LISTEN: endpoints.prefault('tcp:127.0.0.1:8080'),
+  HEDDLE_API_TOKEN_FILE: file
+    .transform((path) => readToken(path))
+    .refine((token) => token.length >= 16, 'the token must have at least 16 characters')
+    .optional(),
+  HEDDLE_TLS_KEY: file.optional(),
+  HEDDLE_TLS_CERT: file.optional(),
+  HEDDLE_TLS_CA: file.optional(),
+  HEDDLE_CLUSTER_CIDR: cidrs.prefault('10.244.0.0/16,fd00:10:244::/56'),
+  HEDDLE_SERVICE_CIDR: cidrs.prefault('10.96.0.0/16,fd00:10:96::/112'),
+  HEDDLE_ENCAP: z.enum(['geneve', 'vxlan'], { error: 'must be geneve or vxlan' }).default('geneve'),
+  HEDDLE_LOG_LEVEL: z
+    .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal'], {
+      error: 'must be trace, debug, info, warn, error or fatal',
+    })
+    .default('info'),
+});
+type Values = z.output<typeof Environment>;
+
+/** @throws ConfigError that lists every mistake */
+export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  // An empty variable is one that is not set, as most shells and unit files mean it.
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
+  const parsed = Environment.safeParse(given);
+  const mistakes = parsed.success ? [] : parsed.error.issues.map((i) => `${String(i.path[0])}: ${i.message}`);
+  mistakes.push(...misspelled(given));
+  if (!parsed.success) throw new ConfigError(mistakes);
+  const values = parsed.data;
+  const tls = tlsFiles(values, mistakes);
+  const openflowListen = listeners(values, 'HEDDLE_OPENFLOW_LISTEN', tls, 6653, mistakes);
+  const ovsdbListen = listeners(values, 'HEDDLE_OVSDB_LISTEN', tls, 6640, mistakes);
+  checkApi(values, tls, mistakes);
+  const families = networks(values, mistakes);
+  if (mistakes.length > 0) throw new ConfigError(mistakes);
+  return {
+    source: { kind: 'manifests', directory: values.HEDDLE_SOURCE },
+    databaseUrl: values.HEDDLE_DATABASE_URL,
+    openflowListen,
+    ovsdbListen,
+    apiListen: values.HEDDLE_API_LISTEN,
+    tls,
+    clusterCidrs: values.HEDDLE_CLUSTER_CIDR,
+    serviceCidrs: values.HEDDLE_SERVICE_CIDR,
+    families,
+    encap: values.HEDDLE_ENCAP,
+    logLevel: values.HEDDLE_LOG_LEVEL,
+    apiToken: values.HEDDLE_API_TOKEN_FILE,
+  };
+}
+
+function readToken(path: string): string {
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch {
+    // The check of the file has said so already.
+    return '';
+  }
+}
+
+/** A variable of ours that we do not know is a typing error; the agent's variables may stand in the same environment. */
+function misspelled(env: Readonly<Record<string, string | undefined>>): string[] {
+  const others = /^HEDDLE_(NODE_NAME|CONTROLLER_URL|OVSDB|ENCAP_IP|DATAPATH_TYPE|AGENT_SOCKET|UPLINK|STATE_DIR|LAB_.*|TEST_.*)$/;
+  return Object.keys(env)
+    .filter((name) => name.startsWith('HEDDLE_') && !(name in VARIABLES) && !others.test(name))
+    .map((name) => `${name}: there is no such variable; see heddle-controller --help`);
+}
+
+function tlsFiles(values: Values, mistakes: string[]): TlsFiles | undefined {
+  const { HEDDLE_TLS_KEY: key, HEDDLE_TLS_CERT: cert, HEDDLE_TLS_CA: ca } = values;
+  if (key !== undefined && cert !== undefined && ca !== undefined) return { key, cert, ca };
+  if (key !== undefined || cert !== undefined || ca !== undefined)
+    mistakes.push('HEDDLE_TLS_KEY, HEDDLE_TLS_CERT, HEDDLE_TLS_CA: give all three or none');
+  return undefined;
+}
+
+function listeners(
+  values: Values,
+  name: Name & ('HEDDLE_OPENFLOW_LISTEN' | 'HEDDLE_OVSDB_LISTEN'),
+  tls: TlsFiles | undefined,
+  port: number,
+  mistakes: string[],
+): readonly Endpoint[] {
+  const given = values[name];
+  if (given === undefined && tls === undefined)
+    mistakes.push(
+      `${name}: is missing: without HEDDLE_TLS_KEY, HEDDLE_TLS_CERT and HEDDLE_TLS_CA say tcp:0.0.0.0:${port} to accept unencrypted connections`,
+    );
+  if (given?.some((e) => e.kind === 'ssl') && tls === undefined)
+    mistakes.push(`${name}: ssl needs HEDDLE_TLS_KEY, HEDDLE_TLS_CERT and HEDDLE_TLS_CA`);
+  return given ?? [{ kind: 'ssl', host: '0.0.0.0', port }];
+}
+
+function checkApi(values: Values, tls: TlsFiles | undefined, mistakes: string[]): void {
+  for (const endpoint of values.HEDDLE_API_LISTEN) {
+    if (endpoint.kind === 'ssl' && tls === undefined)
+      mistakes.push('HEDDLE_API_LISTEN: ssl needs HEDDLE_TLS_KEY, HEDDLE_TLS_CERT and HEDDLE_TLS_CA');
+    if (endpoint.kind !== 'unix' && !isLoopback(endpoint.host) && values.HEDDLE_API_TOKEN_FILE === undefined)
+      mistakes.push(`HEDDLE_API_TOKEN_FILE: is missing: ${endpoint.host} is reachable from outside, so a token is needed`);
+  }
+}
+
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
+}
+
+function networks(values: Values, mistakes: string[]): Family[] {
+  const { HEDDLE_CLUSTER_CIDR: cluster, HEDDLE_SERVICE_CIDR: service } = values;
+  const families = ([4, 6] as const).filter((f) => cluster.some((c) => familyOf(c) === f));
+  for (const text of cluster) {
+    const { family, prefix } = range(text);
+    if (prefix > BLOCK_PREFIX[family])
+      mistakes.push(`HEDDLE_CLUSTER_CIDR: ${text} is smaller than a block of a node (/${BLOCK_PREFIX[family]})`);
+  }
+  for (const text of service)
+    if (!families.includes(familyOf(text)))
+      mistakes.push(`HEDDLE_SERVICE_CIDR: ${text} is of a family that HEDDLE_CLUSTER_CIDR has not`);
+  const all = [...cluster, ...service].map(range);
+  for (const [i, a] of all.entries())
+    for (const b of all.slice(i + 1))
+      if (a.family === b.family && a.first < b.first + b.size && b.first < a.first + a.size)
+        mistakes.push(`HEDDLE_CLUSTER_CIDR, HEDDLE_SERVICE_CIDR: ${a.cidr} and ${b.cidr} overlap`);
+  return families;
+}

@@ -1,0 +1,312 @@
+import type { RegisterNode } from '@heddle/api';
+import {
+  type ConfigFact,
+  factKey,
+  type FactChange,
+  type NodeDelta,
+  type NodeName,
+  nodeName,
+} from '@heddle/compiler';
+import type { Allocations } from '../allocation/allocations.js';
+import type { AttachInput, Lease } from '../allocation/attachments.js';
+import type { Registration } from '../allocation/node-registry.js';
+import type { Clock } from '../clock.js';
+import { Serial } from '../serial.js';
+import type { Source, SourceObjects } from '../source/model.js';
+import type { FactTable } from './fact-table.js';
+import { HOLD_TIMEOUT_MS, Holds } from './holds.js';
+import type { CompilerPort, SwitchesPort } from './ports.js';
+import type { Watchers } from './watchers.js';
+import type { World } from './world.js';
+
+/** What the engine tells about itself; nothing in it may throw. */
+export interface EngineEvents {
+  compiled(event: {
+    readonly generation: number;
+    readonly changes: number;
+    readonly nodes: number;
+    readonly durationMs: number;
+    readonly steps: Readonly<Record<string, number>>;
+  }): void;
+  realized(event: { readonly node: string; readonly generation: number; readonly latencyMs: number }): void;
+  failed(event: { readonly what: string; readonly error: unknown }): void;
+}
+
+export interface EngineOptions {
+  readonly config: ConfigFact;
+  readonly source: Source;
+  readonly allocations: Allocations;
+  readonly facts: FactTable;
+  readonly world: World;
+  readonly compiler: CompilerPort;
+  readonly switches: SwitchesPort;
+  readonly watchers: Watchers;
+  readonly clock: Clock;
+  readonly events: EngineEvents;
+}
+
+export interface Attached {
+  readonly lease: Lease;
+  readonly generation: number;
+}
+
+/** Kinds of facts whose change may give pods another identity. */
+const IDENTITY_KINDS: ReadonlySet<FactChange['kind']> = new Set(['namespace', 'pod', 'policy']);
+/** Realization latency is measured for this many of the newest generations. */
+const REMEMBERED_GENERATIONS = 1_000;
+
+/**
+ * The one writer: source changes, attachments and registrations pass through here one after the other; each that changes a
+ * fact becomes one generation, compiled at once and handed to the drivers.
+ */
+export class Engine {
+  private readonly operations = new Serial();
+  private readonly holds = new Holds();
+  /** Port key -> the generation that brought the port's flows. */
+  private readonly portGenerations = new Map<number, number>();
+  private readonly committedAt = new Map<number, number>();
+  private currentGeneration = 0;
+  private synchronized = false;
+  private releaseQueued = false;
+  private lastRelease = 0;
+  /** The source was faster than the first compilation. */
+  private early: SourceObjects | undefined;
+  private readonly timers = new Set<() => void>();
+
+  constructor(private readonly options: EngineOptions) {
+    options.switches.onRealized((node, generation) => this.onRealized(node, generation));
+  }
+
+  get generation(): number {
+    return this.currentGeneration;
+  }
+  /** True when the source's initial state and everything recorded are compiled. */
+  get inSync(): boolean {
+    return this.synchronized;
+  }
+
+  /** Reads the source, compiles everything as generation 1. @throws if the source cannot be read */
+  async start(): Promise<void> {
+    const { source, world, config } = this.options;
+    const objects = await source.start((next) => this.operations.run(() => this.replaceObjects(next)));
+    await this.operations.run(async () => {
+      await world.replaceObjects(this.early ?? objects);
+      world.putRecorded(config);
+      this.commit();
+      this.synchronized = true;
+      for (const lease of this.options.allocations.attachments.all())
+        this.portGenerations.set(lease.record.portKey, this.currentGeneration);
+    });
+    this.options.watchers.changed();
+  }
+
+  async stop(): Promise<void> {
+    for (const stop of this.timers) stop();
+    await this.operations.idle();
+  }
+
+  /** @throws Refusal as NodeRegistry.register */
+  register(name: string, said: RegisterNode): Promise<Registration> {
+    return this.operations.run(async () => {
+      const { allocations, world } = this.options;
+      const registration = await allocations.nodes.register(name, said);
+      if (registration.changed && this.synchronized) {
+        world.putNode(registration.node);
+        for (const block of registration.newBlocks) world.putBlock(block);
+        this.commit();
+      }
+      this.options.watchers.changed();
+      return registration;
+    });
+  }
+
+  /** @throws Refusal as Attachments.attach */
+  attach(input: AttachInput): Promise<Attached> {
+    return this.operations.run(async () => {
+      const { allocations, world } = this.options;
+      const { lease, created, newBlocks, replaced } = await allocations.attachments.attach(input);
+      if (replaced !== undefined) this.forget(replaced);
+      if (created) {
+        for (const block of newBlocks) world.putBlock(block);
+        world.putLease(lease);
+      }
+      // Also for a repeated call: the compilation of the first one may have failed.
+      this.commit();
+      if (created) this.portGenerations.set(lease.record.portKey, this.currentGeneration);
+      return { lease, generation: this.portGeneration(lease.record.portKey) };
+    });
+  }
+
+  /** Answers what was there. */
+  detach(key: { node: string; containerId: string; ifname: string }): Promise<Lease | undefined> {
+    return this.operations.run(async () => {
+      const lease = await this.options.allocations.attachments.detach(key);
+      if (lease !== undefined) {
+        this.forget(lease);
+        this.commit();
+      }
+      return lease;
+    });
+  }
+
+  /** The generation that the flows of a port came with. */
+  portGeneration(portKey: number): number {
+    return this.portGenerations.get(portKey) ?? this.currentGeneration;
+  }
+
+  isRealized(node: string, generation: number): boolean {
+    const state = this.options.switches.state(nodeName(node));
+    return state?.connected === true && state.realizedGeneration >= generation;
+  }
+
+  /**
+   * Waits until the switches of all nodes have acknowledged everything up to now, and pods that change their identity have
+   * done so. False at the time-out.
+   */
+  async settled(timeoutMs: number, signal?: AbortSignal): Promise<boolean> {
+    const { watchers, clock } = this.options;
+    const end = clock.now() + timeoutMs;
+    // Changes that lie on the disk and were not noticed yet belong to "now".
+    await this.options.source.refresh();
+    await this.operations.idle();
+    const target = this.currentGeneration;
+    const left = () => Math.max(0, end - clock.now());
+    if (!(await watchers.until(() => this.allRealized(target) && !this.holds.has(target), left(), signal))) return false;
+    const withReleases = this.lastRelease;
+    return watchers.until(() => this.allRealized(Math.max(target, withReleases)), left(), signal);
+  }
+
+  /** Whether the switch of every registered node is connected and at the generation. */
+  allRealized(generation: number): boolean {
+    return this.synchronized && this.options.allocations.nodes.all().every((n) => this.isRealized(n.name, generation));
+  }
+
+  get heldPods(): number {
+    return this.holds.size;
+  }
+
+  private async replaceObjects(next: SourceObjects): Promise<void> {
+    if (!this.synchronized) {
+      this.early = next;
+      return;
+    }
+    await this.options.world.replaceObjects(next);
+    this.commit();
+  }
+
+  private forget(lease: Lease): void {
+    const { portKey, namespace, pod } = lease.record;
+    this.options.world.removeLease(lease);
+    if (this.holds.drop(factKey(namespace, pod))) this.options.facts.put('hold', factKey(namespace, pod), undefined);
+    this.portGenerations.delete(portKey);
+  }
+
+  /** Compiles what changed, as the next generation. Synchronous, so that drivers never see half a change. */
+  private commit(): void {
+    const { facts, compiler, switches, clock, events } = this.options;
+    const changes = facts.changes();
+    if (changes.length === 0) return;
+    const generation = this.currentGeneration + 1;
+    const startedAt = clock.now();
+    const pods = this.podsThatMayChange(changes);
+    const before = new Map(
+      pods.flatMap(({ namespace, pod }): [string, string][] => {
+        const identity = compiler.identityOf(namespace, pod);
+        return identity === undefined ? [] : [[factKey(namespace, pod), identity.key]];
+      }),
+    );
+    const first = compiler.apply(changes);
+    facts.settled();
+    const held = this.holds.update(pods, before, (ns, pod) => compiler.identityOf(ns, pod), generation);
+    for (const { namespace, pod, identityKey } of held.put)
+      facts.put('hold', factKey(namespace, pod), { namespace, pod, identityKey });
+    for (const key of held.removed) facts.put('hold', key, undefined);
+    const holdChanges = facts.changes();
+    const second = holdChanges.length === 0 ? undefined : compiler.apply(holdChanges);
+    facts.settled();
+    if (held.put.length > 0) this.releaseLater(generation);
+
+    this.currentGeneration = generation;
+    this.committedAt.set(generation, startedAt);
+    this.committedAt.delete(generation - REMEMBERED_GENERATIONS);
+    const deltas = second === undefined ? first.nodes : union(first.nodes, second.nodes);
+    events.compiled({
+      generation,
+      changes: changes.length,
+      nodes: deltas.size,
+      durationMs: clock.now() - startedAt,
+      steps: first.steps,
+    });
+    switches.notify(generation, deltas);
+    this.options.watchers.changed();
+  }
+
+  /** Attached pods whose identity the changes may touch. */
+  private podsThatMayChange(changes: readonly FactChange[]): readonly { namespace: string; pod: string }[] {
+    const relevant = changes.filter((c) => IDENTITY_KINDS.has(c.kind));
+    if (relevant.length === 0 || !this.synchronized) return [];
+    const { attachments } = this.options.allocations;
+    if (relevant.every((c) => c.kind === 'pod'))
+      return relevant.flatMap((c) => {
+        const [namespace = '', pod = ''] = c.key.split('/');
+        return attachments.ofPod(namespace, pod) === undefined ? [] : [{ namespace, pod }];
+      });
+    return [...attachments.all()].map(({ record: { namespace, pod } }) => ({ namespace, pod }));
+  }
+
+  private onRealized(node: NodeName, generation: number): void {
+    const { clock, events, watchers } = this.options;
+    const since = this.committedAt.get(generation);
+    if (since !== undefined) events.realized({ node, generation, latencyMs: clock.now() - since });
+    if (this.holds.size > 0) this.releaseHolds(this.realizedEverywhere());
+    watchers.changed();
+  }
+
+  /** The generation that every connected switch has; those that are away get everything anew when they come back. */
+  private realizedEverywhere(): number {
+    const states = this.options.allocations.nodes
+      .all()
+      .map((n) => this.options.switches.state(nodeName(n.name)))
+      .filter((s) => s?.connected === true);
+    return Math.min(this.currentGeneration, ...states.map((s) => s?.realizedGeneration ?? 0));
+  }
+
+  private releaseLater(generation: number): void {
+    const stop = this.options.clock.after(HOLD_TIMEOUT_MS, () => {
+      this.timers.delete(stop);
+      this.releaseHolds(generation);
+    });
+    this.timers.add(stop);
+  }
+
+  /** Switches the pods over whose new identity is known everywhere. */
+  private releaseHolds(upTo: number): void {
+    if (this.releaseQueued || !this.holds.has(upTo)) return;
+    this.releaseQueued = true;
+    this.operations
+      .run(() => {
+        this.releaseQueued = false;
+        for (const key of this.holds.release(upTo)) this.options.facts.put('hold', key, undefined);
+        this.commit();
+        this.lastRelease = this.currentGeneration;
+      })
+      .then(
+        () => this.options.watchers.changed(),
+        (error: unknown) => this.options.events.failed({ what: 'release of held identities', error }),
+      );
+  }
+}
+
+function union(a: ReadonlyMap<NodeName, NodeDelta>, b: ReadonlyMap<NodeName, NodeDelta>): Map<NodeName, NodeDelta> {
+  const result = new Map(a);
+  for (const [node, delta] of b) {
+    const other = result.get(node);
+    result.set(
+      node,
+      other === undefined
+        ? delta
+        : { flows: new Set([...other.flows, ...delta.flows]), groups: new Set([...other.groups, ...delta.groups]) },
+    );
+  }
+  return result;
+}

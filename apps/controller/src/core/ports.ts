@@ -1,0 +1,36 @@
+import type { ApplyResult, FactChange, NodeDelta, NodeFlowSet, NodeName } from '@heddle/compiler';
+
+/** What the core needs of the compiler. */
+export interface CompilerPort {
+  apply(changes: readonly FactChange[]): ApplyResult;
+  node(name: NodeName): NodeFlowSet | undefined;
+  /** The identity that a pod's present labels give. */
+  identityOf(namespace: string, pod: string): { readonly key: string; readonly number: number } | undefined;
+  /** NAMESPACE/NAME of the pods that a policy applies to. */
+  subjectsOf(policyKey: string): Iterable<string>;
+}
+
+/** One switch as its driver sees it. */
+export interface SwitchState {
+  readonly connected: boolean;
+  /** OpenFlow version in use. */
+  readonly version: string | null;
+  readonly remote: string | null;
+  readonly lastError: string | null;
+  /** The newest generation all of whose changes for the node are acknowledged; 0 if none. */
+  readonly realizedGeneration: number;
+  readonly modsSent: number;
+  readonly modsAtConnect: number;
+}
+
+/** What the core needs of the OpenFlow drivers. */
+export interface SwitchesPort {
+  notify(generation: number, deltas: ReadonlyMap<NodeName, NodeDelta>): void;
+  state(node: NodeName): SwitchState | undefined;
+  onRealized(listener: (node: NodeName, generation: number) => void): void;
+}
+
+/** What the API shows of the OVSDB side. */
+export interface OvsdbPort {
+  state(node: NodeName): { readonly connected: boolean; readonly ovsVersion: string | null } | undefined;
+}

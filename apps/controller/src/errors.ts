@@ -1,0 +1,14 @@
+import type { ApiErrorCode } from '@heddle/api';
+
+/** A request that cannot be granted, in the words of the API's error codes; the HTTP edge adds the status. */
+export class Refusal extends Error {
+  override readonly name = 'Refusal';
+  constructor(
+    readonly code: ApiErrorCode,
+    message: string,
+    readonly details: readonly string[] = [],
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}

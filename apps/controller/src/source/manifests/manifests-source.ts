@@ -1,0 +1,146 @@
+import type { ObjectRef } from '@heddle/api';
+import type { Clock } from '../../clock.js';
+import { Serial } from '../../serial.js';
+import type { Problem, Source, SourceObjects } from '../model.js';
+import { type FileContent, ManifestDirectory } from './manifest-directory.js';
+import { type Located, objectKey, readManifest } from './read-manifest.js';
+import { resolveObjects } from './resolve-objects.js';
+
+/** Keeps the last text of each file that was understood as a whole, so that a restart survives a file that is broken then. */
+export interface LastGoodTexts {
+  load(): Promise<ReadonlyMap<string, string>>;
+  save(changed: ReadonlyMap<string, string>, gone: readonly string[]): Promise<void>;
+}
+
+export interface ManifestsSourceOptions {
+  readonly directory: string;
+  readonly clock: Clock;
+  readonly lastGood: LastGoodTexts;
+  /** Told when a rescan in the background fails; what was known stays. */
+  readonly onError: (error: unknown) => void;
+}
+
+interface FileState {
+  readonly stamp: string;
+  /** What counts: what the file says, and for what is broken in it what it said last. */
+  readonly objects: readonly Located[];
+  readonly problems: readonly Problem[];
+}
+
+/** A directory of ordinary Kubernetes YAML as a source. */
+export class ManifestsSource implements Source {
+  readonly kind = 'manifests';
+  readonly location: string;
+  private readonly directory: ManifestDirectory;
+  private readonly scans = new Serial();
+  private files = new Map<string, FileState>();
+  private goodTexts = new Map<string, string>();
+  private found: readonly Problem[] = [];
+  private places = new Map<string, Located>();
+  private scanProblem: readonly Problem[] = [];
+  private listener: ((objects: SourceObjects) => Promise<void>) | undefined;
+  /** False while a change was found that the listener has not taken (it failed, or the database did). */
+  private delivered = true;
+  /** A rescan is queued that has not begun, so another request needs none of its own. */
+  private queued: Promise<void> | undefined;
+
+  constructor(private readonly options: ManifestsSourceOptions) {
+    this.location = options.directory;
+    this.directory = new ManifestDirectory(options.directory, options.clock);
+  }
+
+  async start(listener: (objects: SourceObjects) => Promise<void>): Promise<SourceObjects> {
+    this.goodTexts = new Map(await this.options.lastGood.load());
+    for (const [path, text] of this.goodTexts) {
+      const { objects } = readManifest(path, text);
+      this.files.set(path, { stamp: 'recorded', objects, problems: [] });
+    }
+    this.directory.watch(() => void this.refresh().catch(this.options.onError));
+    const objects = await this.scans.run(() => this.rescan(true));
+    this.listener = listener;
+    return objects ?? resolveObjects([]).objects;
+  }
+
+  refresh(): Promise<void> {
+    this.queued ??= this.scans.run(async () => {
+      this.queued = undefined;
+      const objects = await this.rescan(false);
+      if (objects === undefined) return;
+      await this.listener?.(objects);
+      this.delivered = true;
+    });
+    return this.queued;
+  }
+
+  placeOf(object: ObjectRef): { readonly file: string; readonly line: number } | undefined {
+    return this.places.get(objectKey(object));
+  }
+
+  problems(): readonly Problem[] {
+    return [...this.scanProblem, ...this.found];
+  }
+
+  async stop(): Promise<void> {
+    this.listener = undefined;
+    this.directory.close();
+    await this.scans.idle();
+  }
+
+  /** The objects now; undefined if no file changed. */
+  private async rescan(first: boolean): Promise<SourceObjects | undefined> {
+    let contents: readonly FileContent[];
+    try {
+      contents = await this.directory.scan();
+      this.scanProblem = [];
+    } catch (e) {
+      if (first) throw e;
+      // The directory may be on a mount that is away: what is known stays.
+      const reason = `cannot be read, the last known state stays: ${e instanceof Error ? e.message : String(e)}`;
+      this.scanProblem = [{ severity: 'error', file: this.location, line: null, object: null, reason }];
+      return undefined;
+    }
+    const files = new Map<string, FileState>();
+    for (const content of contents) files.set(content.path, this.fileState(content));
+    const changed = first || !this.delivered || files.size !== this.files.size || [...files].some(([p, f]) => this.files.get(p) !== f);
+    this.files = files;
+    if (!changed) return undefined;
+    this.delivered = first;
+    await this.recordGoodTexts(contents);
+    const located = [...files.values()].flatMap((f) => f.objects);
+    // Backwards, because of two definitions the first counts.
+    this.places = new Map([...located].reverse().map((l) => [objectKey(l.object), l]));
+    const { objects, problems } = resolveObjects(located);
+    this.found = [...[...files.values()].flatMap((f) => f.problems), ...problems];
+    return objects;
+  }
+
+  private fileState({ path, stamp, text, error }: FileContent): FileState {
+    const before = this.files.get(path);
+    if (before?.stamp === stamp) return before;
+    if (text === undefined) {
+      const problem: Problem = { severity: 'error', file: path, line: null, object: null, reason: error ?? 'not readable' };
+      return { stamp, objects: before?.objects ?? [], problems: [problem] };
+    }
+    const reading = readManifest(path, text);
+    const defined = new Set(reading.objects.map((o) => objectKey(o.object)));
+    const kept = (before?.objects ?? []).filter((o) => {
+      const key = objectKey(o.object);
+      return !defined.has(key) && (reading.brokenSomewhere || reading.broken.has(key));
+    });
+    return { stamp, objects: [...reading.objects, ...kept], problems: reading.problems };
+  }
+
+  private async recordGoodTexts(contents: readonly FileContent[]): Promise<void> {
+    const present = new Set(contents.map((c) => c.path));
+    const gone = [...this.goodTexts.keys()].filter((path) => !present.has(path));
+    const changed = new Map<string, string>();
+    for (const { path, text } of contents) {
+      const good = text !== undefined && !this.files.get(path)?.problems.some((p) => p.severity === 'error');
+      if (good && this.goodTexts.get(path) !== text) changed.set(path, text);
+    }
+    if (gone.length === 0 && changed.size === 0) return;
+    await this.options.lastGood.save(changed, gone);
+    for (const path of gone) this.goodTexts.delete(path);
+    for (const [path, text] of changed) this.goodTexts.set(path, text);
+  }
+}

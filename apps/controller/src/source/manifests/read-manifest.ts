@@ -1,0 +1,169 @@
+import type { ObjectRef } from '@heddle/api';
+import { type Document, isAlias, isCollection, isNode, isPair, LineCounter, parseAllDocuments } from 'yaml';
+import type { z } from 'zod';
+import type { Problem } from '../model.js';
+import { KINDS, type Kind, type Manifest } from './schemas.js';
+
+/** An object as it stands in a file. */
+export interface Located {
+  readonly object: ObjectRef;
+  readonly manifest: Manifest;
+  readonly file: string;
+  readonly line: number;
+}
+
+/** What one text says. Nothing is thrown: what is wrong stands in `problems`. */
+export interface Reading {
+  readonly objects: readonly Located[];
+  readonly problems: readonly Problem[];
+  /** Objects that are there but broken: what is known of them from before stays. Keys as of `objectKey`. */
+  readonly broken: ReadonlySet<string>;
+  /** Something is broken that cannot be told to be one object: everything known from before stays. */
+  readonly brokenSomewhere: boolean;
+}
+
+/** A file above this size is not read. */
+export const MAX_FILE_BYTES = 4 * 1024 * 1024;
+const MAX_DOCUMENTS = 5_000;
+
+export const objectKey = (o: ObjectRef): string => `${o.kind}/${o.namespace}/${o.name}`;
+
+/** Reads YAML or JSON with any number of documents; `file` is only for messages. */
+export function readManifest(file: string, content: string): Reading {
+  return new Reader(file).read(content);
+}
+
+class Reader {
+  private readonly objects: Located[] = [];
+  private readonly problems: Problem[] = [];
+  private readonly broken = new Set<string>();
+  private brokenSomewhere = false;
+  private readonly lines = new LineCounter();
+
+  constructor(private readonly file: string) {}
+
+  read(content: string): Reading {
+    const documents = parseAllDocuments(content, { lineCounter: this.lines, prettyErrors: false });
+    const list: Document[] = Array.isArray(documents) ? documents : [];
+    if (list.length > MAX_DOCUMENTS) this.unusable(null, `more than ${MAX_DOCUMENTS} documents in one file`);
+    // After a syntax error the borders of the documents are not certain: nothing of the text is believed.
+    else if (list.some((d) => d.errors.length > 0)) for (const d of list) this.syntaxErrors(d);
+    else for (const d of list) this.document(d);
+    const { objects, problems, broken, brokenSomewhere } = this;
+    return { objects, problems, broken, brokenSomewhere };
+  }
+
+  private syntaxErrors(document: Document): void {
+    for (const error of document.errors) this.unusable(this.lineAt(error.pos[0]), `not YAML: ${error.message}`);
+  }
+
+  private document(document: Document): void {
+    let value: unknown;
+    try {
+      // Bounds the growth through aliases ("billion laughs").
+      value = document.toJS({ maxAliasCount: 100 });
+    } catch (e) {
+      this.unusable(this.lineOf(document, []), e instanceof Error ? e.message : String(e));
+      return;
+    }
+    if (value !== null && value !== undefined) this.item(document, [], value);
+  }
+
+  private item(document: Document, path: readonly PropertyKey[], value: unknown): void {
+    const line = this.lineOf(document, path);
+    if (!isRecord(value)) return this.unusable(line, 'not a Kubernetes object: a mapping with apiVersion and kind is needed');
+    const { apiVersion, kind } = value;
+    if (typeof kind !== 'string' || typeof apiVersion !== 'string')
+      return this.unusable(line, 'not a Kubernetes object: apiVersion or kind is missing');
+    if (kind === 'List' && apiVersion === 'v1') {
+      const items = value['items'] ?? [];
+      if (!Array.isArray(items)) return this.unusable(line, 'items of a List must be a sequence');
+      for (const [i, item] of items.entries()) this.item(document, [...path, 'items', i], item);
+      return;
+    }
+    const object = refOf(kind, value);
+    if (!isKind(kind)) return this.warn(line, object, `kind ${kind} is not used by Heddle, skipped`);
+    const known = KINDS[kind];
+    if (apiVersion !== known.apiVersion)
+      return this.warn(line, object, `${kind} is read in ${known.apiVersion}, not in ${apiVersion}; skipped`);
+    const parsed = known.schema.safeParse(withoutNulls(value));
+    if (!parsed.success) return this.invalid(document, path, object, parsed.error);
+    if (object === null) return this.unusable(line, 'metadata.name is missing');
+    this.objects.push({ object, manifest: { kind, body: parsed.data } as Manifest, file: this.file, line });
+  }
+
+  private invalid(document: Document, path: readonly PropertyKey[], object: ObjectRef | null, error: z.ZodError): void {
+    if (object === null) this.brokenSomewhere = true;
+    else this.broken.add(objectKey(object));
+    for (const issue of error.issues)
+      this.problems.push({
+        severity: 'error',
+        file: this.file,
+        line: this.lineOf(document, [...path, ...issue.path]),
+        object,
+        reason: `${fieldName(issue.path)}: ${issue.message}`,
+      });
+  }
+
+  private unusable(line: number | null, reason: string): void {
+    this.brokenSomewhere = true;
+    this.problems.push({ severity: 'error', file: this.file, line, object: null, reason });
+  }
+
+  private warn(line: number, object: ObjectRef | null, reason: string): void {
+    this.problems.push({ severity: 'warning', file: this.file, line, object, reason });
+  }
+
+  private lineAt(offset: number): number {
+    return Math.max(1, this.lines.linePos(offset).line);
+  }
+
+  /** Line of the value at the path, or of the nearest thing around it that exists. */
+  private lineOf(document: Document, path: readonly PropertyKey[]): number {
+    let node: unknown = document.contents;
+    let line = isNode(node) && node.range ? this.lineAt(node.range[0]) : 1;
+    for (const step of path) {
+      if (isAlias(node)) node = node.resolve(document);
+      if (!isCollection(node)) break;
+      const pair = node.items.find((i) => isPair(i) && String(i.key) === String(step));
+      // A mapping's key stands on the line that people look for; its value may begin below.
+      const place = pair === undefined ? node.get(step, true) : (pair as { key: unknown }).key;
+      node = node.get(step, true);
+      if (isNode(place) && place.range) line = this.lineAt(place.range[0]);
+      if (node === undefined) break;
+    }
+    return line;
+  }
+}
+
+function isKind(kind: string): kind is Kind {
+  return Object.hasOwn(KINDS, kind);
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** The object's identity, if it can be told; a broken object is recognized by it. */
+function refOf(kind: string, value: Record<string, unknown>): ObjectRef | null {
+  const metadata = value['metadata'];
+  if (!isRecord(metadata) || typeof metadata['name'] !== 'string' || metadata['name'] === '') return null;
+  const namespace = metadata['namespace'] ?? 'default';
+  if (typeof namespace !== 'string') return null;
+  return { kind, namespace: kind === 'Namespace' ? '' : namespace, name: metadata['name'] };
+}
+
+/** Kubernetes reads `key:` without a value as a key that is not there. */
+function withoutNulls(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutNulls);
+  if (!isRecord(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([k, v]) => (v === null ? [] : [[k, withoutNulls(v)] as const])),
+  );
+}
+
+/** `spec.ports[0].port` */
+function fieldName(path: readonly PropertyKey[]): string {
+  const name = path.map((p) => (typeof p === 'number' ? `[${p}]` : `.${String(p)}`)).join('');
+  return name === '' ? 'the object' : name.replace(/^\./, '');
+}

@@ -1,0 +1,102 @@
+import type { ObjectRef, PodView } from '@heddle/api';
+import type { Family, Ip, L4Protocol, NamedPort, NetworkPolicyFact } from '@heddle/compiler';
+
+/** What a source of Kubernetes objects gives: the parts that networking needs, validated, with Kubernetes' defaults applied. */
+
+export interface SourceNamespace {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export interface SourcePod {
+  readonly namespace: string;
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly serviceAccount: string;
+  readonly hostNetwork: boolean;
+  readonly namedPorts: readonly NamedPort[];
+  /** spec.nodeName; empty if the pod may run anywhere. */
+  readonly nodeName: string;
+  readonly containers: PodView['containers'];
+}
+
+export interface SourceServicePort {
+  readonly name: string;
+  readonly protocol: L4Protocol;
+  readonly port: number;
+  /** A number, or the name of a container port. */
+  readonly targetPort: number | string;
+}
+
+export interface SourceService {
+  readonly namespace: string;
+  readonly name: string;
+  readonly type: 'ClusterIP' | 'NodePort' | 'LoadBalancer';
+  /** Undefined if its endpoints come from EndpointSlices. */
+  readonly selector: Readonly<Record<string, string>> | undefined;
+  readonly ports: readonly SourceServicePort[];
+  /** `clusterIP: None`. */
+  readonly headless: boolean;
+  /** Addresses that the manifest names. */
+  readonly clusterIps: readonly Ip[];
+  /** spec.ipFamilies; empty if not given. */
+  readonly families: readonly Family[];
+  readonly familyPolicy: 'SingleStack' | 'PreferDualStack' | 'RequireDualStack' | undefined;
+}
+
+export interface SourceSlice {
+  readonly namespace: string;
+  readonly name: string;
+  /** The label kubernetes.io/service-name. */
+  readonly service: string;
+  readonly ports: readonly { readonly name: string; readonly protocol: L4Protocol; readonly port: number }[];
+  /** Addresses of ready endpoints. */
+  readonly addresses: readonly Ip[];
+}
+
+export type SourcePolicy = NetworkPolicyFact;
+
+/** Every object of a source at one moment; keys are NAMESPACE/NAME, for namespaces the name. */
+export interface SourceObjects {
+  readonly namespaces: ReadonlyMap<string, SourceNamespace>;
+  readonly pods: ReadonlyMap<string, SourcePod>;
+  readonly services: ReadonlyMap<string, SourceService>;
+  readonly slices: ReadonlyMap<string, SourceSlice>;
+  readonly policies: ReadonlyMap<string, SourcePolicy>;
+}
+
+export const NO_OBJECTS: SourceObjects = {
+  namespaces: new Map(),
+  pods: new Map(),
+  services: new Map(),
+  slices: new Map(),
+  policies: new Map(),
+};
+
+/** Something that could not be used as written. */
+export interface Problem {
+  readonly severity: 'error' | 'warning';
+  readonly file: string;
+  /** From 1; null if the problem has no place. */
+  readonly line: number | null;
+  readonly object: ObjectRef | null;
+  readonly reason: string;
+}
+
+/** Where objects come from. */
+export interface Source {
+  readonly kind: string;
+  readonly location: string;
+  /**
+   * Reads everything once; after that the listener hears of every change, one call at a time.
+   * @throws Error if there is nothing to read from
+   */
+  start(listener: (objects: SourceObjects) => Promise<void>): Promise<SourceObjects>;
+  /** Resolves when everything that was changed before the call has gone through the listener. */
+  refresh(): Promise<void>;
+  /** Where an object is defined, if the source can tell. */
+  placeOf(object: ObjectRef): { readonly file: string; readonly line: number } | undefined;
+  /** What is wrong with the source now. */
+  problems(): readonly Problem[];
+  stop(): Promise<void>;
+}
