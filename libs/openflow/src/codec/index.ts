@@ -9,3 +9,4 @@ export * from './messages/multipart-types.js';
 export * from './messages/types.js';
 export * from './ports.js';
 export * from './version.js';
+export { ByteWriter } from './wire/writer.js';

@@ -62,6 +62,8 @@ export type Action =
       readonly userdata?: Uint8Array;
       readonly pause?: boolean;
       readonly meterId?: number;
+      /** It came as controller2 although the older form could say it. */
+      readonly via?: 'controller2';
     }
   | {
       readonly kind: 'bundle';
@@ -80,6 +82,8 @@ export type Action =
       readonly mask?: number | bigint;
       /** It came as the Nicira action reg_load2 and goes out so before 1.5. */
       readonly via?: 'reg_load2';
+      /** Bytes on the wire of a tun_metadata value; default the fewest that hold it. */
+      readonly bytes?: number;
     }
   | { readonly kind: 'load'; readonly target: Subfield; readonly value: number | bigint }
   | {
@@ -88,24 +92,29 @@ export type Action =
       readonly target: Subfield /** Form before 1.5; default `nicira`. */;
       readonly via?: 'onf';
     }
-  | { readonly kind: 'push' | 'pop'; readonly field: Subfield }
+  | { readonly kind: 'push'; readonly field: Subfield }
+  | { readonly kind: 'pop'; readonly field: Subfield }
   | { readonly kind: 'delete_field'; readonly field: FieldName }
   | { readonly kind: 'set_vlan_vid'; readonly vid: number }
   | { readonly kind: 'set_vlan_pcp'; readonly pcp: number }
   | { readonly kind: 'pop_vlan' }
   | { readonly kind: 'push_vlan'; readonly ethType: number }
-  | { readonly kind: 'mod_dl_src' | 'mod_dl_dst'; readonly mac: bigint }
-  | { readonly kind: 'mod_nw_src' | 'mod_nw_dst'; readonly ip: number }
+  | { readonly kind: 'mod_dl_src'; readonly mac: bigint }
+  | { readonly kind: 'mod_dl_dst'; readonly mac: bigint }
+  | { readonly kind: 'mod_nw_src'; readonly ip: number }
+  | { readonly kind: 'mod_nw_dst'; readonly ip: number }
   | { readonly kind: 'mod_nw_tos'; readonly tos: number }
   | { readonly kind: 'mod_nw_ecn'; readonly ecn: number }
   | { readonly kind: 'mod_nw_ttl'; readonly ttl: number }
-  | { readonly kind: 'mod_tp_src' | 'mod_tp_dst'; readonly port: number }
+  | { readonly kind: 'mod_tp_src'; readonly port: number }
+  | { readonly kind: 'mod_tp_dst'; readonly port: number }
   | { readonly kind: 'dec_ttl'; readonly controllerIds?: readonly number[] }
   | { readonly kind: 'set_mpls_label'; readonly label: number }
   | { readonly kind: 'set_mpls_tc'; readonly tc: number }
   | { readonly kind: 'set_mpls_ttl'; readonly ttl: number }
   | { readonly kind: 'dec_mpls_ttl' }
-  | { readonly kind: 'push_mpls' | 'pop_mpls'; readonly ethType: number }
+  | { readonly kind: 'push_mpls'; readonly ethType: number }
+  | { readonly kind: 'pop_mpls'; readonly ethType: number }
   | { readonly kind: 'dec_nsh_ttl' }
   | { readonly kind: 'set_queue'; readonly queue: number }
   | { readonly kind: 'pop_queue' }

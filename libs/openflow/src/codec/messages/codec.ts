@@ -1,17 +1,166 @@
-import type { Version } from '../version.js';
-import type { Message } from './types.js';
+import { OpenFlowDecodeError, OpenFlowEncodeError } from '../errors.js';
+import { VERSIONS, type Version, versionOfWire, type WireVersion } from '../version.js';
+import { ByteReader } from '../wire/reader.js';
+import { ByteWriter } from '../wire/writer.js';
+import { BUNDLE_ROWS } from './bundle.js';
+import { CONTROL_ROWS } from './control.js';
+import { FLOW_ROWS } from './flow.js';
+import { GROUP_ROWS } from './group.js';
+import { HANDSHAKE_ROWS } from './handshake.js';
+import { MULTIPART_ROWS } from './multipart.js';
+import { PACKET_ROWS } from './packet.js';
+import { PORT_ROWS } from './port.js';
+import type { MessageContext, MessageId, MessageRow } from './row.js';
+import type { Message, MessageHeader } from './types.js';
+
+// struct ofp_header { u8 version, type; u16 length; u32 xid }; experimenter messages (type 4) go on with { u32 experimenter, exp_type }
+const HEADER_BYTES = 8;
+const EXPERIMENTER = 4;
+
+type KnownKind = Exclude<Message['kind'], 'unknown' | 'experimenter'>;
+
+const ALL_ROWS = {
+  ...HANDSHAKE_ROWS,
+  ...PACKET_ROWS,
+  ...FLOW_ROWS,
+  ...GROUP_ROWS,
+  ...PORT_ROWS,
+  ...CONTROL_ROWS,
+  ...BUNDLE_ROWS,
+  ...MULTIPART_ROWS,
+};
+/** A kind of message without a row does not compile. */
+const ROWS = ALL_ROWS satisfies { readonly [K in KnownKind]: unknown } as unknown as Readonly<
+  Record<string, MessageRow<Message>>
+>;
 
 /** A decoded message with what its header said. */
-export interface Decoded {
-  readonly version: Version;
-  readonly xid: number;
+export interface Decoded extends MessageHeader {
   readonly message: Message;
 }
 
+/** Where each message stands in each version. */
+const idOf = (row: MessageRow<Message>, version: WireVersion): MessageId =>
+  version === 4 && row.id13 !== undefined ? row.id13 : row.id;
+
+const standardByVersion: Record<WireVersion, (MessageRow<Message> | undefined)[]> = { 4: [], 5: [], 6: [] };
+const experimenters = new Map<number, MessageRow<Message>>();
+for (const row of Object.values(ROWS)) {
+  for (const version of Object.values(VERSIONS)) {
+    const id = idOf(row, version);
+    if (id.experimenter === 0) standardByVersion[version][id.type] = row;
+    else experimenters.set(id.experimenter * 0x10000 + id.type, row);
+  }
+}
+
+/**
+ * Appends one message to a buffer: many messages in one buffer are cheaper than a buffer each.
+ * After an error the buffer has its old length.
+ */
+export function writeMessage(w: ByteWriter, message: Message, options: MessageHeader): void {
+  const start = w.length;
+  try {
+    write(w, message, contextOf(VERSIONS[options.version], options.xid));
+  } catch (error) {
+    w.truncate(start);
+    throw error;
+  }
+}
+
+function write(w: ByteWriter, message: Message, ctx: MessageContext): void {
+  const start = w.skip(HEADER_BYTES);
+  w.setU8(start, ctx.version);
+  w.setU32(start + 4, ctx.xid);
+  if (message.kind === 'unknown') {
+    w.setU8(start + 1, message.type);
+    w.raw(message.body);
+  } else if (message.kind === 'experimenter') {
+    w.setU8(start + 1, EXPERIMENTER);
+    w.u32(message.experimenter);
+    w.u32(message.type);
+    w.raw(message.body);
+  } else {
+    const row = ROWS[message.kind];
+    if (row === undefined) throw new OpenFlowEncodeError('message', `no message is called ${message.kind}`);
+    const id = idOf(row, ctx.version);
+    if (id.experimenter === 0) w.setU8(start + 1, id.type);
+    else {
+      w.setU8(start + 1, EXPERIMENTER);
+      w.u32(id.experimenter);
+      w.u32(id.type);
+    }
+    row.write(w, message, ctx);
+  }
+  w.closeLength(start + 2, start, message.kind);
+}
+
+/** Reads one message that begins at `pos`; the caller has checked that its length fits. */
+function read(r: ByteReader, ctx: MessageContext, type: number): Message {
+  let row: MessageRow<Message> | undefined;
+  if (type === EXPERIMENTER) {
+    if (r.left < 8) return { kind: 'unknown', type, body: r.rest() };
+    const experimenter = r.u32();
+    const subtype = r.u32();
+    row = subtype > 0xffff ? undefined : experimenters.get(experimenter * 0x10000 + subtype);
+    if (row === undefined) return { kind: 'experimenter', experimenter, type: subtype, body: r.rest() };
+  } else row = standardByVersion[ctx.version][type];
+  if (row === undefined) return { kind: 'unknown', type, body: r.rest() };
+  return row.read(r, ctx);
+}
+
+function contextOf(version: WireVersion, xid: number): MessageContext {
+  return { version, xid, writeMessage: writeInner, readMessage: readInner };
+}
+function writeInner(this: MessageContext, w: ByteWriter, message: Message): void {
+  write(w, message, this);
+}
+/** A bundled message: its header must agree with the outer one's version. */
+function readInner(this: MessageContext, r: ByteReader): Message {
+  const start = r.pos;
+  const version = r.u8();
+  const type = r.u8();
+  const length = r.u16();
+  r.skip(4);
+  if (version !== this.version) r.fail(`version ${version} inside a message of version ${this.version}`, start);
+  if (length < HEADER_BYTES || length > r.end - start)
+    r.fail(`message of ${length} bytes, ${r.end - start} left`, start);
+  // One level: nothing that holds messages may be held.
+  if (type === 34 || type === 33) r.fail('a bundle message inside a bundle message', start);
+  const outer = r.end;
+  r.end = start + length;
+  const message = read(r, this, type);
+  if (message.kind === 'bundle_add') r.fail('a bundle message inside a bundle message', start);
+  r.pos = r.end;
+  r.end = outer;
+  return message;
+}
+
 /** Encodes one message. Throws `OpenFlowEncodeError` when the version cannot say it or it exceeds 65535 bytes. */
-export declare function encodeMessage(
+export function encodeMessage(
   message: Message,
   options: { readonly version: Version; readonly xid: number },
-): Uint8Array<ArrayBuffer>;
+): Uint8Array<ArrayBuffer> {
+  const w = new ByteWriter(256);
+  writeMessage(w, message, options);
+  return w.copy();
+}
+
 /** Decodes exactly one message. Throws `OpenFlowDecodeError` and nothing else. */
-export declare function decodeMessage(bytes: Uint8Array): Decoded;
+export function decodeMessage(bytes: Uint8Array): Decoded {
+  const r = new ByteReader(bytes);
+  if (bytes.length < HEADER_BYTES) r.fail(`${bytes.length} bytes, a header has ${HEADER_BYTES}`);
+  const wire = r.u8();
+  const type = r.u8();
+  const length = r.u16();
+  const xid = r.u32();
+  if (length !== bytes.length) r.fail(`the header says ${length} bytes, there are ${bytes.length}`, 2);
+  // Any version may say hello or refuse one: that is how versions are negotiated.
+  const version =
+    versionOfWire(wire) ?? (type <= 1 && wire > 0 ? 'OF1.3' : r.fail(`version ${wire} is not spoken here`, 0));
+  try {
+    return { version, xid, message: read(r, contextOf(VERSIONS[version], xid), type) };
+  } catch (error) {
+    if (error instanceof OpenFlowDecodeError) throw error;
+    throw new OpenFlowDecodeError('message', r.pos, 'the decoder failed', { cause: error });
+  }
+}

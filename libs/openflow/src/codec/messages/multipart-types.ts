@@ -149,8 +149,13 @@ export interface MultipartElements {
 export type MultipartType = keyof MultipartElements;
 
 type Requests =
-  | { readonly type: 'desc' | 'table' | 'group_features' | 'meter_features' | 'table_desc' }
-  | ({ readonly type: 'flow' | 'aggregate' } & FlowStatsFilter)
+  | { readonly type: 'desc' }
+  | { readonly type: 'table' }
+  | { readonly type: 'group_features' }
+  | { readonly type: 'meter_features' }
+  | { readonly type: 'table_desc' }
+  | ({ readonly type: 'flow' } & FlowStatsFilter)
+  | ({ readonly type: 'aggregate' } & FlowStatsFilter)
   | { readonly type: 'port'; readonly portNo: number }
   /** A port other than ANY can be asked for from 1.5 on. */
   | { readonly type: 'port_desc'; readonly portNo?: number }
@@ -158,7 +163,8 @@ type Requests =
   | { readonly type: 'group'; readonly groupId: number }
   /** A group other than ALL can be asked for from 1.5 on. */
   | { readonly type: 'group_desc'; readonly groupId?: number }
-  | { readonly type: 'meter' | 'meter_config'; readonly meterId: number }
+  | { readonly type: 'meter'; readonly meterId: number }
+  | { readonly type: 'meter_config'; readonly meterId: number }
   | { readonly type: 'unknown'; readonly typeNumber: number; readonly body: Uint8Array };
 
 /** A multipart request; `more` announces another part with the same xid. */

@@ -35,8 +35,8 @@ export interface FeaturesReply {
   readonly reserved: number;
 }
 
-export interface SwitchConfig {
-  readonly kind: 'get_config_reply' | 'set_config';
+export interface SwitchConfig<K extends 'get_config_reply' | 'set_config'> {
+  readonly kind: K;
   readonly flags: number;
   readonly missSendLen: number;
 }
@@ -86,6 +86,8 @@ export interface Bucket {
   readonly watchPort?: number;
   readonly watchGroup?: number;
   readonly actions: readonly Action[];
+  /** 1.5: properties that this library does not know. */
+  readonly properties?: readonly Property[];
 }
 
 /** What can be said about a group beside its buckets. */
@@ -95,6 +97,8 @@ export interface GroupProperties {
   readonly selectionMethodParam?: bigint;
   /** Fields to hash over, each with its mask. */
   readonly selectionFields?: { readonly [F in FieldName]?: number | bigint };
+  /** 1.5: properties that this library does not know. */
+  readonly properties?: readonly Property[];
 }
 
 export interface GroupMod extends GroupProperties {
@@ -117,13 +121,13 @@ export interface PacketIn {
   readonly cookie: bigint;
   readonly match: Match;
   readonly data: Uint8Array;
-  /** NXT_PACKET_IN2 only. */
+}
+
+/** What Open vSwitch's NXT_PACKET_IN2 says, and NXT_RESUME sends back. All ones as `cookie`: none. */
+export interface PacketBody extends Omit<PacketIn, 'kind'> {
   readonly userdata?: Uint8Array;
-  /** NXT_PACKET_IN2 only: opaque, to be sent back in a resume. */
+  /** Opaque state of a paused packet; a resume has to carry it. */
   readonly continuation?: Uint8Array;
-  /** The format it came in: the version's own, or Open vSwitch's. */
-  readonly format?: 'standard' | 'nxt_packet_in2';
-  /** NXT_PACKET_IN2: properties that this library does not know. */
   readonly properties?: readonly Property[];
 }
 
@@ -184,8 +188,8 @@ export interface PortStatus {
 
 export type Role = 'nochange' | 'equal' | 'primary' | 'secondary';
 
-export interface RoleMessage {
-  readonly kind: 'role_request' | 'role_reply';
+export interface RoleMessage<K extends 'role_request' | 'role_reply'> {
+  readonly kind: K;
   readonly role: Role | number;
   readonly generationId: bigint;
 }
@@ -203,8 +207,8 @@ export interface AsyncMask {
   readonly primary: number;
   readonly secondary: number;
 }
-export interface AsyncConfig {
-  readonly kind: 'set_async' | 'get_async_reply';
+export interface AsyncConfig<K extends 'set_async' | 'get_async_reply'> {
+  readonly kind: K;
   readonly packetIn?: AsyncMask;
   readonly portStatus?: AsyncMask;
   readonly flowRemoved?: AsyncMask;
@@ -318,19 +322,18 @@ export interface ExperimenterMessage {
 export type Message =
   | Hello
   | ErrorMessage
-  | { readonly kind: 'echo_request' | 'echo_reply'; readonly data: Uint8Array }
+  | { readonly kind: 'echo_request'; readonly data: Uint8Array }
+  | { readonly kind: 'echo_reply'; readonly data: Uint8Array }
   | ExperimenterMessage
-  | {
-      readonly kind:
-        | 'features_request'
-        | 'get_config_request'
-        | 'barrier_request'
-        | 'barrier_reply'
-        | 'get_async_request'
-        | 'tlv_table_request';
-    }
+  | { readonly kind: 'features_request' }
+  | { readonly kind: 'get_config_request' }
+  | { readonly kind: 'barrier_request' }
+  | { readonly kind: 'barrier_reply' }
+  | { readonly kind: 'get_async_request' }
+  | { readonly kind: 'tlv_table_request' }
   | FeaturesReply
-  | SwitchConfig
+  | SwitchConfig<'get_config_reply'>
+  | SwitchConfig<'set_config'>
   | PacketIn
   | FlowRemoved
   | PortStatus
@@ -342,9 +345,11 @@ export type Message =
   | MeterMod
   | MultipartRequest
   | MultipartReply
-  | RoleMessage
+  | RoleMessage<'role_request'>
+  | RoleMessage<'role_reply'>
   | RoleStatus
-  | AsyncConfig
+  | AsyncConfig<'set_async'>
+  | AsyncConfig<'get_async_reply'>
   | BundleControl
   | BundleAdd
   | TlvTableMod
@@ -352,9 +357,11 @@ export type Message =
   | { readonly kind: 'set_packet_in_format'; readonly format: number }
   | { readonly kind: 'set_controller_id'; readonly id: number }
   | { readonly kind: 'ct_flush_zone'; readonly zone: number }
-  | { readonly kind: 'resume'; readonly properties: readonly Property[] }
+  | ({ readonly kind: 'packet_in2' } & PacketBody)
+  | ({ readonly kind: 'resume' } & PacketBody)
   | FlowMonitorControl
-  | { readonly kind: 'flow_monitor_paused' | 'flow_monitor_resumed' }
+  | { readonly kind: 'flow_monitor_paused' }
+  | { readonly kind: 'flow_monitor_resumed' }
   | { readonly kind: 'unknown'; readonly type: number; readonly body: Uint8Array };
 
 /** One kind of message. */
