@@ -34,6 +34,7 @@ const output = () => new Option('-o, --output <format>', 'how to print').choices
 const timeout = () => new Option('--timeout <seconds>', 'give up after').argParser(count(1, 3600)).default(60);
 
 const program = new Command('heddle-lab')
+  .enablePositionalOptions()
   .description(
     `A multi-node lab of Heddle on this machine. A node is a network namespace with its own Open vSwitch (userspace datapath), a pod is a
 network namespace attached by the real CNI executable, and this program plays the kubelet.`,
@@ -100,7 +101,7 @@ program
     '\nExamples:\n  heddle-lab exec shop-web/frontend -- ip addr\n  heddle-lab exec node/node1 -- ip route',
   )
   .action(async (pod: string, command: string[]) => {
-    process.exitCode = await execInside(paths, pod, command);
+    process.exitCode = await execInside(paths, pod, command[0] === '--' ? command.slice(1) : command);
   });
 
 program
@@ -188,8 +189,6 @@ for (const action of ['stop', 'kill', 'start', 'restart'] as const)
     )
     .argument('<what...>')
     .action((what: string[]) => locked(() => control(paths, action, what)));
-
-program.enablePositionalOptions();
 
 program.parseAsync().catch((e: unknown) => {
   process.stderr.write(`heddle-lab: ${e instanceof Error ? e.message : String(e)}\n`);

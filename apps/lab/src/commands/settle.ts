@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { ManifestObject } from '../host/manifests.js';
 import type { LabPaths } from '../host/paths.js';
 import { waitFor } from '../host/run.js';
-import { type PodRecord, readPods } from '../host/state.js';
+import { type PodRecord, type RefusedPod, readKubelet } from '../host/state.js';
 import { specHash } from '../kubelet/containers.js';
 
 const POLL_MS = 100;
@@ -24,8 +24,8 @@ export async function waitForPods(
     () => `pods that do not run: ${waitingFor.join('; ')}`,
     timeoutMs,
     async () => {
-      const [wanted, actual] = await Promise.all([api.get(ROUTES.pods, z.array(PodView)), readPods(paths)]);
-      waitingFor = unsettled(wanted, actual);
+      const [wanted, actual] = await Promise.all([api.get(ROUTES.pods, z.array(PodView)), readKubelet(paths)]);
+      waitingFor = unsettled(wanted, actual.pods, actual.refused);
       const text = `${wanted.length - waitingFor.length} of ${wanted.length} pods run`;
       if (text !== said && waitingFor.length > 0) say(text);
       said = text;
@@ -37,13 +37,17 @@ export async function waitForPods(
 }
 
 /** What is left to do for the kubelet part, a phrase each. */
-export function unsettled(wanted: readonly z.infer<typeof PodView>[], actual: readonly PodRecord[]): string[] {
+export function unsettled(
+  wanted: readonly z.infer<typeof PodView>[],
+  actual: readonly PodRecord[],
+  refused: readonly RefusedPod[] = [],
+): string[] {
   const records = new Map(actual.map((p) => [`${p.namespace}/${p.name}`, p]));
   const names = new Set(wanted.map((p) => `${p.namespace}/${p.name}`));
   const starting = wanted.flatMap((pod) => {
     const name = `${pod.namespace}/${pod.name}`;
     const record = records.get(name);
-    if (record === undefined) return [`${name} (not begun)`];
+    if (record === undefined) return [`${name} (${refused.find((r) => r.pod === name)?.reason ?? 'not begun'})`];
     if (record.phase !== 'running') return [`${name} (${record.reason ?? record.phase})`];
     if (record.spec !== specHash(pod)) return [`${name} (to be restarted)`];
     if (!pod.hostNetwork && pod.attachment === null) return [`${name} (not attached)`];

@@ -6,7 +6,7 @@ import { ovsdbProcess, vswitchdProcess } from '../host/ovs.js';
 import type { LabPaths } from '../host/paths.js';
 import { isAlive, running } from '../host/processes.js';
 import { agentProcess, CONTROLLER, KUBELET } from '../host/services.js';
-import { type LabOptions, readLabState, readPods } from '../host/state.js';
+import { type LabOptions, readKubelet, readLabState } from '../host/state.js';
 import { table } from './table.js';
 
 /** What `heddle-lab status -o json` prints. */
@@ -52,12 +52,14 @@ export interface LabStatus {
       readonly restarts: number;
     }[];
   }[];
+  /** Pods that could not even be begun. */
+  readonly refused: readonly { readonly pod: string; readonly reason: string }[];
 }
 
 /** Looks at what runs; the controller may be down. */
 export async function labStatus(paths: LabPaths): Promise<LabStatus> {
   const state = await readLabState(paths);
-  const records = await readPods(paths);
+  const { pods: records, refused } = await readKubelet(paths);
   const pid = async (name: string) => (await running(paths, name))?.pid ?? null;
   const api = controllerClient(paths);
   const controllerPid = await pid(CONTROLLER);
@@ -99,6 +101,7 @@ export async function labStatus(paths: LabPaths): Promise<LabStatus> {
     kubeletPid !== null &&
     status?.realized === true &&
     nodes.every((n) => n.ovsdbPid !== null && n.vswitchdPid !== null && n.agentPid !== null && n.connected) &&
+    refused.length === 0 &&
     pods.every((p) => p.phase === 'running' && p.containers.every((c) => c.running));
   return {
     running: state !== undefined,
@@ -114,6 +117,7 @@ export async function labStatus(paths: LabPaths): Promise<LabStatus> {
     },
     kubelet: { pid: kubeletPid },
     nodes,
+    refused,
     pods: pods.sort((a, b) => a.namespace.localeCompare(b.namespace) || a.name.localeCompare(b.name)),
   };
 }
@@ -156,5 +160,6 @@ export function formatStatus(s: LabStatus): string {
         p.netns,
       ]),
     ),
+    ...s.refused.map((r) => `${r.pod}: ${r.reason}`),
   ].join('\n');
 }

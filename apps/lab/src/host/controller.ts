@@ -19,15 +19,20 @@ export interface Programs {
   readonly kubelet: string;
 }
 
-/** @throws Error that names every program that is not built */
+/**
+ * Where they are: in this repository, or where HEDDLE_LAB_CONTROLLER, HEDDLE_LAB_AGENT (scripts for Node) and HEDDLE_LAB_CNI_DIR say, to
+ * try another build.
+ * @throws Error that names every program that is not built
+ */
 export function programs(): Programs {
   // dist/host/controller.js -> apps/lab
   const lab = new URL('../..', import.meta.url).pathname;
   const apps = new URL('../../..', import.meta.url).pathname;
+  const { HEDDLE_LAB_CONTROLLER, HEDDLE_LAB_AGENT, HEDDLE_LAB_CNI_DIR } = process.env;
   const found: Programs = {
-    controller: `${apps}controller/dist/main.js`,
-    agent: `${apps}node-agent/dist/main.js`,
-    cniDir: `${apps}node-agent/dist`,
+    controller: HEDDLE_LAB_CONTROLLER ?? `${apps}controller/dist/main.js`,
+    agent: HEDDLE_LAB_AGENT ?? `${apps}node-agent/dist/main.js`,
+    cniDir: HEDDLE_LAB_CNI_DIR ?? `${apps}node-agent/dist`,
     podProgram: `${lab}dist/pod/main.js`,
     kubelet: `${lab}dist/kubelet/main.js`,
   };

@@ -5,7 +5,7 @@ import { ROUTES } from '@heddle/api';
 import { controllerClient, type Programs } from './controller.js';
 import { readIfThere, writeAtomically } from './files.js';
 import { underlayNetns } from './netns.js';
-import { type LabPaths, nodeDir } from './paths.js';
+import { type LabPaths, MARKER, nodeDir } from './paths.js';
 import { isAlive, type ProcessRecord, running, start } from './processes.js';
 import { waitFor } from './run.js';
 import type { LabNode, LabOptions } from './state.js';
@@ -111,9 +111,18 @@ export async function startKubelet(paths: LabPaths, programs: Programs): Promise
     // In no namespace of the lab: it makes namespaces, and reaches the rest through unix sockets.
     netns: null,
     argv: [process.execPath, '--enable-source-maps', programs.kubelet],
-    env: paths.name === '' ? {} : { HEDDLE_LAB_NAME: paths.name },
+    env: labEnvironment(),
     logFile: kubeletLog(paths),
   });
+}
+
+/** The settings of heddle-lab itself, for the kubelet part. */
+function labEnvironment(): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(process.env).flatMap(([k, v]) =>
+      k.startsWith('HEDDLE_LAB_') && k !== MARKER && v !== undefined ? [[k, v]] : [],
+    ),
+  );
 }
 
 /** Whether somebody listens on a unix socket (the file alone may be left over). */

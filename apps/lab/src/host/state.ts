@@ -53,7 +53,17 @@ export const PodRecord = z.object({
 });
 export type PodRecord = z.infer<typeof PodRecord>;
 
-const KubeletState = z.object({ pods: z.array(PodRecord) });
+/** A pod that could not even be begun, for example because its node does not exist. */
+export interface RefusedPod {
+  /** NAMESPACE/NAME */
+  readonly pod: string;
+  readonly reason: string;
+}
+
+const KubeletState = z.object({
+  pods: z.array(PodRecord),
+  refused: z.array(z.object({ pod: z.string(), reason: z.string() })),
+});
 
 function stateFile(paths: LabPaths): string {
   return `${paths.stateDir}/state.json`;
@@ -81,10 +91,19 @@ export async function requireLabState(paths: LabPaths): Promise<LabState> {
 }
 
 export async function readPods(paths: LabPaths): Promise<PodRecord[]> {
-  const text = await readIfThere(kubeletFile(paths));
-  return text === undefined ? [] : KubeletState.parse(JSON.parse(text)).pods;
+  return (await readKubelet(paths)).pods;
 }
 
-export async function writePods(paths: LabPaths, pods: readonly PodRecord[]): Promise<void> {
-  await writeAtomically(kubeletFile(paths), `${JSON.stringify({ pods }, null, 1)}\n`);
+/** Everything that the kubelet part has written down. */
+export async function readKubelet(paths: LabPaths): Promise<z.infer<typeof KubeletState>> {
+  const text = await readIfThere(kubeletFile(paths));
+  return text === undefined ? { pods: [], refused: [] } : KubeletState.parse(JSON.parse(text));
+}
+
+export async function writeKubelet(
+  paths: LabPaths,
+  pods: readonly PodRecord[],
+  refused: readonly RefusedPod[],
+): Promise<void> {
+  await writeAtomically(kubeletFile(paths), `${JSON.stringify({ pods, refused }, null, 1)}\n`);
 }

@@ -7,7 +7,7 @@ import { addNetns, deleteNetns, podNetns } from '../host/netns.js';
 import { type LabPaths, netnsPath, nodeDir } from '../host/paths.js';
 import { end, findProcesses, forget, isAlive, type ProcessId, start } from '../host/processes.js';
 import { sleep } from '../host/run.js';
-import { type LabState, type PodRecord, readPods, writePods } from '../host/state.js';
+import { type LabState, type PodRecord, type RefusedPod, readPods, writeKubelet } from '../host/state.js';
 import { type CniTarget, cniAdd, cniDel } from './cni.js';
 import { type ContainerStart, containerStarts, SANDBOX, specHash } from './containers.js';
 import { pickNode } from './schedule.js';
@@ -44,6 +44,7 @@ export class Kubelet {
   private wanted = new Map<string, Pod>();
   private readonly busy = new Map<string, Promise<void>>();
   private readonly retries = new Map<string, Retry>();
+  private readonly refused = new Map<string, string>();
   private written: Promise<void> = Promise.resolve();
 
   constructor(private readonly options: KubeletOptions) {}
@@ -79,8 +80,11 @@ export class Kubelet {
     const lab = await this.options.lab();
     for (const k of new Set([...this.wanted.keys(), ...this.pods.keys()])) {
       if (this.busy.size >= MAX_PARALLEL) break;
-      if (this.busy.has(k) || (this.retries.get(k)?.at ?? 0) > this.options.now()) continue;
-      const step = await this.nextStep(this.wanted.get(k), this.pods.get(k), lab);
+      if (this.busy.has(k)) continue;
+      const wanted = this.wanted.get(k);
+      // A pod that is no longer wanted goes at once, however often it has failed.
+      if (wanted !== undefined && (this.retries.get(k)?.at ?? 0) > this.options.now()) continue;
+      const step = await this.nextStep(wanted, this.pods.get(k), lab);
       if (step === undefined) continue;
       const work = step().then(
         () => void this.retries.delete(k),
@@ -242,17 +246,26 @@ export class Kubelet {
     if (e instanceof Restarted) return;
     this.options.log('pod-failed', { pod: k, failures, error: message(e) });
     const record = this.pods.get(k);
-    if (record !== undefined) await this.save({ ...record, phase: 'failed', reason: message(e) });
+    if (record !== undefined) return this.save({ ...record, phase: 'failed', reason: message(e) });
+    this.refused.set(k, message(e));
+    await this.write();
   }
 
   private async save(record: PodRecord): Promise<void> {
     this.pods.set(key(record), record);
+    this.refused.delete(key(record));
     await this.write();
+  }
+
+  private refusedPods(): RefusedPod[] {
+    return [...this.refused].filter(([pod]) => this.wanted.has(pod)).map(([pod, reason]) => ({ pod, reason }));
   }
 
   /** One write at a time, each of the newest state. */
   private write(): Promise<void> {
-    this.written = this.written.then(() => writePods(this.options.paths, [...this.pods.values()]));
+    this.written = this.written.then(() =>
+      writeKubelet(this.options.paths, [...this.pods.values()], this.refusedPods()),
+    );
     return this.written;
   }
 }

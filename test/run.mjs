@@ -1,0 +1,120 @@
+// `make test`: lint, then every vitest project, one after the other (the last two use real switches and share the machine).
+// The last line of output is "N passed, N failed". Exit code 0 only if something ran and nothing failed.
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const bin = (name) => join(root, 'node_modules/.bin', name);
+const reports = mkdtempSync(join(tmpdir(), 'heddle-test-'));
+const PROJECTS = ['unit', 'ovs', 'e2e'];
+const STOP_GRACE_MS = 10_000;
+
+let running;
+let interrupted = false;
+
+/** Runs a program in a process group of its own, so that all of it can be ended. */
+function run(argv, env = {}) {
+  return new Promise((resolve) => {
+    const [file, ...args] = argv;
+    // The pinned Node first, also for programs that start with "#!/usr/bin/env node".
+    const path = `${join(root, 'node_modules/.bin')}:${process.env.PATH}`;
+    const child = spawn(file, args, {
+      cwd: root,
+      stdio: 'inherit',
+      detached: true,
+      env: { ...process.env, PATH: path, ...env },
+    });
+    running = child;
+    child.on('error', (e) => {
+      console.error(`${argv.join(' ')}: ${e.message}`);
+      resolve(1);
+    });
+    child.on('close', (code) => {
+      running = undefined;
+      resolve(code ?? 1);
+    });
+  });
+}
+
+function signalGroup(child, signal) {
+  try {
+    process.kill(-child.pid, signal);
+  } catch (e) {
+    if (e.code !== 'ESRCH') throw e; // the group has ended
+  }
+}
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
+  process.on(signal, () => {
+    interrupted = true;
+    const child = running;
+    if (child === undefined) return;
+    signalGroup(child, 'SIGTERM');
+    setTimeout(() => signalGroup(child, 'SIGKILL'), STOP_GRACE_MS).unref();
+  });
+
+/** Passed and failed tests of one report; a file that could not even be loaded counts as failed. */
+function tally(report, code) {
+  let result;
+  try {
+    result = JSON.parse(readFileSync(report, 'utf8'));
+  } catch {
+    return { passed: 0, failed: 1 }; // it ended without a report
+  }
+  const files = result.testResults.filter(
+    (f) => f.status === 'failed' && f.assertionResults.every((a) => a.status !== 'failed'),
+  );
+  const failed = result.numFailedTests + files.length;
+  return { passed: result.numPassedTests, failed: code !== 0 && failed === 0 ? 1 : failed };
+}
+
+const total = { passed: 0, failed: 0 };
+const lines = [];
+const add = (name, { passed, failed }, seconds) => {
+  total.passed += passed;
+  total.failed += failed;
+  lines.push(`${name.padEnd(6)} ${passed} passed, ${failed} failed, ${seconds.toFixed(0)} s`);
+};
+
+const only = process.argv.slice(2);
+const wants = (name) => only.length === 0 || only.includes(name);
+try {
+  if (wants('lint')) {
+    const start = performance.now();
+    const biome = await run([bin('biome'), 'check', '.']);
+    const cruiser = interrupted
+      ? 1
+      : await run([bin('depcruise'), 'libs', 'apps', 'migrations', '--config', '.dependency-cruiser.cjs']);
+    const results = [biome, cruiser];
+    const passed = results.filter((code) => code === 0).length;
+    add('lint', { passed, failed: results.length - passed }, (performance.now() - start) / 1000);
+  }
+  for (const project of PROJECTS) {
+    if (interrupted || !wants(project)) continue;
+    console.log(`\n== ${project}`);
+    const report = join(reports, `${project}.json`);
+    const start = performance.now();
+    const code = await run([
+      bin('vitest'),
+      'run',
+      '--project',
+      project,
+      '--reporter=default',
+      '--reporter=json',
+      `--outputFile.json=${report}`,
+    ]);
+    add(project, tally(report, code), (performance.now() - start) / 1000);
+  }
+} finally {
+  // What an interrupted or crashed run left of the tests' own lab.
+  const down = await run([join(root, 'bin/heddle-lab'), 'down'], { HEDDLE_LAB_NAME: 'e2e' });
+  if (down !== 0) total.failed += 1;
+  rmSync(reports, { recursive: true, force: true });
+}
+console.log(`\n${lines.join('\n')}`);
+if (interrupted) console.log('interrupted');
+console.log(`${total.passed} passed, ${total.failed} failed`);
+process.exit(interrupted || total.failed > 0 || total.passed === 0 ? 1 : 0);
