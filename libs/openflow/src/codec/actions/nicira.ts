@@ -109,9 +109,9 @@ const onfCopyForm: ActionForm<ActionOf<'move'>> = {
   type: 3200,
   size: 24,
   variable: true,
-  write: (w, a) => {
+  write: (w, a, ctx) => {
     w.skip(2);
-    writeCopyField(w, a);
+    writeCopyField(w, a, ctx);
   },
   read: (r) => {
     r.skip(2);
@@ -207,6 +207,7 @@ const resubmitForm = (type: number): ActionForm<ActionOf<'resubmit'>> =>
         ...(port === PORT.IN_PORT ? {} : { port }),
         ...(type === 1 || table === 0xff ? {} : { table }),
         ...(type === 44 ? { ct: true } : {}),
+        ...(type === 1 ? { via: 'resubmit' } : {}),
       };
     },
   );
@@ -566,7 +567,7 @@ export const NICIRA_ACTIONS: { readonly [K in NiciraKind]: ActionRow<ActionOf<K>
   },
   resubmit: {
     forms: [resubmitForm(1), resubmitForm(RESUBMIT_TABLE), resubmitForm(44)],
-    pick: (a) => (a.ct ? 2 : a.table === undefined ? 0 : 1),
+    pick: (a) => (a.ct ? 2 : a.via !== undefined && a.table === undefined ? 0 : 1),
   },
   controller: {
     forms: [controllerForm, controller2Form],

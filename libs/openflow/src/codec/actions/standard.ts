@@ -3,7 +3,7 @@ import { readHeader, readOxm, writeHeader, writeOxm } from '../fields/oxm.js';
 import { NO_TRUNCATION, PORT } from '../ports.js';
 import type { ByteReader } from '../wire/reader.js';
 import type { ByteWriter } from '../wire/writer.js';
-import { type ActionRow, of, variable } from './row.js';
+import { type ActionContext, type ActionRow, of, variable } from './row.js';
 import type { ActionOf } from './types.js';
 
 // Actions of OpenFlow 1.3 to 1.5 (7.2.6), and those of 1.1 that Open vSwitch still takes (set_vlan_vid, mod_...).
@@ -67,13 +67,13 @@ export function readSetField(r: ByteReader): ActionOf<'set_field'> | undefined {
 }
 
 /** struct ofp15_action_copy_field { type, len, u16 n_bits, src_offset, dst_offset, pad[2], oxm_ids[2], pad } */
-export function writeCopyField(w: ByteWriter, a: ActionOf<'move'>): void {
+export function writeCopyField(w: ByteWriter, a: ActionOf<'move'>, { version }: ActionContext): void {
   w.u16(a.source.bits);
   w.u16(a.source.offset);
   w.u16(a.target.offset);
   w.skip(2);
-  writeHeader(w, FIELD_INFO[a.source.field].first);
-  writeHeader(w, FIELD_INFO[a.target.field].first);
+  writeHeader(w, FIELD_INFO[a.source.field].byVersion[version]);
+  writeHeader(w, FIELD_INFO[a.target.field].byVersion[version]);
 }
 export function readCopyField(r: ByteReader): ActionOf<'move'> | undefined {
   const bits = r.u16();
@@ -90,7 +90,7 @@ export function readCopyField(r: ByteReader): ActionOf<'move'> | undefined {
     target: { field: target.name, offset: to, bits },
   };
 }
-export const copyFieldForm = variable(of<ActionOf<'move'>>(28, 24, (w, a) => writeCopyField(w, a), readCopyField));
+export const copyFieldForm = variable(of<ActionOf<'move'>>(28, 24, writeCopyField, readCopyField));
 
 const ethType = <K extends 'push_vlan' | 'push_mpls' | 'pop_mpls'>(
   type: number,

@@ -129,6 +129,8 @@ export type Action =
       readonly table?: number;
       /** Look up with the connection's original direction. */
       readonly ct?: boolean;
+      /** It came in the oldest form, which cannot name a table, and goes out so. */
+      readonly via?: 'resubmit';
     }
   | {
       readonly kind: 'learn';

@@ -1,5 +1,5 @@
 import { VERSIONS, type WireVersion } from '../version.js';
-import { type CodePoint, FIELDS, type FieldName, type FieldSpec } from './table.js';
+import { type CodePoint, FIELDS, type FieldName, type FieldNeeds, type FieldSpec } from './table.js';
 
 /** A code point made ready for the wire. */
 export interface PointInfo {
@@ -24,6 +24,9 @@ export interface FieldInfo {
   readonly bits: number;
   readonly wide: boolean;
   readonly variable: boolean;
+  /** Which prerequisites of other fields this one states, and which it has itself: bits of `PREREQUISITE`. */
+  readonly gives: number;
+  readonly wants: number;
   /** All ones. */
   readonly ones: number | bigint;
   readonly points: readonly PointInfo[];
@@ -32,6 +35,35 @@ export interface FieldInfo {
   /** The code point of OXMs, by wire version. */
   readonly byVersion: Readonly<Record<WireVersion, PointInfo>>;
 }
+
+/** The fields that other fields depend on. */
+const PREREQUISITE: { readonly [F in FieldName]?: number } = {
+  packet_type: 1,
+  eth_type: 2,
+  vlan_vid: 4,
+  nw_proto: 8,
+  icmpv6_type: 16,
+  icmpv6_code: 32,
+  ct_state: 64,
+};
+const WANTS: { readonly [N in FieldNeeds]: number } = {
+  vlan: 4,
+  mpls: 2,
+  ip: 2,
+  ipv4: 2,
+  ipv6: 2,
+  arp: 2,
+  nsh: 3,
+  tcp: 10,
+  udp: 10,
+  sctp: 10,
+  icmp: 10,
+  icmp6: 10,
+  nd: 58,
+  nd_solicit: 58,
+  nd_advert: 58,
+  ct: 66,
+};
 
 function pointInfo([name, cls, number]: CodePoint, bytes: number): PointInfo {
   const experimenter = cls > 0xffff ? cls % 0x1_0000_0000 : 0;
@@ -68,6 +100,8 @@ function fieldInfo(name: FieldName, rank: number): FieldInfo {
     bits,
     wide,
     variable: spec.bytes === 124,
+    gives: PREREQUISITE[name] ?? 0,
+    wants: spec.needs === undefined ? 0 : WANTS[spec.needs],
     ones: wide ? (1n << BigInt(spec.bytes * 8)) - 1n : 2 ** (spec.bytes * 8) - 1,
     points,
     first: points[0] as PointInfo,

@@ -51,7 +51,6 @@ export function writeOxm(
   }
   writeValue(w, info, value, size);
   if (mask !== undefined) {
-    if (info.spec.mask === 'no') throw new OpenFlowEncodeError(info.name, 'this field cannot be masked');
     writeValue(w, info, mask, size);
   }
 }
@@ -64,17 +63,20 @@ function writeUnknownOxm(w: ByteWriter, oxm: UnknownOxm): void {
 }
 
 const rankOf = (name: string): number => FIELD_INFO[name as FieldName]?.rank ?? Number.MAX_SAFE_INTEGER;
-const ordered = (names: string[]): string[] => {
-  let last = -1;
+
+/** A peer checks prerequisites as it reads, so a field must not stand before one that it depends on. Otherwise the order is kept. */
+function ordered(names: string[]): string[] {
+  let wanted = 0;
   for (const name of names) {
-    const rank = rankOf(name);
-    if (rank < last) return names.sort((a, b) => rankOf(a) - rankOf(b));
-    last = rank;
+    const info = FIELD_INFO[name as FieldName];
+    if (info === undefined) continue;
+    if ((wanted & info.gives) !== 0) return names.sort((a, b) => rankOf(a) - rankOf(b));
+    wanted |= info.wants;
   }
   return names;
-};
+}
 
-/** Writes the OXMs of a match, in the table's order, without header or padding. */
+/** Writes the OXMs of a match without header or padding. */
 export function writeOxms(w: ByteWriter, match: Match, version: WireVersion): void {
   for (const name of ordered(Object.keys(match))) {
     const info = FIELD_INFO[name as FieldName];
@@ -84,8 +86,10 @@ export function writeOxms(w: ByteWriter, match: Match, version: WireVersion): vo
     }
     const entry = match[name as FieldName] as number | bigint | readonly [number | bigint, number | bigint] | undefined;
     if (entry === undefined) continue;
-    if (typeof entry === 'object') writeOxm(w, info, entry[0], entry[1], version, match.tlvBytes?.[info.name]);
-    else writeOxm(w, info, entry, undefined, version, match.tlvBytes?.[info.name]);
+    if (typeof entry === 'object') {
+      if (info.spec.mask === 'no') throw new OpenFlowEncodeError(info.name, 'this field cannot be masked');
+      writeOxm(w, info, entry[0], entry[1], version, match.tlvBytes?.[info.name]);
+    } else writeOxm(w, info, entry, undefined, version, match.tlvBytes?.[info.name]);
   }
   if (match.unknown !== undefined) for (const oxm of match.unknown) writeUnknownOxm(w, oxm);
 }
@@ -122,9 +126,14 @@ export function readOxm(r: ByteReader): OxmEntry | undefined {
   let bytes = info.bytes;
   if (info.variable) {
     bytes = masked ? payload >> 1 : payload;
-    if (bytes < 1 || bytes > info.bytes || (masked && payload & 1)) r.fail(`${info.name} of ${payload} bytes`, start);
+    if (bytes < 1 || bytes > info.bytes || (masked && payload & 1)) {
+      r.pos = start;
+      return undefined;
+    }
   } else if (payload !== (masked ? bytes * 2 : bytes)) {
-    r.fail(`${info.name} of ${payload} bytes, want ${masked ? bytes * 2 : bytes}`, start);
+    // The length is part of a field's identity: a known number with another length is another, unknown field.
+    r.pos = start;
+    return undefined;
   }
   const value = readValue(r, info, bytes);
   return { info, value, mask: masked ? readValue(r, info, bytes) : undefined, bytes };

@@ -6,7 +6,6 @@ import { readProperties, writeKept, writeProperty } from './properties.js';
 import { enumeration, type MessageRow, nicira, onf, standard } from './row.js';
 import type {
   AsyncConfig,
-  AsyncMask,
   Message,
   MessageOf,
   MeterBand,
@@ -56,7 +55,6 @@ const ASYNC_KEYS: readonly AsyncKey[] = [
   'requestForward',
 ];
 const IN_13 = 3;
-const NONE: AsyncMask = { primary: 0, secondary: 0 };
 
 // 1.3: struct ofp_async_config { u32 packet_in[2], port_status[2], flow_removed[2] }, primary first; 1.4: properties
 const asyncRow = <K extends 'set_async' | 'get_async_reply'>(kind: K, type: number): MessageRow<AsyncConfig<K>> => ({
@@ -66,21 +64,22 @@ const asyncRow = <K extends 'set_async' | 'get_async_reply'>(kind: K, type: numb
       for (const key of ASYNC_KEYS.slice(IN_13))
         if (m[key] !== undefined) throw new OpenFlowEncodeError(`${kind}.${key}`, 'needs OF1.4');
       for (const key of ASYNC_KEYS.slice(0, IN_13)) {
-        w.u32((m[key] ?? NONE).primary);
-        w.u32((m[key] ?? NONE).secondary);
+        w.u32(m[key]?.primary ?? 0);
+        w.u32(m[key]?.secondary ?? 0);
       }
       return;
     }
     ASYNC_KEYS.forEach((key, i) => {
       const mask = m[key];
       if (mask === undefined) return;
-      writeProperty(w, 2 * i, () => w.u32(mask.secondary));
-      writeProperty(w, 2 * i + 1, () => w.u32(mask.primary));
+      const { primary, secondary } = mask;
+      if (secondary !== undefined) writeProperty(w, 2 * i, () => w.u32(secondary));
+      if (primary !== undefined) writeProperty(w, 2 * i + 1, () => w.u32(primary));
     });
     writeKept(w, m.properties);
   },
   read: (r, { version }) => {
-    const masks: { [A in AsyncKey]?: { primary: number; secondary: number } } = {};
+    const masks: { [A in AsyncKey]?: { primary?: number; secondary?: number } } = {};
     if (version === 4) {
       for (const key of ASYNC_KEYS.slice(0, IN_13)) masks[key] = { primary: r.u32(), secondary: r.u32() };
       return { kind, ...masks };
@@ -88,7 +87,7 @@ const asyncRow = <K extends 'set_async' | 'get_async_reply'>(kind: K, type: numb
     const properties = readProperties(r, (t) => {
       const key = ASYNC_KEYS[t >>> 1];
       if (key === undefined) return false;
-      masks[key] ??= { primary: 0, secondary: 0 };
+      masks[key] ??= {};
       masks[key][t & 1 ? 'primary' : 'secondary'] = r.u32();
       return true;
     });

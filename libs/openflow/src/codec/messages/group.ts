@@ -35,7 +35,11 @@ function writeBucket15(w: ByteWriter, b: Bucket, index: number, type: GroupType,
   ACTION_CODEC[version].writeActions(w, b.actions);
   w.closeLength(start + 2, actions, 'bucket.actions');
   const weight = b.weight ?? (type === 'select' ? 1 : undefined);
-  if (weight !== undefined) writeProperty(w, PROP.WEIGHT, () => w.u16(weight));
+  if (weight !== undefined)
+    writeProperty(w, PROP.WEIGHT, () => {
+      w.u16(weight);
+      w.skip(2);
+    });
   if (b.watchPort !== undefined) writeProperty(w, PROP.WATCH_PORT, () => w.u32(b.watchPort as number));
   if (b.watchGroup !== undefined) writeProperty(w, PROP.WATCH_GROUP, () => w.u32(b.watchGroup as number));
   writeKept(w, b.properties);

@@ -1,6 +1,7 @@
 import { ERROR_TYPES, EXPERIMENTER_ERRORS } from './error-table.js';
+import { writeKept } from './properties.js';
 import { enumeration, type MessageRow, nicira, standard } from './row.js';
-import type { ErrorMessage, Hello, Message, MessageOf, RoleMessage, SwitchConfig } from './types.js';
+import type { ErrorMessage, Hello, Message, MessageOf, Property, RoleMessage, SwitchConfig } from './types.js';
 
 // Messages that set up and keep up a connection (OF1.3+, 7.3.1, 7.3.8, 7.3.9, 7.4.4, 7.5).
 
@@ -23,6 +24,7 @@ const empty = <K extends Empty>(kind: K, id = standard(0)): MessageRow<{ readonl
 const hello: MessageRow<Hello> = {
   id: standard(0),
   write: (w, m) => {
+    writeKept(w, m.elements);
     if (m.versions === undefined) return;
     const words = [0];
     for (const v of m.versions) {
@@ -38,6 +40,7 @@ const hello: MessageRow<Hello> = {
   },
   read: (r) => {
     let versions: number[] | undefined;
+    let elements: Property[] | undefined;
     // Whatever follows a hello's header must be tolerated (OF1.3, 7.5.1), a broken element included.
     while (r.left >= 4) {
       const start = r.pos;
@@ -50,11 +53,14 @@ const hello: MessageRow<Hello> = {
           const word = r.u32();
           for (let bit = 0; bit < 32; bit++) if ((word >>> bit) & 1) versions.push(i * 32 + bit);
         }
+      } else {
+        elements ??= [];
+        elements.push({ type, body: r.copy(length - 4) });
       }
       r.pos = Math.min(start + ((length + 7) & ~7), r.end);
     }
     r.pos = r.end;
-    return { kind: 'hello', ...(versions === undefined ? {} : { versions }) };
+    return { kind: 'hello', ...(versions && { versions }), ...(elements && { elements }) };
   },
 };
 

@@ -72,6 +72,10 @@ export function writeStats(w: ByteWriter, c: Partial<Counters>): void {
     w.u32(c.idleSec);
     w.u32(c.idleNsec ?? 0);
   }
+  if (c.flowCount !== undefined) {
+    header(OXS.FLOW_COUNT, 4);
+    w.u32(c.flowCount);
+  }
   if (c.packetCount !== undefined) {
     header(OXS.PACKET_COUNT, 8);
     w.u64(c.packetCount);
@@ -79,10 +83,6 @@ export function writeStats(w: ByteWriter, c: Partial<Counters>): void {
   if (c.byteCount !== undefined) {
     header(OXS.BYTE_COUNT, 8);
     w.u64(c.byteCount);
-  }
-  if (c.flowCount !== undefined) {
-    header(OXS.FLOW_COUNT, 4);
-    w.u32(c.flowCount);
   }
   w.closeLength(start + 2, start, 'stats');
   w.align8(start);

@@ -8,6 +8,8 @@ export interface Hello {
   readonly kind: 'hello';
   /** From the version bitmap; absent when the peer sent none (then the header's version is the highest it speaks). Wire numbers: 1 is OF1.0, 4 is OF1.3. */
   readonly versions?: readonly number[];
+  /** Elements other than the bitmap. */
+  readonly elements?: readonly Property[];
 }
 
 export interface ErrorMessage {
@@ -204,8 +206,8 @@ export interface RoleStatus {
 
 /** Which asynchronous messages are wanted: a bit for each reason, as primary or equal, and as secondary. */
 export interface AsyncMask {
-  readonly primary: number;
-  readonly secondary: number;
+  readonly primary?: number;
+  readonly secondary?: number;
 }
 export interface AsyncConfig<K extends 'set_async' | 'get_async_reply'> {
   readonly kind: K;
