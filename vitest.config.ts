@@ -18,6 +18,7 @@ export default defineConfig({
             'apps/**/*.spec.ts',
             'migrations/**/*.spec.ts',
             'test/architecture/**/*.spec.ts',
+            'test/policy/**/*.spec.ts',
           ],
           exclude: ['**/node_modules/**', '**/dist/**'],
           pool: 'forks',
