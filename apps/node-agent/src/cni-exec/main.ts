@@ -1,0 +1,126 @@
+import { appendFileSync, readSync } from 'node:fs';
+import { connect } from 'node:net';
+import { CNI_CODE, CniError, formatError } from '../cni/errors.js';
+import { CNI_VARIABLES, type CniVariable, decodeConfig, parseRequest } from '../cni/request.js';
+import { formatVersions, NEWEST_VERSION } from '../cni/version.js';
+import { MAX_STDIN_BYTES, type WireAnswer, type WireRequest } from '../cni/wire.js';
+
+// The CNI executable: checks the call, hands it to the agent and prints the agent's answer. It lives for some 30 ms,
+// nearly all of it Node's own start, so it imports nothing but node:net and node:fs.
+
+/** Longer than any operation of the agent takes, which ends each of them by itself. */
+const ANSWER_TIMEOUT_MS = 90_000;
+
+/** @throws CniError with code 5 if stdin cannot be read or is larger than the bound */
+function readStdin(): string {
+  const parts: Buffer[] = [];
+  let size = 0;
+  const chunk = Buffer.allocUnsafe(64 * 1024);
+  for (;;) {
+    let n: number;
+    try {
+      n = readSync(0, chunk);
+    } catch (cause) {
+      const { code } = cause as NodeJS.ErrnoException;
+      if (code === 'EOF') break;
+      if (code === 'EAGAIN') {
+        // A caller's non-blocking pipe that has nothing yet: wait a millisecond without burning a core.
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+        continue;
+      }
+      throw new CniError(CNI_CODE.io, 'cannot read the network configuration from stdin', String(cause), { cause });
+    }
+    if (n === 0) break;
+    size += n;
+    if (size > MAX_STDIN_BYTES)
+      throw new CniError(CNI_CODE.io, `the network configuration on stdin is larger than ${MAX_STDIN_BYTES} bytes`);
+    parts.push(Buffer.from(chunk.subarray(0, n)));
+  }
+  return Buffer.concat(parts).toString('utf8');
+}
+
+/** The version that an error is reported in: that of the configuration if it can be read, whatever it is. */
+function versionIn(stdin: string): string {
+  try {
+    const version = decodeConfig(stdin).cniVersion;
+    return typeof version === 'string' && version !== '' ? version : NEWEST_VERSION;
+  } catch {
+    // Unreadable input is reported by whoever needs it.
+    return NEWEST_VERSION;
+  }
+}
+
+function exchange(socket: string, request: WireRequest): Promise<WireAnswer> {
+  return new Promise((resolve, reject) => {
+    const fail = (message: string, cause?: Error) =>
+      reject(new CniError(CNI_CODE.tryAgainLater, message, cause === undefined ? '' : String(cause), { cause }));
+    const stream = connect(socket);
+    const parts: string[] = [];
+    stream.setEncoding('utf8');
+    stream.setTimeout(ANSWER_TIMEOUT_MS, () => {
+      fail(`the node agent at ${socket} did not answer in ${ANSWER_TIMEOUT_MS} ms`);
+      stream.destroy();
+    });
+    stream.on('error', (e) => fail(`cannot reach the node agent at ${socket}`, e));
+    stream.on('data', (part: string) => parts.push(part));
+    stream.on('end', () => {
+      try {
+        resolve(JSON.parse(parts.join('')) as WireAnswer);
+      } catch (cause) {
+        fail(`the node agent at ${socket} ended before it answered`, cause as Error);
+      }
+    });
+    stream.write(`${JSON.stringify(request)}\n`);
+  });
+}
+
+/** For a benchmark: HEDDLE_CNI_TIMINGS=FILE gets one line of JSON for each call. */
+function recordTimings(startMs: number, env: WireRequest['env'], answer: WireAnswer): void {
+  const file = process.env.HEDDLE_CNI_TIMINGS;
+  if (file === undefined || file === '') return;
+  const totalMs = Math.round(process.uptime() * 1e5) / 100;
+  const line = {
+    command: env.CNI_COMMAND,
+    containerId: env.CNI_CONTAINERID,
+    exit: answer.exit,
+    startMs,
+    ...answer.timings,
+    totalMs,
+  };
+  appendFileSync(file, `${JSON.stringify(line)}\n`);
+}
+
+async function run(): Promise<void> {
+  const env: Partial<Record<CniVariable, string>> = {};
+  for (const name of CNI_VARIABLES) {
+    const value = process.env[name];
+    if (value !== undefined) env[name] = value;
+  }
+  let stdin = '';
+  try {
+    stdin = readStdin();
+    if (env.CNI_COMMAND === 'VERSION') {
+      // Old runtimes ask without a configuration.
+      if (stdin.trim() !== '') decodeConfig(stdin);
+      process.stdout.write(`${formatVersions(versionIn(stdin))}\n`);
+      return;
+    }
+    const { config, command } = parseRequest(env, stdin);
+    const startMs = Math.round(process.uptime() * 1e5) / 100;
+    const answer = await exchange(config.socket, { env, stdin, startMs }).catch((e: unknown) => {
+      if (!(e instanceof CniError) || command !== 'STATUS') throw e;
+      // STATUS has its own word for "not now".
+      throw new CniError(CNI_CODE.unavailable, e.message, e.details, { cause: e });
+    });
+    if (answer.stdout !== '') process.stdout.write(`${answer.stdout}\n`);
+    process.exitCode = answer.exit;
+    recordTimings(startMs, env, answer);
+  } catch (e) {
+    const error =
+      e instanceof CniError ? e : new CniError(CNI_CODE.internal, 'heddle-cni failed', String(e), { cause: e });
+    process.stdout.write(`${formatError(versionIn(stdin), error)}\n`);
+    process.exitCode = 1;
+  }
+}
+
+void run();

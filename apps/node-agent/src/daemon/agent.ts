@@ -1,0 +1,301 @@
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { NodeConfig } from '@heddle/api';
+import type { Logger } from 'pino';
+import { Attacher } from '../attach/attacher.js';
+import { reconcile } from '../attach/reconcile.js';
+import { CNI_CODE, CniError } from '../cni/errors.js';
+import { readLinks } from '../host/ip-json.js';
+import { HostSetUp } from '../host/set-up.js';
+import { readState, writeState } from '../host/state-file.js';
+import { TunnelNeighbours } from '../host/tunnel-neighbours.js';
+import { describeUnderlay, Uplink } from '../host/underlay.js';
+import { openSwitchDatabase, type SwitchDatabase } from '../ovs/database.js';
+import { PodPorts } from '../ovs/pod-ports.js';
+import { CniServer } from './cni-server.js';
+import { CniService, type ReadyNode } from './cni-service.js';
+import { Controller, isUnknownNode } from './controller.js';
+import type { AgentEnvironment } from './environment.js';
+
+/** How long ADD waits for ovs-vswitchd to give a port, and for the switch to acknowledge its flows. */
+const PORT_TIMEOUT_MS = 10_000;
+const FLOWS_TIMEOUT_MS = 15_000;
+/** The machine is compared with its configuration this often, besides at every change that is heard of. */
+const REPAIR_INTERVAL_MS = 60_000;
+/** Changes of the switch's database are answered this long after the first of a burst. */
+const REPAIR_DELAY_MS = 200;
+const LONG_POLL_MS = 25_000;
+/** A controller that does not answer at start: the last known configuration is used meanwhile. */
+const REGISTER_PATIENCE_MS = 3_000;
+/** How long operations under way may take at shutdown. */
+const SHUTDOWN_MS = 20_000;
+
+/** The node agent: registers, sets the machine up, follows its configuration and serves the CNI executable. */
+export class Agent {
+  readonly #stop = new AbortController();
+  readonly #controller: Controller;
+  readonly #service: CniService;
+  readonly #neighbours: TunnelNeighbours;
+  readonly #uplink: Uplink | undefined;
+  readonly #configFile: string;
+  #server: CniServer | undefined;
+  #database: SwitchDatabase | undefined;
+  #hostSetUp: HostSetUp | undefined;
+  #node: ReadyNode | undefined;
+  #config: NodeConfig | undefined;
+  /** Why the controller does not answer, if so. */
+  #controllerLost: string | undefined = 'not registered yet';
+  /** Why the machine is not as it should be, if so. */
+  #setUpFailed: string | undefined;
+  #applying: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly env: AgentEnvironment,
+    private readonly logger: Logger,
+  ) {
+    this.#controller = new Controller(env.controllerUrl, env.apiToken, env.nodeName);
+    this.#uplink = env.uplink === undefined ? undefined : new Uplink(env.uplink, env.stateDir);
+    this.#configFile = join(env.stateDir, 'node-config.json');
+    this.#neighbours = new TunnelNeighbours((peer, err) => logger.debug({ peer, err }, 'peer_not_primed'));
+    this.#service = new CniService(
+      () => this.#node ?? new CniError(CNI_CODE.unavailable, `the node agent is starting: ${this.#why()}`),
+      logger,
+    );
+  }
+
+  /** Resolves when CNI operations are served. @throws Error if the socket cannot be used */
+  async start(): Promise<void> {
+    const { env, logger } = this;
+    // First, so that the container runtime gets "try again later" instead of a missing socket.
+    this.#server = await CniServer.listen({
+      path: env.agentSocket,
+      handle: (request) => this.#service.handle(request),
+      logger,
+    });
+    this.#database = await openSwitchDatabase(env.ovsdb, this.#stop.signal);
+    this.#hostSetUp = new HostSetUp({
+      database: this.#database,
+      datapathType: env.datapathType,
+      controllerHost: this.#controller.host,
+      encapIp: env.encapIp,
+      uplink: this.#uplink,
+      logger,
+    });
+    // Without its address the node may not even reach the controller.
+    await this.#uplink?.move();
+    await this.#untilDone('set_up_failed', async () => {
+      await this.#registerOrRecall();
+      await this.#apply();
+      // The trouble of an attempt that failed is over.
+      this.#setUpFailed = undefined;
+    });
+    await this.#serve(this.#database);
+  }
+
+  async #serve(database: SwitchDatabase): Promise<void> {
+    const { env, logger } = this;
+    const ports = new PodPorts(database, PORT_TIMEOUT_MS);
+    const config = () => this.#requireConfig();
+    const attacher = new Attacher({
+      controller: this.#controller,
+      ports,
+      datapathType: env.datapathType,
+      config,
+      logger,
+      flowsTimeoutMs: FLOWS_TIMEOUT_MS,
+    });
+    const everything = { attacher, controller: this.#controller, ports, logger };
+    // An agent that starts without its controller serves at once; what a crash left is looked at when it answers.
+    attacher.unsettled = true;
+    if (this.#controllerLost === undefined)
+      await reconcile(everything).then(
+        () => {
+          attacher.unsettled = false;
+        },
+        (err: unknown) => logger.warn({ err }, 'reconcile_failed'),
+      );
+    this.#node = {
+      attacher,
+      ports,
+      config,
+      trouble: () => this.#trouble(),
+      collect: (network, attachments) => reconcile({ ...everything, valid: { network, attachments } }),
+    };
+    database.replica.onState((state) => {
+      logger.info({ state }, 'switch_database');
+      if (state === 'synced') this.#repairSoon();
+    });
+    database.replica.onChange((change) => {
+      const { Bridge, Open_vSwitch, Controller: controllers, Manager: managers } = change.tables;
+      if (Bridge ?? Open_vSwitch ?? controllers ?? managers) this.#repairSoon();
+    });
+    void this.#follow();
+    void this.#keepSettled(attacher, () => reconcile(everything));
+    logger.info({ socket: env.agentSocket, generation: this.#config?.generation }, 'ready');
+  }
+
+  /** Stops serving; operations under way end first. Links, ports, flows and addresses stay: traffic goes on. */
+  async stop(): Promise<void> {
+    const served = this.#server?.close();
+    await Promise.race([served, sleep(SHUTDOWN_MS, undefined, { ref: false })]);
+    if (this.#service.active > 0)
+      this.logger.warn({ active: this.#service.active }, 'stopped_with_operations_under_way');
+    this.#stop.abort();
+    await this.#applying.catch(() => undefined);
+    await this.#database?.client.close();
+  }
+
+  #why(): string {
+    if (this.#database === undefined) return `cannot reach ${this.env.ovsdb}`;
+    return this.#setUpFailed ?? this.#controllerLost ?? 'setting up the node';
+  }
+
+  #trouble(): CniError | undefined {
+    if (this.#database?.replica.state !== 'synced')
+      return new CniError(CNI_CODE.limitedConnectivity, `cannot reach the switch's database at ${this.env.ovsdb}`);
+    if (this.#setUpFailed !== undefined)
+      return new CniError(CNI_CODE.limitedConnectivity, `the node is not set up: ${this.#setUpFailed}`);
+    if (this.#controllerLost !== undefined)
+      return new CniError(CNI_CODE.unavailable, `cannot reach the controller: ${this.#controllerLost}`);
+    return undefined;
+  }
+
+  #requireConfig(): NodeConfig {
+    if (this.#config === undefined) throw new CniError(CNI_CODE.tryAgainLater, 'the node has no configuration yet');
+    return this.#config;
+  }
+
+  async #register(): Promise<void> {
+    const { env } = this;
+    const underlay = describeUnderlay(await readLinks(), env.encapIp);
+    const body = {
+      encapIp: env.encapIp,
+      addresses: [...underlay.addresses],
+      underlayMtu: underlay.mtu,
+      datapathType: env.datapathType,
+    };
+    this.#take(await this.#controller.register(body, this.#stop.signal));
+  }
+
+  #take(config: NodeConfig): void {
+    this.#controllerLost = undefined;
+    // Whole, not by generation: a controller with a new database counts from the start.
+    if (JSON.stringify(config) === JSON.stringify(this.#config)) return;
+    this.#config = config;
+    writeState(this.#configFile, config);
+    this.#neighbours.prime(config.peers);
+  }
+
+  /** Registers; when the controller stays silent, goes on with what it said the last time. */
+  async #registerOrRecall(): Promise<void> {
+    const giveUp = Date.now() + REGISTER_PATIENCE_MS;
+    for (let delayMs = 100; ; delayMs = Math.min(delayMs * 2, 5_000))
+      try {
+        await this.#register();
+        return;
+      } catch (err) {
+        if (this.#stop.signal.aborted) throw err;
+        this.#controllerLost = err instanceof Error ? err.message : String(err);
+        const recalled = Date.now() < giveUp ? undefined : readState(this.#configFile, NodeConfig);
+        this.logger.warn({ err, recalled: recalled !== undefined }, 'register_failed');
+        if (recalled !== undefined && recalled.node === this.env.nodeName) {
+          this.#config = recalled;
+          return;
+        }
+        await this.#pause(delayMs);
+      }
+  }
+
+  /** Long poll of the node's configuration, for ever. */
+  async #follow(): Promise<void> {
+    let delayMs = 100;
+    while (!this.#stop.signal.aborted)
+      try {
+        const before = this.#config;
+        if (this.#controllerLost === undefined)
+          this.#take(await this.#controller.config(before?.generation ?? 0, LONG_POLL_MS, this.#stop.signal));
+        else {
+          // Also after an outage: what we announce may have changed, and a restored controller may not know us.
+          await this.#register();
+          if (this.#node !== undefined) this.#node.attacher.unsettled = true;
+          this.logger.info('controller_back');
+        }
+        if (this.#config !== before) await this.#repair();
+        delayMs = 100;
+      } catch (err) {
+        if (this.#stop.signal.aborted) return;
+        this.#controllerLost = err instanceof Error ? err.message : String(err);
+        this.logger.warn({ err, again: isUnknownNode(err) }, 'configuration_not_followed');
+        await this.#pause(delayMs);
+        delayMs = Math.min(delayMs * 2, 5_000);
+      }
+  }
+
+  #repairTimer: NodeJS.Timeout | undefined;
+  #repairSoon(): void {
+    if (this.#repairTimer !== undefined || this.#stop.signal.aborted) return;
+    this.#repairTimer = setTimeout(() => {
+      this.#repairTimer = undefined;
+      void this.#repair();
+    }, REPAIR_DELAY_MS);
+    this.#repairTimer.unref();
+  }
+
+  /** Like #apply, but a failure is noted and tried again by the next occasion. */
+  async #repair(): Promise<void> {
+    try {
+      await this.#apply();
+      this.#setUpFailed = undefined;
+    } catch (err) {
+      if (this.#stop.signal.aborted) return;
+      this.#setUpFailed = err instanceof Error ? err.message : String(err);
+      this.logger.error({ err }, 'repair_failed');
+    }
+  }
+
+  /** One after another: two at once could undo each other's work. */
+  #apply(): Promise<void> {
+    const next = this.#applying
+      .catch(() => undefined)
+      .then(() => this.#hostSetUp?.apply(this.#requireConfig(), this.#stop.signal));
+    this.#applying = next;
+    return next;
+  }
+
+  /** Every minute, and soon after something could not be taken back: repairs the machine, removes leftovers. */
+  async #keepSettled(attacher: Attacher, again: () => Promise<unknown>): Promise<void> {
+    let lastRepair = Date.now();
+    while (!this.#stop.signal.aborted) {
+      await this.#pause(2_000);
+      if (this.#stop.signal.aborted) return;
+      if (Date.now() - lastRepair >= REPAIR_INTERVAL_MS || this.#setUpFailed !== undefined) {
+        lastRepair = Date.now();
+        await this.#repair();
+      }
+      if (!attacher.unsettled || this.#controllerLost !== undefined) continue;
+      attacher.unsettled = false;
+      await again().catch((err: unknown) => {
+        attacher.unsettled = true;
+        this.logger.warn({ err }, 'reconcile_failed');
+      });
+    }
+  }
+
+  async #untilDone(event: string, task: () => Promise<void>): Promise<void> {
+    for (let delayMs = 200; ; delayMs = Math.min(delayMs * 2, 5_000))
+      try {
+        await task();
+        return;
+      } catch (err) {
+        if (this.#stop.signal.aborted) throw err;
+        this.#setUpFailed = err instanceof Error ? err.message : String(err);
+        this.logger.error({ err }, event);
+        await this.#pause(delayMs);
+      }
+  }
+
+  /** Waits, up to a half longer at random so that a fleet does not march in step; ends early at stop. */
+  async #pause(ms: number): Promise<void> {
+    await sleep(ms * (1 + Math.random() / 2), undefined, { signal: this.#stop.signal }).catch(() => undefined);
+  }
+}

@@ -1,0 +1,67 @@
+import { join } from 'node:path';
+import { UNDERLAY_BRIDGE, type UnderlayPlan } from '../ovs/plan.js';
+import { ipBatch } from './command.js';
+import { type HostLink, readLinks, readRoutes } from './ip-json.js';
+import { GATEWAY_INTERFACE } from './nft.js';
+import { isHostInterface } from './pod-link.js';
+import { readState, writeState } from './state-file.js';
+import { writeSysctl } from './sysctl.js';
+import { moveLines, UplinkState, uplinkState } from './uplink.js';
+
+/** What the controller wants to know about this node's underlay. */
+export interface Underlay {
+  readonly mtu: number;
+  readonly addresses: readonly string[];
+  /** Interface that holds the tunnels' address. */
+  readonly device: string;
+}
+
+/** Reads the underlay as it is now. @throws Error if no interface has the tunnels' address */
+export function describeUnderlay(links: readonly HostLink[], encapIp: string): Underlay {
+  const own = links.filter((link) => link.name !== GATEWAY_INTERFACE && !isHostInterface(link.name));
+  const device = own.find((link) => link.addresses.some((a) => a.ip === encapIp));
+  if (device === undefined) throw new Error(`no interface has the address HEDDLE_ENCAP_IP=${encapIp}`);
+  const addresses = own.flatMap((link) => link.addresses.filter((a) => a.scope === 'global').map((a) => a.ip));
+  // The controller takes 64; the tunnels' address must be among them.
+  return { mtu: device.mtu, device: device.name, addresses: [...new Set([encapIp, ...addresses])].slice(0, 64) };
+}
+
+/** The uplink that moves into br-phy, and its addresses, over restarts. */
+export class Uplink {
+  readonly #file: string;
+
+  constructor(
+    private readonly name: string,
+    stateDir: string,
+  ) {
+    this.#file = join(stateDir, 'uplink.json');
+  }
+
+  /**
+   * Notes what the uplink has while it still has it, and says what bridge it wants. Also gives the bridge its addresses
+   * back if it lost them (a new database makes a new bridge), so that the controller can be reached.
+   */
+  async prepare(): Promise<UnderlayPlan> {
+    const links = await readLinks();
+    const link = links.find((l) => l.name === this.name);
+    if (link === undefined) throw new Error(`there is no interface HEDDLE_UPLINK=${this.name}`);
+    const known = readState(this.#file, UplinkState);
+    const now = uplinkState(link, await readRoutes(this.name));
+    const state = now.addresses.length > 0 ? now : known;
+    if (state === undefined && !links.some((l) => l.name === UNDERLAY_BRIDGE))
+      throw new Error(`HEDDLE_UPLINK=${this.name} has no address, and none is known from before`);
+    if (now.addresses.length > 0) writeState(this.#file, now);
+    return { uplink: this.name, mac: state?.mac ?? link.mac ?? '' };
+  }
+
+  /** Moves the addresses, once the bridge is there. Repeating it changes nothing. */
+  async move(): Promise<void> {
+    const state = readState(this.#file, UplinkState);
+    if (state === undefined) return;
+    const links = await readLinks();
+    const uplink = links.find((l) => l.name === this.name);
+    await ipBatch(moveLines(state, uplink));
+    // Neighbours' questions for the bridge's addresses are the bridge's to answer.
+    writeSysctl(`ipv6/conf/${this.name}/disable_ipv6`, '1');
+  }
+}

@@ -1,0 +1,31 @@
+import { connectOvsdb, type OpenVSwitchTables, type OvsdbClient, type Replica } from 'ovsdb-client';
+
+/** What we follow: our own wishes, and what ovs-vswitchd made of them. */
+const REQUEST = {
+  Open_vSwitch: { columns: ['bridges', 'manager_options', 'external_ids', 'next_cfg', 'cur_cfg'] },
+  Bridge: {
+    columns: ['name', 'ports', 'controller', 'datapath_type', 'fail_mode', 'protocols', 'other_config', 'external_ids'],
+  },
+  Port: { columns: ['name', 'interfaces'] },
+  Interface: {
+    columns: ['name', 'type', 'options', 'mac', 'mtu_request', 'ofport_request', 'ofport', 'error', 'external_ids'],
+  },
+  Controller: { columns: ['target', 'connection_mode', 'max_backoff'] },
+  Manager: { columns: ['target', 'max_backoff'] },
+} as const;
+
+export type SwitchReplica = Replica<OpenVSwitchTables, typeof REQUEST>;
+
+/** The node's Open vSwitch database: a connection that mends itself, and a copy of the parts we need. */
+export interface SwitchDatabase {
+  readonly client: OvsdbClient;
+  readonly replica: SwitchReplica;
+}
+
+/** Dials ovsdb-server, for as long as it takes. */
+export async function openSwitchDatabase(target: string, signal: AbortSignal): Promise<SwitchDatabase> {
+  const client = connectOvsdb({ target, signal, reconnect: { minMs: 50, maxMs: 2_000 } });
+  await client.ready;
+  const replica = await client.monitor('Open_vSwitch', REQUEST, { timeoutMs: 60_000, signal });
+  return { client, replica };
+}
