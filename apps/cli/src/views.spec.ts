@@ -1,0 +1,141 @@
+import { describe, expect, it } from 'vitest';
+import { explainText, flowsText, nodesText, podsText, problemsText, statusText } from './views.js';
+
+const policy = { kind: 'NetworkPolicy', namespace: 'shop', name: 'default-deny' };
+
+describe('answers as text', () => {
+  it('explain: verdict first, then what decided, then near misses; flows only when asked for', () => {
+    const view = {
+      from: 'v/visitor',
+      to: 'shop/db',
+      protocol: 'tcp',
+      port: 5432,
+      verdict: 'denied' as const,
+      summary: 'default-deny isolates shop/db.',
+      paths: [
+        {
+          family: 4 as const,
+          source: '10.244.0.5',
+          destination: '10.244.1.2',
+          verdict: 'denied' as const,
+          decisions: [
+            { node: 'node2', stage: 'ingress', decision: 'denied', objects: [policy], reason: 'no rule allows it' },
+          ],
+          nearMisses: [
+            { object: { ...policy, name: 'db-from-api' }, rule: 'ingress[0]', because: 'the label app is not "api"' },
+          ],
+          flows: [
+            { node: 'node2', table: 'IngressPolicy', text: 'priority=10,reg2=0x101 actions=drop', owners: [policy] },
+          ],
+        },
+      ],
+    };
+    const brief = `v/visitor -> shop/db tcp/5432: DENIED
+
+default-deny isolates shop/db.
+
+  IPv4  10.244.0.5 -> 10.244.1.2: denied
+    node2  ingress: denied
+        NetworkPolicy/shop/default-deny
+        no rule allows it
+    Would have allowed it, but for one condition:
+      NetworkPolicy/shop/db-from-api, ingress[0]: the label app is not "api"`;
+    expect(explainText(view, false)).toBe(brief);
+    expect(explainText(view, true)).toBe(`${brief}
+    Flows that the packet meets:
+      node2  IngressPolicy: priority=10,reg2=0x101 actions=drop  # NetworkPolicy/shop/default-deny`);
+  });
+
+  it('flows: by table in the order of the pipeline, with owner and reason', () => {
+    const flow = (table: string, tableId: number, text: string, realized: boolean) => ({
+      table,
+      tableId,
+      priority: 10,
+      cookie: '0x1',
+      match: '',
+      actions: '',
+      text,
+      feature: 'policy',
+      owners: [policy],
+      why: 'it isolates.',
+      realized,
+    });
+    const flows = [flow('Output', 90, 'f3', true), flow('Classify', 0, 'f1', true), flow('Output', 90, 'f4', false)];
+    expect(flowsText({ node: 'node1', flows, groups: ['group_id=1'] })).toBe(`Classify (table 0)
+  f1
+      policy of NetworkPolicy/shop/default-deny: it isolates.
+
+Output (table 90)
+  f3
+      policy of NetworkPolicy/shop/default-deny: it isolates.
+  f4
+      NOT REALIZED; policy of NetworkPolicy/shop/default-deny: it isolates.
+
+Groups
+  group_id=1`);
+    expect(flowsText({ node: 'node1', flows: [], groups: [] })).toBe('no such flows on node1');
+  });
+
+  it('status: says what it waits for', () => {
+    const text = statusText({
+      version: '0.1.0',
+      realized: false,
+      generation: 7,
+      source: { kind: 'manifests', location: '/m', inSync: true, problems: 0 },
+      nodes: { total: 3, connected: 2, realized: 2 },
+      counts: { pods: 6, attached: 5, services: 3, policies: 4, identities: 5, flows: 400 },
+      waitingFor: ['node3 is not connected'],
+    });
+    expect(text.split('\n').slice(0, 3)).toEqual([
+      'NOT realized',
+      '  waiting for: node3 is not connected',
+      'generation  7',
+    ]);
+  });
+
+  it('nodes: a switch that is not connected stands out with its reason', () => {
+    const text = nodesText([
+      {
+        name: 'node1',
+        key: 1,
+        encapIp: '172.31.99.1',
+        datapathId: '0000000000000001',
+        blocks: ['10.244.0.0/26'],
+        gatewayIps: [],
+        openflow: { connected: false, version: null, remote: null, lastError: 'refused' },
+        ovsdb: { connected: true, ovsVersion: '3.1.0' },
+        realizedGeneration: 1,
+        desiredGeneration: 2,
+        flows: 10,
+        groups: 0,
+        modsSent: 0,
+        modsAtConnect: 0,
+        pods: 0,
+      },
+    ]);
+    expect(text.split('\n')).toEqual([
+      'NODE   ENCAP IP     OPENFLOW     OVS    REALIZED  PODS  FLOWS  GROUPS  BLOCKS',
+      'node1  172.31.99.1  NO: refused  3.1.0  1/2       0     10     0       10.244.0.0/26',
+    ]);
+  });
+
+  it('pods: one that is not attached has no address, identity or realization', () => {
+    const pod = {
+      namespace: 'a',
+      name: 'b',
+      labels: { app: 'x', tier: 'y' },
+      requestedNode: '',
+      hostNetwork: false,
+      containers: [],
+      attachment: null,
+    };
+    expect(podsText([pod]).split('\n')[1]).toBe('a          b    -     not attached  -         -         app=x,tier=y');
+  });
+
+  it('problems: file, line, object and reason in one line', () => {
+    expect(problemsText([{ severity: 'error', file: 'a.yaml', line: 3, object: policy, reason: 'bad port' }])).toBe(
+      'error: a.yaml:3: NetworkPolicy/shop/default-deny: bad port',
+    );
+    expect(problemsText([])).toBe('no problems');
+  });
+});

@@ -1,0 +1,142 @@
+import {
+  type ExplainView,
+  type FlowsView,
+  formatObjectRef,
+  type NodeView,
+  type PodView,
+  type PolicyView,
+  type ProblemView,
+  type ServiceView,
+  type StatusView,
+} from '@heddle/api';
+import type { z } from 'zod';
+import { orDash, table } from './table.js';
+
+/** How each answer of the API looks for a person. Pure: text from data. */
+
+type Of<T extends z.ZodType> = z.output<T>;
+
+export function statusText(s: StatusView): string {
+  const { nodes, counts, source } = s;
+  return [
+    s.realized ? 'realized: every change is acknowledged by every switch' : 'NOT realized',
+    ...s.waitingFor.map((w) => `  waiting for: ${w}`),
+    `generation  ${s.generation}`,
+    `source      ${source.kind}:${source.location}, ${source.inSync ? 'in sync' : 'NOT in sync'}, ${source.problems} problems`,
+    `nodes       ${nodes.total}, ${nodes.connected} connected, ${nodes.realized} realized`,
+    `objects     ${counts.pods} pods (${counts.attached} attached), ${counts.services} services, ${counts.policies} policies`,
+    `compiled    ${counts.identities} identities, ${counts.flows} flows`,
+    `version     ${s.version}`,
+  ].join('\n');
+}
+
+export function nodesText(nodes: readonly Of<typeof NodeView>[]): string {
+  const rows = nodes.map((n) => [
+    n.name,
+    n.encapIp,
+    n.openflow.connected
+      ? (n.openflow.version ?? 'yes')
+      : `NO${n.openflow.lastError === null ? '' : `: ${n.openflow.lastError}`}`,
+    n.ovsdb.connected ? (n.ovsdb.ovsVersion ?? 'yes') : 'NO',
+    `${n.realizedGeneration}/${n.desiredGeneration}`,
+    String(n.pods),
+    String(n.flows),
+    String(n.groups),
+    orDash(n.blocks.join(' ')),
+  ]);
+  return table(['NODE', 'ENCAP IP', 'OPENFLOW', 'OVS', 'REALIZED', 'PODS', 'FLOWS', 'GROUPS', 'BLOCKS'], rows);
+}
+
+export function podsText(pods: readonly Of<typeof PodView>[]): string {
+  const rows = pods.map((p) => [
+    p.namespace,
+    p.name,
+    orDash(p.attachment?.node ?? p.requestedNode),
+    p.attachment === null ? (p.hostNetwork ? 'host network' : 'not attached') : p.attachment.ips.join(' '),
+    p.attachment === null ? '-' : String(p.attachment.identity),
+    p.attachment === null ? '-' : p.attachment.realized ? 'yes' : 'NO',
+    Object.entries(p.labels)
+      .map(([k, v]) => `${k}=${v}`)
+      .join(','),
+  ]);
+  return table(['NAMESPACE', 'POD', 'NODE', 'ADDRESSES', 'IDENTITY', 'REALIZED', 'LABELS'], rows);
+}
+
+export function servicesText(services: readonly Of<typeof ServiceView>[]): string {
+  const rows = services.flatMap((s) =>
+    s.ports.map((p) => [
+      s.namespace,
+      s.name,
+      s.type,
+      orDash(s.clusterIps.join(' ')),
+      `${p.port}/${p.protocol}`,
+      p.targetPort,
+      p.endpoints.length === 0 ? 'none' : p.endpoints.join(' '),
+    ]),
+  );
+  return table(['NAMESPACE', 'SERVICE', 'TYPE', 'CLUSTER IPS', 'PORT', 'TARGET', 'ENDPOINTS'], rows);
+}
+
+export function policiesText(policies: readonly Of<typeof PolicyView>[]): string {
+  const rows = policies.map((p) => [
+    p.kind,
+    orDash(p.namespace),
+    p.name,
+    p.policyTypes.join(','),
+    p.subjects.length === 0 ? 'no pod' : p.subjects.join(' '),
+  ]);
+  return table(['KIND', 'NAMESPACE', 'POLICY', 'TYPES', 'APPLIES TO'], rows);
+}
+
+export function problemsText(problems: readonly Of<typeof ProblemView>[]): string {
+  if (problems.length === 0) return 'no problems';
+  return problems
+    .map((p) => {
+      const where = `${p.file}${p.line === null ? '' : `:${p.line}`}`;
+      return `${p.severity}: ${where}: ${p.object === null ? '' : `${formatObjectRef(p.object)}: `}${p.reason}`;
+    })
+    .join('\n');
+}
+
+/** Flows by table: what ovs-ofctl would print, and below it why it is there. */
+export function flowsText(view: Of<typeof FlowsView>): string {
+  const names = [...new Set(view.flows.map((f) => f.tableId))].sort((a, b) => a - b);
+  const parts = names.map((id) => {
+    const flows = view.flows.filter((f) => f.tableId === id);
+    const lines = flows.flatMap((f) => {
+      const owners = f.owners.map(formatObjectRef).join(', ');
+      const state = f.realized ? '' : 'NOT REALIZED; ';
+      return [`  ${f.text}`, `      ${state}${f.feature}${owners === '' ? '' : ` of ${owners}`}: ${f.why}`];
+    });
+    return [`${flows[0]?.table} (table ${id})`, ...lines].join('\n');
+  });
+  const groups = view.groups.length === 0 ? [] : [['Groups', ...view.groups.map((g) => `  ${g}`)].join('\n')];
+  const all = [...parts, ...groups];
+  return all.length === 0 ? `no such flows on ${view.node}` : all.join('\n\n');
+}
+
+/** The verdict first, then path by path what decided. */
+export function explainText(view: ExplainView, withFlows: boolean): string {
+  const what = `${view.from} -> ${view.to} ${view.protocol}${view.port === null ? '' : `/${view.port}`}`;
+  const paths = view.paths.map((p) => {
+    const decisions = p.decisions.flatMap((d) => [
+      `    ${d.node}  ${d.stage}: ${d.decision}`,
+      ...d.objects.map((o) => `        ${formatObjectRef(o)}`),
+      `        ${d.reason}`,
+    ]);
+    const near = p.nearMisses.map((n) => `    ${formatObjectRef(n.object)}, ${n.rule}: ${n.because}`);
+    const flows = withFlows
+      ? p.flows.map((f) => {
+          const owners = f.owners.map(formatObjectRef).join(', ');
+          return `    ${f.node}  ${f.table}: ${f.text}${owners === '' ? '' : `  # ${owners}`}`;
+        })
+      : [];
+    return [
+      `  IPv${p.family}  ${p.source} -> ${p.destination}: ${p.verdict}`,
+      ...decisions,
+      ...(near.length === 0 ? [] : ['    Would have allowed it, but for one condition:', ...near.map((l) => `  ${l}`)]),
+      ...(flows.length === 0 ? [] : ['    Flows that the packet meets:', ...flows.map((l) => `  ${l}`)]),
+    ].join('\n');
+  });
+  return [`${what}: ${view.verdict.toUpperCase()}`, view.summary, ...paths].join('\n\n');
+}
