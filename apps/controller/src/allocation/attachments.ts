@@ -95,7 +95,10 @@ export class Attachments {
     if (same !== undefined) {
       const { node, namespace, pod } = same.record;
       if (node !== input.node || namespace !== input.namespace || pod !== input.pod)
-        throw new Refusal('conflict', `container ${input.containerId} ${input.ifname} is attached as ${namespace}/${pod} on ${node}`);
+        throw new Refusal(
+          'conflict',
+          `container ${input.containerId} ${input.ifname} is attached as ${namespace}/${pod} on ${node}`,
+        );
       return { lease: same, created: false, newBlocks: [], replaced: undefined };
     }
     const earlier = this.byPod.get(`${input.namespace}/${input.pod}`);
@@ -117,7 +120,10 @@ export class Attachments {
     const { record } = earlier;
     const otherPod = record.podUid !== null && input.podUid !== undefined && record.podUid !== input.podUid;
     if (record.containerId === input.containerId)
-      throw new Refusal('conflict', `pod ${input.namespace}/${input.pod} is attached by its interface ${record.ifname} already`);
+      throw new Refusal(
+        'conflict',
+        `pod ${input.namespace}/${input.pod} is attached by its interface ${record.ifname} already`,
+      );
     if (record.node !== input.node && !otherPod)
       throw new Refusal('conflict', `pod ${input.namespace}/${input.pod} is attached to node ${record.node}`);
     await this.remove(earlier);
@@ -149,7 +155,13 @@ export class Attachments {
     const newBlocks: BlockRecord[] = [];
     for (const { family, newBlock } of choices)
       if (newBlock !== undefined)
-        newBlocks.push({ vpc: DEFAULT_VPC, cidr: newBlock.cidr, family, node, given: await sequences.next(tx, 'block') });
+        newBlocks.push({
+          vpc: DEFAULT_VPC,
+          cidr: newBlock.cidr,
+          family,
+          node,
+          given: await sequences.next(tx, 'block'),
+        });
     if (newBlocks.length > 0) await tx.insert(BlockRecord, newBlocks);
     const record: AttachmentRecord = {
       portKey,

@@ -73,7 +73,8 @@ export class NodeRegistry {
     const encapIp = address('encapIp', said.encapIp);
     const addresses = [...new Set(said.addresses.map((a) => address('addresses', a)))].sort();
     const twin = [...this.nodes.values()].find((n) => n.name !== name && n.encapIp === encapIp);
-    if (twin !== undefined) throw new Refusal('conflict', `${encapIp} is already the encapsulation address of node ${twin.name}`);
+    if (twin !== undefined)
+      throw new Refusal('conflict', `${encapIp} is already the encapsulation address of node ${twin.name}`);
 
     const { underlayMtu, datapathType } = said;
     const fresh = { encapIp, addresses, underlayMtu, datapathType };
@@ -110,7 +111,13 @@ export class NodeRegistry {
     await tx.upsert(NodeRecord, node, ['name']);
     const blocks: BlockRecord[] = [];
     for (const r of ranges)
-      blocks.push({ vpc: DEFAULT_VPC, cidr: r.cidr, family: r.family, node: name, given: await sequences.next(tx, 'block') });
+      blocks.push({
+        vpc: DEFAULT_VPC,
+        cidr: r.cidr,
+        family: r.family,
+        node: name,
+        given: await sequences.next(tx, 'block'),
+      });
     if (blocks.length > 0) await tx.insert(BlockRecord, blocks);
     await sequences.next(tx, 'node-set');
     return { node, blocks };

@@ -97,7 +97,9 @@ export class ServiceAddresses {
         if (holder?.released === null && ownerOf(holder) !== claim.key)
           problems.get(claim.key)?.push(`the clusterIP ${address} is in use by service ${ownerOf(holder)}`);
         else if (!this.inPools(address))
-          problems.get(claim.key)?.push(`the clusterIP ${address} is not in the service CIDR ${this.serviceCidrs.join(',')}`);
+          problems
+            .get(claim.key)
+            ?.push(`the clusterIP ${address} is not in the service CIDR ${this.serviceCidrs.join(',')}`);
         else if (holder?.released !== null || holder === undefined) write(row(claim.key, address));
       }
 
@@ -107,7 +109,8 @@ export class ServiceAddresses {
       for (const family of claim.families) {
         if (this.held(claim.key, family) !== undefined || claim.fixed.some((a) => familyOf(a) === family)) continue;
         const address = this.choose(claim.key, family);
-        if (address === undefined) reasons.push(`no free IPv${family} address in the service CIDR ${this.serviceCidrs.join(',')}`);
+        if (address === undefined)
+          reasons.push(`no free IPv${family} address in the service CIDR ${this.serviceCidrs.join(',')}`);
         else write(row(claim.key, address));
       }
       const ips = claim.families.flatMap((f) => this.held(claim.key, f) ?? []);

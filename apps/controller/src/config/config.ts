@@ -34,7 +34,9 @@ export interface Config {
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
   constructor(readonly mistakes: readonly string[]) {
-    super(`the configuration has ${mistakes.length === 1 ? 'a mistake' : `${mistakes.length} mistakes`}:\n${mistakes.map((m) => `  ${m}`).join('\n')}`);
+    super(
+      `the configuration has ${mistakes.length === 1 ? 'a mistake' : `${mistakes.length} mistakes`}:\n${mistakes.map((m) => `  ${m}`).join('\n')}`,
+    );
   }
 }
 
@@ -42,10 +44,12 @@ export class ConfigError extends Error {
 export const VARIABLES = {
   HEDDLE_SOURCE: 'where Kubernetes objects come from: manifests:DIRECTORY (required)',
   HEDDLE_DATABASE_URL: 'sqlite:FILE or postgres://USER:PASSWORD@HOST/NAME (default sqlite:heddle.db)',
-  HEDDLE_OPENFLOW_LISTEN: 'where switches dial in: tcp:HOST:PORT, ssl:HOST:PORT, unix:/PATH, comma separated (default ssl:0.0.0.0:6653 with TLS files)',
+  HEDDLE_OPENFLOW_LISTEN:
+    'where switches dial in: tcp:HOST:PORT, ssl:HOST:PORT, unix:/PATH, comma separated (default ssl:0.0.0.0:6653 with TLS files)',
   HEDDLE_OVSDB_LISTEN: 'where ovsdb-servers dial in, as above (default ssl:0.0.0.0:6640 with TLS files)',
   HEDDLE_API_LISTEN: 'where the REST API listens, as above, also http://HOST:PORT (default tcp:127.0.0.1:8080)',
-  HEDDLE_API_TOKEN_FILE: 'file with the bearer token of the API; needed if it listens on more than loopback and unix sockets',
+  HEDDLE_API_TOKEN_FILE:
+    'file with the bearer token of the API; needed if it listens on more than loopback and unix sockets',
   HEDDLE_TLS_KEY: 'private key file (PEM) for ssl: listeners',
   HEDDLE_TLS_CERT: 'certificate file (PEM) for ssl: listeners',
   HEDDLE_TLS_CA: 'file (PEM) of the authority that signs the certificates of switches',
@@ -164,7 +168,8 @@ function readToken(path: string): string {
 
 /** A variable of ours that we do not know is a typing error; the agent's variables may stand in the same environment. */
 function misspelled(env: Readonly<Record<string, string | undefined>>): string[] {
-  const others = /^HEDDLE_(NODE_NAME|CONTROLLER_URL|OVSDB|ENCAP_IP|DATAPATH_TYPE|AGENT_SOCKET|UPLINK|STATE_DIR|LAB_.*|TEST_.*)$/;
+  const others =
+    /^HEDDLE_(NODE_NAME|CONTROLLER_URL|OVSDB|ENCAP_IP|DATAPATH_TYPE|AGENT_SOCKET|UPLINK|STATE_DIR|LAB_.*|TEST_.*)$/;
   return Object.keys(env)
     .filter((name) => name.startsWith('HEDDLE_') && !(name in VARIABLES) && !others.test(name))
     .map((name) => `${name}: there is no such variable; see heddle-controller --help`);
@@ -200,7 +205,9 @@ function checkApi(values: Values, tls: TlsFiles | undefined, mistakes: string[])
     if (endpoint.kind === 'ssl' && tls === undefined)
       mistakes.push('HEDDLE_API_LISTEN: ssl needs HEDDLE_TLS_KEY, HEDDLE_TLS_CERT and HEDDLE_TLS_CA');
     if (endpoint.kind !== 'unix' && !isLoopback(endpoint.host) && values.HEDDLE_API_TOKEN_FILE === undefined)
-      mistakes.push(`HEDDLE_API_TOKEN_FILE: is missing: ${endpoint.host} is reachable from outside, so a token is needed`);
+      mistakes.push(
+        `HEDDLE_API_TOKEN_FILE: is missing: ${endpoint.host} is reachable from outside, so a token is needed`,
+      );
   }
 }
 

@@ -1,12 +1,5 @@
 import type { RegisterNode } from '@heddle/api';
-import {
-  type ConfigFact,
-  factKey,
-  type FactChange,
-  type NodeDelta,
-  type NodeName,
-  nodeName,
-} from '@heddle/compiler';
+import { type ConfigFact, type FactChange, factKey, type NodeDelta, type NodeName, nodeName } from '@heddle/compiler';
 import type { Allocations } from '../allocation/allocations.js';
 import type { AttachInput, Lease } from '../allocation/attachments.js';
 import type { Registration } from '../allocation/node-registry.js';
@@ -171,7 +164,8 @@ export class Engine {
     await this.operations.idle();
     const target = this.currentGeneration;
     const left = () => Math.max(0, end - clock.now());
-    if (!(await watchers.until(() => this.allRealized(target) && !this.holds.has(target), left(), signal))) return false;
+    if (!(await watchers.until(() => this.allRealized(target) && !this.holds.has(target), left(), signal)))
+      return false;
     const withReleases = this.lastRelease;
     return watchers.until(() => this.allRealized(Math.max(target, withReleases)), left(), signal);
   }

@@ -40,7 +40,8 @@ export function wantedFamilies(service: SourceService, available: readonly Famil
     RequireDualStack: both,
     none: asked.length > 0 ? usable : available,
   }[service.familyPolicy ?? 'none'];
-  if (missing !== undefined) return { families, problem: `IPv${missing} is asked for, but the service CIDRs have none` };
+  if (missing !== undefined)
+    return { families, problem: `IPv${missing} is asked for, but the service CIDRs have none` };
   if (service.familyPolicy === 'RequireDualStack' && both.length < 2)
     return { families, problem: 'RequireDualStack, but there is a service CIDR of one family only' };
   return { families, problem: undefined };

@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import {
   type Cidr,
-  cidr,
   type ConfigFact,
-  factKey,
+  cidr,
   type Family,
+  factKey,
   ip,
   mac,
   type NodeFact,
@@ -173,7 +173,15 @@ export class World {
       return;
     }
     const pods = (this.podsOf.get(service.namespace) ?? []).filter((p) => matchesLabels(selector, p.labels));
-    this.facts.put('endpoints', key, endpointsOfPods(service, families, pods.map((p) => this.backend(p))));
+    this.facts.put(
+      'endpoints',
+      key,
+      endpointsOfPods(
+        service,
+        families,
+        pods.map((p) => this.backend(p)),
+      ),
+    );
   }
 
   private backend(pod: SourcePod): Backend {

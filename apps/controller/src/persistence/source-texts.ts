@@ -14,7 +14,8 @@ export class SourceTexts implements LastGoodTexts {
 
   async save(changed: ReadonlyMap<string, string>, gone: readonly string[]): Promise<void> {
     await this.database.transaction(async (tx) => {
-      for (let i = 0; i < gone.length; i += 500) await tx.delete(SourceFileRecord, { path: In(gone.slice(i, i + 500)) });
+      for (let i = 0; i < gone.length; i += 500)
+        await tx.delete(SourceFileRecord, { path: In(gone.slice(i, i + 500)) });
       for (const [path, text] of changed) await tx.upsert(SourceFileRecord, { path, text }, ['path']);
     });
   }

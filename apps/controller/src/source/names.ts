@@ -21,5 +21,4 @@ export function isLabelKey(text: string): boolean {
     : isDnsSubdomain(text.slice(0, slash)) && QUALIFIED_PART.test(text.slice(slash + 1));
 }
 /** IANA service name (RFC 6335): 15 characters at most, a letter among them, no "--". */
-export const isPortName = (text: string): boolean =>
-  PORT_NAME.test(text) && /[a-z]/.test(text) && !text.includes('--');
+export const isPortName = (text: string): boolean => PORT_NAME.test(text) && /[a-z]/.test(text) && !text.includes('--');

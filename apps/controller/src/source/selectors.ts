@@ -2,7 +2,9 @@ import type { LabelSelector, Labels } from '@heddle/compiler';
 
 type Expression = NonNullable<LabelSelector['matchExpressions']>[number];
 
-const OPERATORS: Readonly<Record<Expression['operator'], (value: string | undefined, values: readonly string[]) => boolean>> = {
+const OPERATORS: Readonly<
+  Record<Expression['operator'], (value: string | undefined, values: readonly string[]) => boolean>
+> = {
   In: (value, values) => value !== undefined && values.includes(value),
   // As in Kubernetes: a label that is not there is "not in".
   NotIn: (value, values) => value === undefined || !values.includes(value),

@@ -101,7 +101,11 @@ export class ManifestsSource implements Source {
     }
     const files = new Map<string, FileState>();
     for (const content of contents) files.set(content.path, this.fileState(content));
-    const changed = first || !this.delivered || files.size !== this.files.size || [...files].some(([p, f]) => this.files.get(p) !== f);
+    const changed =
+      first ||
+      !this.delivered ||
+      files.size !== this.files.size ||
+      [...files].some(([p, f]) => this.files.get(p) !== f);
     this.files = files;
     if (!changed) return undefined;
     this.delivered = first;
@@ -118,7 +122,13 @@ export class ManifestsSource implements Source {
     const before = this.files.get(path);
     if (before?.stamp === stamp) return before;
     if (text === undefined) {
-      const problem: Problem = { severity: 'error', file: path, line: null, object: null, reason: error ?? 'not readable' };
+      const problem: Problem = {
+        severity: 'error',
+        file: path,
+        line: null,
+        object: null,
+        reason: error ?? 'not readable',
+      };
       return { stamp, objects: before?.objects ?? [], problems: [problem] };
     }
     const reading = readManifest(path, text);

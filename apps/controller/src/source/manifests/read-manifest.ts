@@ -71,7 +71,8 @@ class Reader {
 
   private item(document: Document, path: readonly PropertyKey[], value: unknown): void {
     const line = this.lineOf(document, path);
-    if (!isRecord(value)) return this.unusable(line, 'not a Kubernetes object: a mapping with apiVersion and kind is needed');
+    if (!isRecord(value))
+      return this.unusable(line, 'not a Kubernetes object: a mapping with apiVersion and kind is needed');
     const { apiVersion, kind } = value;
     if (typeof kind !== 'string' || typeof apiVersion !== 'string')
       return this.unusable(line, 'not a Kubernetes object: apiVersion or kind is missing');

@@ -57,7 +57,8 @@ class Resolver implements Result {
   private readonly adders: { readonly [K in Kind]: (body: ManifestOf<K>, item: Located) => void } = {
     Namespace: ({ metadata: { name, labels } }) =>
       void this.objects.namespaces.set(name, { name, labels: { ...labels, 'kubernetes.io/metadata.name': name } }),
-    Pod: ({ metadata, spec }, item) => this.addPod(podOf(metadata.namespace, metadata.name, metadata.labels, spec), item),
+    Pod: ({ metadata, spec }, item) =>
+      this.addPod(podOf(metadata.namespace, metadata.name, metadata.labels, spec), item),
     Deployment: (body, item) => this.addReplicas(body, item, {}),
     ReplicaSet: (body, item) => this.addReplicas(body, item, {}),
     StatefulSet: (body, item) => this.addReplicas(body, item, { stateful: true }),
@@ -82,32 +83,46 @@ class Resolver implements Result {
       const slice = this.objects.slices.get(nameKey(item.object));
       const service = slice && this.objects.services.get(`${slice.namespace}/${slice.service}`);
       if (service?.selector !== undefined)
-        this.report('warning', item, `service ${service.name} has a selector: its endpoints come from its pods, the slice is not used`);
+        this.report(
+          'warning',
+          item,
+          `service ${service.name} has a selector: its endpoints come from its pods, the slice is not used`,
+        );
     }
   }
 
   private addPod(pod: SourcePod, item: Located): void {
     const key = `${pod.namespace}/${pod.name}`;
     if (this.objects.pods.has(key)) this.report('error', item, `there is another pod ${key}; that one counts`);
-    else if (this.objects.pods.size >= MAX_PODS) this.report('error', item, `there are more than ${MAX_PODS} pods; ${key} is not made`);
+    else if (this.objects.pods.size >= MAX_PODS)
+      this.report('error', item, `there are more than ${MAX_PODS} pods; ${key} is not made`);
     else this.objects.pods.set(key, pod);
   }
 
-  private addReplicas({ metadata, spec }: ManifestOf<'Deployment'>, item: Located, options: { stateful?: boolean }): void {
+  private addReplicas(
+    { metadata, spec }: ManifestOf<'Deployment'>,
+    item: Located,
+    options: { stateful?: boolean },
+  ): void {
     for (let i = 0; i < spec.replicas; i++) {
       const name = `${metadata.name}-${i}`;
       const own: Readonly<Record<string, string>> = options.stateful
         ? { 'statefulset.kubernetes.io/pod-name': name, 'apps.kubernetes.io/pod-index': String(i) }
         : {};
-      this.addPod(podOf(metadata.namespace, name, { ...spec.template.metadata.labels, ...own }, spec.template.spec), item);
+      this.addPod(
+        podOf(metadata.namespace, name, { ...spec.template.metadata.labels, ...own }, spec.template.spec),
+        item,
+      );
     }
   }
 
   private addService({ metadata, spec }: ManifestOf<'Service'>, item: Located): void {
     const { type } = spec;
-    if (type === 'ExternalName') return this.report('warning', item, 'a service of type ExternalName has no address; skipped');
+    if (type === 'ExternalName')
+      return this.report('warning', item, 'a service of type ExternalName has no address; skipped');
     if (type !== 'ClusterIP') this.report('warning', item, `of type ${type} only the ClusterIP is served yet`);
-    if (spec.sessionAffinity !== 'None') this.report('warning', item, `sessionAffinity ${spec.sessionAffinity} is not served yet`);
+    if (spec.sessionAffinity !== 'None')
+      this.report('warning', item, `sessionAffinity ${spec.sessionAffinity} is not served yet`);
     if (spec.internalTrafficPolicy !== 'Cluster')
       this.report('warning', item, `internalTrafficPolicy ${spec.internalTrafficPolicy} is not served yet`);
     if (spec.externalIPs.length > 0) this.report('warning', item, 'externalIPs are not served yet');
@@ -138,7 +153,11 @@ class Resolver implements Result {
     const service = metadata.labels['kubernetes.io/service-name'];
     if (addressType === 'FQDN') return this.report('warning', item, 'addressType FQDN is not served; skipped');
     if (service === undefined)
-      return this.report('warning', item, 'without the label kubernetes.io/service-name the slice belongs to no service; skipped');
+      return this.report(
+        'warning',
+        item,
+        'without the label kubernetes.io/service-name the slice belongs to no service; skipped',
+      );
     const ready = body.endpoints.filter((e) => e.conditions.ready);
     this.objects.slices.set(nameKey(item.object), {
       namespace: metadata.namespace,
@@ -157,8 +176,12 @@ class Resolver implements Result {
       namespace: metadata.namespace,
       name: metadata.name,
       podSelector: spec.podSelector,
-      ...(types.includes('Ingress') ? { ingress: spec.ingress.map((r): PolicyRule => ({ peers: r.from, ports: r.ports })) } : {}),
-      ...(types.includes('Egress') ? { egress: spec.egress.map((r): PolicyRule => ({ peers: r.to, ports: r.ports })) } : {}),
+      ...(types.includes('Ingress')
+        ? { ingress: spec.ingress.map((r): PolicyRule => ({ peers: r.from, ports: r.ports })) }
+        : {}),
+      ...(types.includes('Egress')
+        ? { egress: spec.egress.map((r): PolicyRule => ({ peers: r.to, ports: r.ports })) }
+        : {}),
     };
     this.objects.policies.set(`${metadata.namespace}/${metadata.name}`, policy);
   }

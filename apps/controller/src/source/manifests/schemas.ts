@@ -14,7 +14,10 @@ const text = (what: string, check: (value: string) => boolean) =>
 
 const Labels = z.record(
   text('a label key', isLabelKey),
-  text('a label value (at most 63 letters, digits, "-", "_", "."; begins and ends with a letter or digit)', isLabelValue),
+  text(
+    'a label value (at most 63 letters, digits, "-", "_", "."; begins and ends with a letter or digit)',
+    isLabelValue,
+  ),
 );
 const PortName = text('a port name (at most 15 lower case letters, digits and "-", with a letter)', isPortName);
 const PortNumber = z.number().int().min(1).max(65_535);
@@ -117,8 +120,14 @@ const Service = z
       type: z.enum(['ClusterIP', 'NodePort', 'LoadBalancer', 'ExternalName']).default('ClusterIP'),
       selector: Labels.optional(),
       clusterIP: z.union([z.literal(['None', '']), IpText]).optional(),
-      clusterIPs: z.array(z.union([z.literal('None'), IpText])).max(2).optional(),
-      ipFamilies: z.array(z.enum(['IPv4', 'IPv6'])).max(2).default([]),
+      clusterIPs: z
+        .array(z.union([z.literal('None'), IpText]))
+        .max(2)
+        .optional(),
+      ipFamilies: z
+        .array(z.enum(['IPv4', 'IPv6']))
+        .max(2)
+        .default([]),
       ipFamilyPolicy: z.enum(['SingleStack', 'PreferDualStack', 'RequireDualStack']).optional(),
       sessionAffinity: z.string().default('None'),
       internalTrafficPolicy: z.string().default('Cluster'),
@@ -139,12 +148,14 @@ const Service = z
     const issue = (path: (string | number)[], message: string) =>
       context.addIssue({ code: 'custom', path: ['spec', ...path], message });
     const headless = spec.clusterIP === 'None';
-    if (spec.ports.length === 0 && !headless && spec.type !== 'ExternalName') issue(['ports'], 'a service needs at least one port');
+    if (spec.ports.length === 0 && !headless && spec.type !== 'ExternalName')
+      issue(['ports'], 'a service needs at least one port');
     const names = new Set<string>();
     const numbers = new Set<string>();
     for (const [i, port] of spec.ports.entries()) {
       if (port.name === undefined && spec.ports.length > 1) issue(['ports', i], 'with several ports each needs a name');
-      if (port.name !== undefined && names.has(port.name)) issue(['ports', i, 'name'], `the port name ${port.name} is used twice`);
+      if (port.name !== undefined && names.has(port.name))
+        issue(['ports', i, 'name'], `the port name ${port.name} is used twice`);
       const number = `${port.port}/${port.protocol}`;
       if (numbers.has(number)) issue(['ports', i, 'port'], `port ${number} is given twice`);
       names.add(port.name ?? '');
@@ -198,7 +209,11 @@ const PolicyPeer = z
       .superRefine((block, context) => {
         for (const [i, except] of block.except.entries())
           if (except === block.cidr || !containsRange(range(block.cidr), range(except)))
-            context.addIssue({ code: 'custom', path: ['except', i], message: `${except} is not a part of ${block.cidr}` });
+            context.addIssue({
+              code: 'custom',
+              path: ['except', i],
+              message: `${except} is not a part of ${block.cidr}`,
+            });
       })
       .optional(),
   })
@@ -215,15 +230,26 @@ const PolicyPort = z
     if (typeof port.port !== 'number')
       context.addIssue({ code: 'custom', path: ['endPort'], message: 'endPort needs a numeric port' });
     else if (port.endPort < port.port)
-      context.addIssue({ code: 'custom', path: ['endPort'], message: `endPort ${port.endPort} is below port ${port.port}` });
+      context.addIssue({
+        code: 'custom',
+        path: ['endPort'],
+        message: `endPort ${port.endPort} is below port ${port.port}`,
+      });
   });
 const NetworkPolicy = z.object({
   metadata: Metadata,
   spec: z.object({
     podSelector: Selector.default({}),
-    policyTypes: z.array(z.enum(['Ingress', 'Egress'])).max(2).optional(),
-    ingress: z.array(z.object({ from: z.array(PolicyPeer).default([]), ports: z.array(PolicyPort).default([]) })).default([]),
-    egress: z.array(z.object({ to: z.array(PolicyPeer).default([]), ports: z.array(PolicyPort).default([]) })).default([]),
+    policyTypes: z
+      .array(z.enum(['Ingress', 'Egress']))
+      .max(2)
+      .optional(),
+    ingress: z
+      .array(z.object({ from: z.array(PolicyPeer).default([]), ports: z.array(PolicyPort).default([]) }))
+      .default([]),
+    egress: z
+      .array(z.object({ to: z.array(PolicyPeer).default([]), ports: z.array(PolicyPort).default([]) }))
+      .default([]),
   }),
 });
 
@@ -245,5 +271,7 @@ export const KINDS = {
 export type Kind = keyof typeof KINDS;
 
 /** A validated object of one of the kinds. */
-export type Manifest = { [K in Kind]: { readonly kind: K; readonly body: z.output<(typeof KINDS)[K]['schema']> } }[Kind];
+export type Manifest = {
+  [K in Kind]: { readonly kind: K; readonly body: z.output<(typeof KINDS)[K]['schema']> };
+}[Kind];
 export type ManifestOf<K extends Kind> = Extract<Manifest, { kind: K }>['body'];

@@ -1,0 +1,101 @@
+import {
+  Attachment,
+  AttachRequest,
+  DetachRequest,
+  NodeConfig,
+  RealizedAnswer,
+  RealizedRequest,
+  RegisterNode,
+  ROUTES,
+} from '@heddle/api';
+import { Controller, Param } from '@nestjs/common';
+import { z } from 'zod';
+import { Gone, Input, Operation } from '../http/operation.js';
+import { AgentService } from './agent.service.js';
+
+const ConfigQuery = z.object({
+  after: z.coerce.number().int().min(0).optional(),
+  waitMs: z.coerce.number().int().min(0).max(300_000).default(0),
+});
+const Nothing = z.object({});
+
+@Controller()
+export class AgentController {
+  constructor(private readonly agents: AgentService) {}
+
+  @Operation({
+    method: 'PUT',
+    route: ROUTES.agentNode,
+    permission: 'agent',
+    summary: 'Announces a node; answers what its agent has to set up. Idempotent.',
+    body: RegisterNode,
+    answer: NodeConfig,
+  })
+  register(@Param('name') name: string, @Input('body') body: RegisterNode): Promise<NodeConfig> {
+    return this.agents.register(name, body);
+  }
+
+  @Operation({
+    method: 'GET',
+    route: ROUTES.agentNodeConfig,
+    permission: 'agent',
+    summary: 'Configuration of a node; with `after` and `waitMs` waits for a generation other than `after`.',
+    query: ConfigQuery,
+    answer: NodeConfig,
+  })
+  config(
+    @Param('name') name: string,
+    @Input('query') query: z.output<typeof ConfigQuery>,
+    @Gone() gone: AbortSignal,
+  ): Promise<NodeConfig> {
+    return this.agents.config(name, query.after, query.waitMs, gone);
+  }
+
+  @Operation({
+    method: 'GET',
+    route: ROUTES.agentAttachments,
+    permission: 'agent',
+    summary: 'Every recorded attachment of a node, for the clean-up of what is gone.',
+    answer: z.array(Attachment),
+  })
+  attachments(@Param('name') name: string): Attachment[] {
+    return this.agents.attachments(name);
+  }
+
+  @Operation({
+    method: 'POST',
+    route: ROUTES.agentAttach,
+    permission: 'agent',
+    summary: 'Gives a pod its port; recorded when answered. Idempotent for (containerId, ifname).',
+    body: AttachRequest,
+    answer: Attachment,
+  })
+  attach(@Input('body') body: z.output<typeof AttachRequest>, @Gone() gone: AbortSignal): Promise<Attachment> {
+    return this.agents.attach(body, gone);
+  }
+
+  @Operation({
+    method: 'POST',
+    route: ROUTES.agentDetach,
+    permission: 'agent',
+    summary: 'Takes a port back; succeeds when there is none.',
+    body: DetachRequest,
+    answer: Nothing,
+  })
+  async detach(@Input('body') body: DetachRequest): Promise<object> {
+    await this.agents.detach(body);
+    return {};
+  }
+
+  @Operation({
+    method: 'POST',
+    route: ROUTES.agentRealized,
+    permission: 'agent',
+    summary: 'Waits until the switch has acknowledged every flow of a port.',
+    body: RealizedRequest,
+    answer: RealizedAnswer,
+  })
+  realized(@Input('body') body: RealizedRequest, @Gone() gone: AbortSignal): Promise<RealizedAnswer> {
+    return this.agents.realized(body.portKey, body.timeoutMs, gone);
+  }
+}

@@ -1,0 +1,100 @@
+import type { Attachment, AttachRequest, DetachRequest, NodeConfig, RealizedAnswer, RegisterNode } from '@heddle/api';
+import { factKey } from '@heddle/compiler';
+import { Injectable } from '@nestjs/common';
+import type { z } from 'zod';
+import { Allocations } from '../../allocation/allocations.js';
+import type { Lease } from '../../allocation/attachments.js';
+import { Engine } from '../../core/engine.js';
+import { Watchers } from '../../core/watchers.js';
+import { World } from '../../core/world.js';
+import { Refusal } from '../../errors.js';
+import { SourceRefresher } from '../../runtime/source-refresher.js';
+import { NodeConfigs } from './node-configs.service.js';
+
+/** What node agents ask for. */
+@Injectable()
+export class AgentService {
+  constructor(
+    private readonly engine: Engine,
+    private readonly allocations: Allocations,
+    private readonly world: World,
+    private readonly watchers: Watchers,
+    private readonly configs: NodeConfigs,
+    private readonly source: SourceRefresher,
+  ) {}
+
+  async register(name: string, said: RegisterNode): Promise<NodeConfig> {
+    await this.engine.register(name, said);
+    return this.configs.of(name);
+  }
+
+  /** The configuration as soon as its generation is another than `after`. */
+  async config(name: string, after: number | undefined, waitMs: number, signal: AbortSignal): Promise<NodeConfig> {
+    this.configs.of(name);
+    // "Another" and not "above": an agent may remember the generation of a database that is gone.
+    if (after !== undefined) await this.watchers.until(() => this.configs.generation !== after, waitMs, signal);
+    return this.configs.of(name);
+  }
+
+  attachments(name: string): Attachment[] {
+    if (this.allocations.nodes.get(name) === undefined)
+      throw new Refusal('unknown_node', `node ${name} has not registered`);
+    return this.allocations.attachments.ofNode(name).map((lease) => this.view(lease));
+  }
+
+  /** @throws Refusal unavailable, unknown_pod, unknown_node, conflict, pool_exhausted, bad_request */
+  async attach(request: z.output<typeof AttachRequest>, signal: AbortSignal): Promise<Attachment> {
+    if (!/^[\w.:-]+$/.test(request.ifname) || !/^[\w.:-]+$/.test(request.containerId))
+      throw new Refusal('bad_request', 'containerId and ifname may have letters, digits, "_", ".", ":" and "-"');
+    if (this.allocations.nodes.get(request.node) === undefined)
+      throw new Refusal('unknown_node', `node ${request.node} has not registered`);
+    await this.knownPod(request, signal);
+    const { lease } = await this.engine.attach(request);
+    return this.view(lease);
+  }
+
+  async detach(request: DetachRequest): Promise<void> {
+    await this.engine.detach(request);
+  }
+
+  /** @throws Refusal not_found, timeout */
+  async realized(portKey: number, timeoutMs: number, signal: AbortSignal): Promise<RealizedAnswer> {
+    const lease = this.allocations.attachments.get(portKey);
+    if (lease === undefined) throw new Refusal('not_found', `there is no port ${portKey}`);
+    const startedAt = performance.now();
+    const { node } = lease.record;
+    const generation = this.engine.portGeneration(portKey);
+    const there = () => this.allocations.attachments.get(portKey) !== undefined;
+    await this.watchers.until(() => !there() || this.engine.isRealized(node, generation), timeoutMs, signal);
+    if (!there()) throw new Refusal('not_found', `port ${portKey} was detached meanwhile`);
+    if (!this.engine.isRealized(node, generation))
+      throw new Refusal(
+        'timeout',
+        `the switch of ${node} did not acknowledge the flows of port ${portKey} in ${timeoutMs} ms`,
+      );
+    return { portKey, realized: true, waitedMs: Math.round((performance.now() - startedAt) * 100) / 100 };
+  }
+
+  /** The kubelet may be faster than the source. */
+  private async knownPod(request: z.output<typeof AttachRequest>, signal: AbortSignal): Promise<void> {
+    const key = factKey(request.namespace, request.pod);
+    const pod = () => (this.engine.inSync ? this.world.objects.pods.get(key) : undefined);
+    if (pod() === undefined && request.waitMs > 0) {
+      this.source.refreshInBackground();
+      await this.watchers.until(() => pod() !== undefined, request.waitMs, signal);
+    }
+    const found = pod();
+    if (!this.engine.inSync) throw new Refusal('unavailable', 'the controller has not read its source yet, try again');
+    if (found === undefined) throw new Refusal('unknown_pod', `the source has no pod ${key}`);
+    if (found.hostNetwork)
+      throw new Refusal('bad_request', `pod ${key} uses the host's network: there is nothing to attach`);
+    if (found.nodeName !== '' && found.nodeName !== request.node)
+      throw new Refusal('conflict', `pod ${key} belongs on node ${found.nodeName}, not on ${request.node}`);
+  }
+
+  private view({ record, ips }: Lease): Attachment {
+    const { node, containerId, ifname, namespace, pod, portKey, ofport, mac } = record;
+    const mtu = this.configs.podMtu(node);
+    return { node, containerId, ifname, namespace, pod, portKey, ofport, mac, ips: [...ips], mtu };
+  }
+}

@@ -1,0 +1,85 @@
+import { NodeView, PodView, PolicyView, ProblemView, ROUTES, ServiceView, StatusView } from '@heddle/api';
+import { Controller } from '@nestjs/common';
+import { z } from 'zod';
+import { Gone, Input, Operation } from '../http/operation.js';
+import { ObjectsService } from './objects.service.js';
+import { StatusService, StatusViews } from './status.service.js';
+
+const WaitQuery = z.object({ waitMs: z.coerce.number().int().min(0).max(600_000).default(0) });
+
+@Controller()
+export class ClusterController {
+  constructor(
+    private readonly objects: ObjectsService,
+    private readonly nodeStatus: StatusService,
+    private readonly views: StatusViews,
+  ) {}
+
+  @Operation({
+    method: 'GET',
+    route: ROUTES.status,
+    permission: 'read',
+    summary: 'How far the cluster is; with `waitMs` waits until every change up to the request is acknowledged.',
+    query: WaitQuery,
+    answer: StatusView,
+  })
+  async status(@Input('query') { waitMs }: z.output<typeof WaitQuery>, @Gone() gone: AbortSignal): Promise<StatusView> {
+    await this.nodeStatus.settled(waitMs, gone);
+    return this.views.view();
+  }
+
+  @Operation({
+    method: 'GET',
+    route: ROUTES.nodes,
+    permission: 'read',
+    summary: 'Every registered node with the state of its switch.',
+    answer: z.array(NodeView),
+  })
+  nodes(): NodeView[] {
+    return this.nodeStatus.nodes();
+  }
+
+  @Operation({
+    method: 'GET',
+    route: ROUTES.pods,
+    permission: 'read',
+    summary: 'Every pod of the source with its attachment.',
+    answer: z.array(PodView),
+  })
+  pods(): PodView[] {
+    return this.objects.pods();
+  }
+
+  @Operation({
+    method: 'GET',
+    route: ROUTES.services,
+    permission: 'read',
+    summary: 'Every service with its addresses and endpoints.',
+    answer: z.array(ServiceView),
+  })
+  services(): ServiceView[] {
+    return this.objects.services();
+  }
+
+  @Operation({
+    method: 'GET',
+    route: ROUTES.policies,
+    permission: 'read',
+    summary: 'Every policy with the pods that it applies to.',
+    answer: z.array(PolicyView),
+  })
+  policies(): PolicyView[] {
+    return this.objects.policies();
+  }
+
+  @Operation({
+    method: 'GET',
+    route: ROUTES.problems,
+    permission: 'read',
+    summary: 'What in the source cannot be used as written.',
+    answer: z.array(ProblemView),
+  })
+  problems(): ProblemView[] {
+    return this.views.problems();
+  }
+}

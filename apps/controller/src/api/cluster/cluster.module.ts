@@ -1,0 +1,11 @@
+import { Module } from '@nestjs/common';
+import { ClusterController } from './cluster.controller.js';
+import { ObjectsService } from './objects.service.js';
+import { StatusService, StatusViews } from './status.service.js';
+
+@Module({
+  controllers: [ClusterController],
+  providers: [ObjectsService, StatusService, StatusViews],
+  exports: [StatusService, StatusViews],
+})
+export class ClusterModule {}

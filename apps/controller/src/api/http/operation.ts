@@ -1,0 +1,67 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import {
+  applyDecorators,
+  createParamDecorator,
+  type ExecutionContext,
+  HttpCode,
+  RequestMapping,
+  RequestMethod,
+  SetMetadata,
+} from '@nestjs/common';
+import type { z } from 'zod';
+
+/** Who may call a route. One bearer token grants `read` and `agent`; `public` asks for none. */
+export const PERMISSIONS = ['public', 'read', 'agent'] as const;
+export type Permission = (typeof PERMISSIONS)[number];
+
+/** One route: the single place from which access, validation and the OpenAPI document come. */
+export interface OperationSpec {
+  readonly method: 'GET' | 'POST' | 'PUT';
+  /** A path of ROUTES, `:name` segments included. */
+  readonly route: string;
+  readonly permission: Permission;
+  readonly summary: string;
+  readonly query?: z.ZodType;
+  readonly body?: z.ZodType;
+  /** Schema of the JSON answer, or the media type of another kind of answer. */
+  readonly answer: z.ZodType | `${string}/${string}`;
+}
+
+export const OPERATION = 'heddle:operation';
+
+/** Makes a method the handler of a route. */
+export function Operation(spec: OperationSpec): MethodDecorator {
+  return applyDecorators(
+    RequestMapping({ path: spec.route, method: RequestMethod[spec.method] }),
+    // A POST here creates no resource that has an address of its own.
+    HttpCode(200),
+    SetMetadata(OPERATION, spec),
+  );
+}
+
+/** What express makes of a request, as far as it is used here. */
+export interface HttpRequest extends IncomingMessage {
+  readonly path: string;
+  readonly query: unknown;
+  readonly body: unknown;
+  /** Query and body when they have passed their schemas. */
+  checked?: { readonly query: unknown; readonly body: unknown };
+}
+export interface HttpResponse extends ServerResponse {
+  status(code: number): this;
+  json(body: unknown): this;
+}
+
+/** The checked query or body. */
+export const Input = createParamDecorator((part: 'query' | 'body', context: ExecutionContext): unknown => {
+  const request = context.switchToHttp().getRequest<HttpRequest>();
+  return request.checked?.[part];
+});
+
+/** Aborts when the caller goes away, so that nobody waits for an answer that nobody reads. */
+export const Gone = createParamDecorator((_: unknown, context: ExecutionContext): AbortSignal => {
+  const response = context.switchToHttp().getResponse<HttpResponse>();
+  const controller = new AbortController();
+  response.on('close', () => controller.abort());
+  return controller.signal;
+});

@@ -1,0 +1,28 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR } from '@nestjs/core';
+import { AgentModule } from './api/agent/agent.module.js';
+import { ClusterModule } from './api/cluster/cluster.module.js';
+import { AccessGuard } from './api/http/access.guard.js';
+import { ErrorFilter } from './api/http/error.filter.js';
+import { InputInterceptor } from './api/http/input.interceptor.js';
+import { OperationsModule } from './api/operations/operations.module.js';
+import type { Logger } from './logging/logger.js';
+import type { Runtime } from './runtime/runtime.js';
+import { RuntimeModule } from './runtime/runtime.module.js';
+import { LOGGER } from './runtime/tokens.js';
+
+/** The REST API over a running controller. */
+@Module({})
+export class AppModule {
+  static of(runtime: Runtime): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [RuntimeModule.of(runtime), AgentModule, ClusterModule, OperationsModule],
+      providers: [
+        { provide: APP_GUARD, useClass: AccessGuard },
+        { provide: APP_INTERCEPTOR, useClass: InputInterceptor },
+        { provide: APP_FILTER, inject: [LOGGER], useFactory: (logger: Logger) => new ErrorFilter(logger) },
+      ],
+    };
+  }
+}

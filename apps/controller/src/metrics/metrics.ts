@@ -1,0 +1,107 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+
+const FAST_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
+
+/** Values that are read when somebody asks. */
+export interface MetricReaders {
+  readonly generation: () => number;
+  readonly problems: () => { readonly errors: number; readonly warnings: number };
+  readonly attachments: () => number;
+  readonly heldPods: () => number;
+  readonly nodes: () => readonly {
+    readonly name: string;
+    readonly connected: boolean;
+    readonly realizedGeneration: number;
+    readonly flows: number;
+    readonly groups: number;
+    readonly modsSent: number;
+  }[];
+}
+
+/** The controller's Prometheus metrics, in a registry of their own. */
+export class Metrics {
+  readonly registry = new Registry();
+  readonly compileSeconds = new Histogram({
+    name: 'heddle_compile_seconds',
+    help: 'Time that the compiler takes for one generation',
+    buckets: FAST_SECONDS,
+    registers: [this.registry],
+  });
+  readonly compileSteps = new Counter({
+    name: 'heddle_compile_steps_total',
+    help: 'Evaluations of each kind of compiler step',
+    labelNames: ['step'],
+    registers: [this.registry],
+  });
+  readonly realizationSeconds = new Histogram({
+    name: 'heddle_realization_seconds',
+    help: 'Time from the change to the acknowledgement by the switch',
+    labelNames: ['node'],
+    buckets: FAST_SECONDS,
+    registers: [this.registry],
+  });
+  readonly attachSeconds = new Histogram({
+    name: 'heddle_attach_seconds',
+    help: 'Time that the controller takes to answer an attach, waiting for the source included',
+    labelNames: ['result'],
+    buckets: FAST_SECONDS,
+    registers: [this.registry],
+  });
+
+  constructor() {
+    // Process and event loop figures (nodejs_eventloop_lag_seconds among them).
+    collectDefaultMetrics({ register: this.registry });
+  }
+
+  /** Adds the gauges that look at the running system. */
+  observe(readers: MetricReaders): void {
+    const gauge = (name: string, help: string, read: () => number) =>
+      new Gauge({
+        name,
+        help,
+        registers: [this.registry],
+        collect() {
+          this.set(read());
+        },
+      });
+    gauge('heddle_generation', 'Newest generation of the desired state', readers.generation);
+    gauge('heddle_attachments', 'Recorded pod attachments', readers.attachments);
+    gauge(
+      'heddle_held_pods',
+      'Pods that carry their earlier identity until switches know the new one',
+      readers.heldPods,
+    );
+    new Gauge({
+      name: 'heddle_source_problems',
+      help: 'Things in the source that cannot be used as written',
+      labelNames: ['severity'],
+      registers: [this.registry],
+      collect() {
+        const { errors, warnings } = readers.problems();
+        this.set({ severity: 'error' }, errors);
+        this.set({ severity: 'warning' }, warnings);
+      },
+    });
+    type NodeReading = ReturnType<MetricReaders['nodes']>[number];
+    const perNode = (name: string, help: string, read: (node: NodeReading) => number) =>
+      new Gauge({
+        name,
+        help,
+        labelNames: ['node'],
+        registers: [this.registry],
+        collect() {
+          this.reset();
+          for (const node of readers.nodes()) this.set({ node: node.name }, read(node));
+        },
+      });
+    perNode('heddle_node_connected', '1 if the OpenFlow connection of the node is up', (n) => (n.connected ? 1 : 0));
+    perNode(
+      'heddle_node_realized_generation',
+      'Newest generation that the switch has acknowledged',
+      (n) => n.realizedGeneration,
+    );
+    perNode('heddle_node_flows', 'Flows that the node should have', (n) => n.flows);
+    perNode('heddle_node_groups', 'Groups that the node should have', (n) => n.groups);
+    perNode('heddle_node_mods_sent', 'Flow-mods and group-mods sent since the start', (n) => n.modsSent);
+  }
+}

@@ -1,0 +1,171 @@
+import type { ConfigFact, IdSource } from '@heddle/compiler';
+import { Allocations } from '../allocation/allocations.js';
+import { ROUTER_MAC } from '../allocation/macs.js';
+import type { Clock } from '../clock.js';
+import type { Config } from '../config/config.js';
+import { Engine } from '../core/engine.js';
+import { FactTable } from '../core/fact-table.js';
+import type { CompilerPort, OvsdbPort, SwitchesPort } from '../core/ports.js';
+import { Watchers } from '../core/watchers.js';
+import { World } from '../core/world.js';
+import type { Logger } from '../logging/logger.js';
+import { Metrics } from '../metrics/metrics.js';
+import { Database } from '../persistence/database.js';
+import { SourceTexts } from '../persistence/source-texts.js';
+import { ManifestsSource } from '../source/manifests/manifests-source.js';
+import type { Source } from '../source/model.js';
+import { engineEvents } from './engine-events.js';
+
+/** The parts that talk to switches; they are made when the compiler and the ledger are there. */
+export interface Southbound {
+  readonly switches: SwitchesPort;
+  readonly ovsdb: OvsdbPort;
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface SouthboundNeeds {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly compiler: CompilerPort;
+  readonly allocations: Allocations;
+  /** True when what the compiler gives is the whole desired state. */
+  readonly inSync: () => boolean;
+  /** Something that waiters may look at has changed. */
+  readonly changed: () => void;
+}
+
+export interface RuntimeOptions {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly createCompiler: (ids: IdSource) => CompilerPort;
+  readonly createSouthbound: (needs: SouthboundNeeds) => Southbound;
+}
+
+/** The controller without its API: database, source, compiler and drivers, put together. */
+export class Runtime {
+  private constructor(
+    readonly config: Config,
+    readonly logger: Logger,
+    readonly metrics: Metrics,
+    readonly database: Database,
+    readonly allocations: Allocations,
+    readonly source: Source,
+    readonly compiler: CompilerPort,
+    readonly facts: FactTable,
+    readonly world: World,
+    readonly watchers: Watchers,
+    readonly engine: Engine,
+    private readonly southbound: Southbound,
+  ) {}
+
+  get switches(): SwitchesPort {
+    return this.southbound.switches;
+  }
+  get ovsdb(): OvsdbPort {
+    return this.southbound.ovsdb;
+  }
+
+  /** Opens the database and makes every part; nothing runs yet. @throws Error that says what to do */
+  static async create(options: RuntimeOptions): Promise<Runtime> {
+    const database = await Database.open(options.config.databaseUrl);
+    try {
+      return await Runtime.assemble(options, database);
+    } catch (e) {
+      await database.close();
+      throw e;
+    }
+  }
+
+  private static async assemble(options: RuntimeOptions, database: Database): Promise<Runtime> {
+    const { config, logger, clock } = options;
+    const metrics = new Metrics();
+    const facts = new FactTable();
+    const watchers = new Watchers(clock);
+    const allocations = await Allocations.load(database, {
+      clusterCidrs: config.clusterCidrs,
+      serviceCidrs: config.serviceCidrs,
+      families: config.families,
+      networkSettings: networkSettings(config),
+    });
+    const world = new World(facts, allocations, serviceFamilies(config));
+    const source = new ManifestsSource({
+      directory: config.source.directory,
+      clock,
+      lastGood: new SourceTexts(database),
+      onError: (error) => logger.error({ event: 'source-failed', error }),
+    });
+    const compiler = options.createCompiler(allocations.ledger);
+    // The drivers ask for the engine's state, the engine tells the drivers: one of them must come first.
+    let engine: Engine | undefined;
+    const southbound = options.createSouthbound({
+      config,
+      logger,
+      clock,
+      metrics,
+      compiler,
+      allocations,
+      inSync: () => engine?.inSync ?? false,
+      changed: () => watchers.changed(),
+    });
+    engine = new Engine({
+      config: configFact(config),
+      source,
+      allocations,
+      facts,
+      world,
+      compiler,
+      switches: southbound.switches,
+      watchers,
+      clock,
+      events: engineEvents(metrics, logger),
+    });
+    return new Runtime(
+      config,
+      logger,
+      metrics,
+      database,
+      allocations,
+      source,
+      compiler,
+      facts,
+      world,
+      watchers,
+      engine,
+      southbound,
+    );
+  }
+
+  /** Reads the source, compiles, then lets switches in. */
+  async start(): Promise<void> {
+    await this.engine.start();
+    await this.southbound.start();
+  }
+
+  /** Stops in the order that loses nothing: no more changes, no more switches, then the database. */
+  async stop(): Promise<void> {
+    await this.source.stop();
+    await this.engine.stop();
+    await this.southbound.stop();
+    await this.allocations.ledger.flush();
+    await this.database.close();
+  }
+}
+
+function configFact(config: Config): ConfigFact {
+  const { clusterCidrs, serviceCidrs, encap, families } = config;
+  return { clusterCidrs, serviceCidrs, encap, routerMac: ROUTER_MAC, families };
+}
+
+/** Families that services can have, in the order of the service CIDRs. */
+function serviceFamilies(config: Config) {
+  const all = config.serviceCidrs.map((c) => (c.includes(':') ? (6 as const) : (4 as const)));
+  return all.filter((f, i) => all.indexOf(f) === i);
+}
+
+function networkSettings({ clusterCidrs, serviceCidrs, encap, families, openflowListen, ovsdbListen }: Config): string {
+  return JSON.stringify({ clusterCidrs, serviceCidrs, encap, families, openflowListen, ovsdbListen });
+}

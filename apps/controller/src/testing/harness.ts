@@ -1,0 +1,84 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { ApiClient } from '@heddle/api';
+import { systemClock } from '../clock.js';
+import { readConfig } from '../config/config.js';
+import { Controller } from '../controller.js';
+import { createLogger } from '../logging/logger.js';
+import type { RuntimeOptions } from '../runtime/runtime.js';
+import { FakeCompiler } from './fake-compiler.js';
+import { FakeSwitches } from './fake-switches.js';
+
+export interface Harness {
+  readonly controller: Controller;
+  readonly client: ApiClient;
+  readonly switches: FakeSwitches;
+  readonly compiler: FakeCompiler;
+  readonly folder: TestFolder;
+  stop(): Promise<void>;
+}
+
+/** A temporary folder with a directory of manifests in it. */
+export class TestFolder {
+  readonly path = mkdtempSync(join(tmpdir(), 'hdctl-'));
+  readonly manifests = join(this.path, 'manifests');
+  readonly socket = join(this.path, 'api.sock');
+
+  constructor() {
+    mkdirSync(this.manifests);
+  }
+
+  write(file: string, text: string): void {
+    const path = join(this.manifests, file);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, text);
+  }
+
+  remove(): void {
+    rmSync(this.path, { recursive: true, force: true });
+  }
+}
+
+/** A controller on a unix socket with real HTTP, a real database and a real source, but neither compiler nor switches. */
+export async function startHarness(
+  folder: TestFolder,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Harness> {
+  const config = readConfig({
+    HEDDLE_SOURCE: `manifests:${folder.manifests}`,
+    HEDDLE_DATABASE_URL: 'sqlite::memory:',
+    HEDDLE_OPENFLOW_LISTEN: 'tcp:0.0.0.0:6653',
+    HEDDLE_OVSDB_LISTEN: 'tcp:0.0.0.0:6640',
+    HEDDLE_API_LISTEN: `unix:${folder.socket}`,
+    HEDDLE_LOG_LEVEL: 'fatal',
+    ...environment,
+  });
+  const switches = new FakeSwitches();
+  let compiler: FakeCompiler | undefined;
+  const options: RuntimeOptions = {
+    config,
+    logger: createLogger(config.logLevel),
+    clock: systemClock,
+    createCompiler: (ids) => {
+      compiler = new FakeCompiler(ids);
+      return compiler;
+    },
+    createSouthbound: () => ({
+      switches,
+      ovsdb: { state: () => undefined },
+      start: async () => {},
+      stop: async () => {},
+    }),
+  };
+  const controller = await Controller.start(options);
+  if (compiler === undefined) throw new Error('no compiler was made');
+  return {
+    controller,
+    client: new ApiClient({ url: `unix:${folder.socket}` }),
+    switches,
+    compiler,
+    folder,
+    stop: () => controller.stop(),
+  };
+}
