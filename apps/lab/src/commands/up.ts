@@ -14,9 +14,18 @@ import { agentReady, controllerReady, startAgent, startController, startKubelet 
 import { type LabNode, type LabOptions, readLabState, writeLabState } from '../host/state.js';
 import { ensureNodeLink, ensureUnderlay, nodeAddresses } from '../host/underlay.js';
 import { readCluster } from '../probe/cluster.js';
-import { differences, type Expectation, formatMatrix, measure, parseExpectation, wholeTable } from '../probe/matrix.js';
+import {
+  differences,
+  type Expectation,
+  formatMatrix,
+  type Matrix,
+  measure,
+  parseExpectation,
+  wholeTable,
+} from '../probe/matrix.js';
 import { waitForPods } from './settle.js';
 import { table } from './table.js';
+import { whatToTry } from './try.js';
 
 /** Beside the manifests: the table of who may reach whom, which `up` compares with what it measures. */
 const EXPECTATION = 'reachability.txt';
@@ -94,7 +103,9 @@ export async function up(paths: LabPaths, options: UpOptions, progress: Progress
       `the controller reports ${status.source.problems} problems in the manifests; see: bin/heddle problems`,
     );
   await overview(paths, nodes);
-  return matrix ? reachability(paths, expected, options.manifests, progress) : true;
+  const measured = matrix ? await reachability(paths, expected, options.manifests, progress) : undefined;
+  for (const line of whatToTry(paths, await readCluster(paths, api), measured?.matrix)) print(line);
+  return measured?.asExpected ?? true;
 }
 
 const TOOLS: readonly (readonly [tool: string, debianPackage: string])[] = [
@@ -173,38 +184,39 @@ async function overview(paths: LabPaths, nodes: readonly LabNode[]): Promise<voi
   print(`\nServices\n${table(['NAMESPACE', 'NAME', 'CLUSTER IPS', 'PORT', 'ENDPOINTS'], serviceRows)}`);
 }
 
-/** Measures and prints the matrix; false if it is not the expected one. */
+interface Reachability {
+  readonly matrix: Matrix;
+  readonly asExpected: boolean;
+}
+
+/** Measures and prints the matrix, if there is something to measure. */
 async function reachability(
   paths: LabPaths,
   expected: Expectation | undefined,
   directory: string,
   progress: Progress,
-): Promise<boolean> {
+): Promise<Reachability | undefined> {
   const cluster = await readCluster(paths, controllerClient(paths));
   if (expected === undefined && cluster.pods.length > MAX_MATRIX_PODS) {
     progress.say(`no matrix: ${cluster.pods.length} pods and no ${EXPECTATION} beside the manifests`);
-    return true;
+    return undefined;
   }
   const whole = wholeTable(cluster);
   const from = expected?.rows.map((r) => r.from) ?? whole.from;
   const columns = expected?.columns ?? whole.columns;
-  if (from.length === 0 || columns.length === 0) return true;
+  if (from.length === 0 || columns.length === 0) return undefined;
   progress.say('measuring who reaches whom');
-  const measured = await measure(cluster, from, columns, PROBE_TIMEOUT_MS, expected);
-  print(`\nWho reaches whom (${measured.connections} real connections in ${(measured.ms / 1000).toFixed(1)} s)\n`);
-  print(formatMatrix(measured, expected));
-  for (const note of measured.notes) print(`  ${note}`);
-  if (expected === undefined) return true;
-  const wrong = differences(expected, measured);
-  if (wrong.length === 0) {
-    print(
-      `\nAs expected: all ${expected.rows.length * expected.columns.length} cells are equal to ${join(directory, EXPECTATION)}`,
-    );
-    return true;
-  }
-  print(`\nNOT AS EXPECTED: ${wrong.length} cells differ from ${join(directory, EXPECTATION)}`);
-  for (const line of wrong) print(`  ${line}`);
-  return false;
+  const matrix = await measure(cluster, from, columns, PROBE_TIMEOUT_MS, expected);
+  print(`\nWho reaches whom (${matrix.connections} real connections in ${(matrix.ms / 1000).toFixed(1)} s)\n`);
+  print(formatMatrix(matrix, expected));
+  for (const note of matrix.notes) print(`  ${note}`);
+  if (expected === undefined) return { matrix, asExpected: true };
+  const file = join(directory, EXPECTATION);
+  const wrong = differences(expected, matrix);
+  if (wrong.length === 0) print(`\nAs expected: every cell is equal to ${file}`);
+  else
+    print([`\nNOT AS EXPECTED: ${wrong.length} cells differ from ${file}`, ...wrong.map((l) => `  ${l}`)].join('\n'));
+  return { matrix, asExpected: wrong.length === 0 };
 }
 
 function print(text: string): void {

@@ -153,7 +153,7 @@ export function differences(expected: Expectation, measured: Matrix): string[] {
 export function formatMatrix(matrix: Matrix, expected?: Expectation): string {
   // Column heads are long: numbers in the head, names in a list above it.
   const legend = matrix.columns.map((c, i) => `  ${String(i + 1).padStart(2)}  ${c}`);
-  const width = Math.max(4, ...matrix.rows.map((r) => r.from.length));
+  const width = Math.max('from \\ to'.length, ...matrix.rows.map((r) => r.from.length));
   const head = `${'from \\ to'.padEnd(width)}  ${matrix.columns.map((_, i) => String(i + 1).padStart(7)).join('')}`;
   const rows = matrix.rows.map((row, r) => {
     const cells = row.cells.map((cell, c) => {

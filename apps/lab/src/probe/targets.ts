@@ -35,9 +35,9 @@ export function podsNamed(pods: readonly PodRecord[], text: string): PodRecord[]
   );
 }
 
-/** Whether a pod's name is that of a Deployment or StatefulSet plus one or two generated parts. */
+/** Whether a pod's name is that of a Deployment or StatefulSet plus a number, or plus two generated parts. */
 function isReplicaName(pod: string, owner: string): boolean {
-  return pod.startsWith(`${owner}-`) && /^-[a-z0-9]{1,10}(-[a-z0-9]{1,10})?$/.test(pod.slice(owner.length));
+  return pod.startsWith(`${owner}-`) && /^-(\d+|[a-z0-9]{5,10}-[a-z0-9]{5})$/.test(pod.slice(owner.length));
 }
 
 /**
