@@ -3,6 +3,7 @@ import { expectArray, expectObject, expectString, isObject, type JsonObject } fr
 import type { AtomicType, BaseType, ColumnSchema, ColumnType, DatabaseSchema, TableSchema } from './types.js';
 
 const ATOMIC: ReadonlySet<string> = new Set<AtomicType>(['integer', 'real', 'boolean', 'string', 'uuid']);
+const MAX_LENGTH = 0xffff_ffff;
 const ID = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 // Which constraints a base type may carry (RFC 7047 §3.2 <base-type>).
@@ -69,6 +70,10 @@ export function parseBaseType(value: unknown, path = 'base type'): BaseType {
     const high = numberMember(object, highName, path);
     if (low !== undefined && high !== undefined && low > high)
       throw new NotationError(path, `${lowName} exceeds ${highName}`);
+    const lengths = lowName === 'minLength' ? [low, high] : [];
+    if (lengths.some((length) => length !== undefined && (length < 0 || length > MAX_LENGTH))) {
+      throw new NotationError(path, `length out of valid range 0 to ${MAX_LENGTH}`);
+    }
     if (low !== undefined) Object.assign(base, { [lowName]: low });
     if (high !== undefined) Object.assign(base, { [highName]: high });
   }
@@ -152,18 +157,38 @@ export function parseTableSchema(value: unknown, path = 'table', rootByDefault =
   return { columns, maxRows, isRoot: booleanMember(object, 'isRoot', rootByDefault, path), indexes };
 }
 
+// A weak reference goes when its target goes, so its column cannot be immutable. A strong reference to a row that only
+// references keep must survive a restart, so its column cannot be ephemeral. The server corrects both silently.
+function withUsableReferences(
+  { columns }: TableSchema,
+  tables: ReadonlyMap<string, TableSchema>,
+): ReadonlyMap<string, ColumnSchema> {
+  return new Map(
+    [...columns].map(([name, column]) => {
+      const bases = [column.type.key, column.type.value].filter((base) => base?.refTable !== undefined);
+      const weak = bases.some((base) => base?.refType === 'weak');
+      const keeps = bases.some(
+        (base) => base?.refType === 'strong' && tables.get(base.refTable ?? '')?.isRoot === false,
+      );
+      return [name, { ...column, mutable: column.mutable || weak, ephemeral: column.ephemeral && !keeps }];
+    }),
+  );
+}
+
 /** Parses a `<database-schema>`, for example the answer of get_schema. Throws NotationError with the path of the fault. */
 export function parseDatabaseSchema(value: unknown): DatabaseSchema {
   const object = expectObject(value, 'schema');
   onlyMembers(object, ['name', 'version', 'cksum', 'tables'], 'schema');
   const name = expectString(object.name, 'schema.name');
-  checkId(name, 'schema.name');
+  // Unlike tables and columns, a database may begin with _: such are the server's own.
+  if (!ID.test(name)) throw new NotationError('schema.name', 'not an <id>');
   const raw = expectObject(object.tables, 'schema.tables');
-  const someRoot = Object.values(raw).some((table) => isObject(table) && table.isRoot !== undefined);
+  const someRoot = Object.values(raw).some((table) => isObject(table) && table.isRoot === true);
   const tables = new Map<string, TableSchema>();
   for (const [table, schema] of Object.entries(raw)) {
     checkId(table, `schema.tables.${table}`);
-    tables.set(table, parseTableSchema(schema, `schema.tables.${table}`, !someRoot));
+    const parsed = parseTableSchema(schema, `schema.tables.${table}`);
+    tables.set(table, someRoot ? parsed : { ...parsed, isRoot: true });
   }
   for (const [table, { columns }] of tables) {
     for (const [column, { type }] of columns) {
@@ -177,6 +202,7 @@ export function parseDatabaseSchema(value: unknown): DatabaseSchema {
       }
     }
   }
+  for (const [table, schema] of tables) tables.set(table, { ...schema, columns: withUsableReferences(schema, tables) });
   return {
     name,
     version: object.version === undefined ? undefined : expectString(object.version, 'schema.version'),

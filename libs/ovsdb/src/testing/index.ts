@@ -1,1 +1,2 @@
-export {};
+export { type Standing, startTestServer, type TestServer, type TestServerOptions } from './server.js';
+export type { VswitchdOptions } from './vswitchd.js';

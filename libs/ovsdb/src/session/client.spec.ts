@@ -1,0 +1,462 @@
+import { createServer, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, describe, expect, test } from 'vitest';
+import { systemClock } from '../clock.js';
+import { ConnectionError, InterfaceError, OvsdbError } from '../errors.js';
+import { startTestServer, type TestServer, type TestServerOptions } from '../testing/index.js';
+import { connectOvsdb } from './dial.js';
+import { listenOvsdb } from './listen.js';
+import type { ConnectOptions, OvsdbClient } from './types.js';
+
+const SCHEMA = {
+  name: 'Cars',
+  tables: {
+    Car: {
+      isRoot: true,
+      columns: {
+        name: { type: 'string' },
+        doors: { type: { key: { type: 'integer', minInteger: 0 }, min: 0, max: 1 } },
+        tags: { type: { key: 'string', min: 0, max: 'unlimited' } },
+        notes: { type: { key: 'string', value: 'string', min: 0, max: 'unlimited' } },
+        wheels: { type: { key: { type: 'uuid', refTable: 'Wheel' }, min: 0, max: 'unlimited' } },
+      },
+      indexes: [['name']],
+    },
+    Wheel: { columns: { size: { type: 'integer' } } },
+  },
+};
+
+const closers: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+async function start(options: Partial<TestServerOptions> = {}): Promise<TestServer> {
+  const server = await startTestServer({ schemas: [SCHEMA], ...options });
+  closers.push(() => server.close());
+  return server;
+}
+
+function connect(target: string | readonly string[], options: Partial<ConnectOptions> = {}): OvsdbClient {
+  const client = connectOvsdb({ target, reconnect: { minMs: 5, maxMs: 20 }, ...options });
+  closers.push(() => client.close());
+  return client;
+}
+
+const car = (name: string, row: object = {}): object => ({ op: 'insert', table: 'Car', row: { name, ...row } });
+
+describe('replica', () => {
+  test.each([
+    ['monitor_cond_since', []],
+    ['monitor_cond', ['monitor_cond_since']],
+    ['monitor', ['monitor_cond_since', 'monitor_cond']],
+  ])('follows a server by %s', async (_method, without) => {
+    const server = await start({ without });
+    server.transact('Cars', car('a', { doors: 4, tags: ['set', ['x', 'y']] }), car('gone'));
+    const replica = await connect(server.target).monitor('Cars', { Car: {} });
+    const cars = replica.table('Car');
+    expect(cars.byName('a')).toMatchObject({ doors: 4, tags: ['x', 'y'], notes: new Map(), wheels: [] });
+    const seen: unknown[] = [];
+    replica.onChange(({ cause, tables }) => seen.push([cause, tables.Car]));
+    const before = cars.byName('a');
+    server.transact(
+      'Cars',
+      {
+        op: 'update',
+        table: 'Car',
+        where: [['name', '==', 'a']],
+        row: { doors: ['set', []], tags: ['set', ['y', 'z']], notes: ['map', [['k', 'v']]] },
+      },
+      { op: 'delete', table: 'Car', where: [['name', '==', 'gone']] },
+      car('b'),
+    );
+    await replica.waitFor(() => seen.length > 0);
+    const after = cars.byName('a');
+    expect(after).toMatchObject({ doors: undefined, tags: ['y', 'z'], notes: new Map([['k', 'v']]) });
+    expect(seen).toEqual([
+      [
+        'update',
+        {
+          added: [expect.objectContaining({ name: 'b' })],
+          changed: [{ before, after }],
+          removed: [expect.objectContaining({ name: 'gone' })],
+        },
+      ],
+    ]);
+    expect(before).toMatchObject({ doors: 4, tags: ['x', 'y'] });
+  });
+
+  test.each([
+    ['the server kept them (found)', 100],
+    ['the server forgot them (not found)', 0],
+  ])('tells the changes missed while disconnected as one, whether %s', async (_name, history) => {
+    const server = await start({ history });
+    server.transact('Cars', car('same'), car('edited'), car('gone'));
+    const client = connect(server.target);
+    const replica = await client.monitor('Cars', { Car: { columns: ['name', 'doors'] } });
+    const same = replica.table('Car').byName('same');
+    server.transact('Cars', car('late'));
+    await replica.waitFor((r) => r.table('Car').byName('late'));
+    const seen: unknown[] = [];
+    replica.onChange((change) => seen.push(change));
+    await server.stop();
+    await replica.waitFor((r) => r.state === 'stale');
+    const where = [['name', '==', 'edited']];
+    server.transact('Cars', { op: 'update', table: 'Car', where, row: { doors: 2 } }, car('brief'));
+    server.transact('Cars', { op: 'update', table: 'Car', where, row: { doors: 3 } }, car('new'));
+    server.transact('Cars', { op: 'delete', table: 'Car', where: [['name', '==', 'gone']] });
+    server.transact('Cars', { op: 'delete', table: 'Car', where: [['name', '==', 'brief']] });
+    await server.restart();
+    await replica.waitFor((r) => r.state === 'synced');
+    expect(seen).toEqual([
+      {
+        cause: 'resync',
+        tables: {
+          Car: {
+            added: [expect.objectContaining({ name: 'new' })],
+            changed: [
+              { before: expect.objectContaining({ doors: undefined }), after: expect.objectContaining({ doors: 3 }) },
+            ],
+            removed: [expect.objectContaining({ name: 'gone' })],
+          },
+        },
+      },
+    ]);
+    expect(replica.table('Car').byName('same')).toBe(same);
+  });
+
+  test('an index finds rows by several columns and follows their changes', async () => {
+    const server = await start();
+    server.transact('Cars', car('a', { doors: 2 }), car('b', { doors: 2 }), car('c'));
+    const replica = await connect(server.target).monitor('Cars', { Car: { columns: ['name', 'doors'] } });
+    const cars = replica.table('Car');
+    const byDoors = cars.index('doors');
+    const byBoth = cars.index('name', 'doors');
+    const names = (rows: readonly { readonly name?: unknown }[]): unknown[] => rows.map((row) => row.name).sort();
+    expect(names(byDoors.all(2))).toEqual(['a', 'b']);
+    expect(names(byDoors.all(undefined))).toEqual(['c']);
+    expect(byBoth.get('b', 2)?.name).toBe('b');
+    server.transact('Cars', { op: 'update', table: 'Car', where: [['name', '==', 'b']], row: { doors: 5 } });
+    await replica.waitFor(() => byDoors.get(5));
+    expect(names(byDoors.all(2))).toEqual(['a']);
+    expect(byBoth.get('b', 2)).toBe(undefined);
+    expect(() => cars.index('tags')).toThrow(RangeError);
+    expect(() => cars.index('name', 'nope')).toThrow(RangeError);
+  });
+
+  test('a listener that throws stops neither the others nor the connection', async () => {
+    const server = await start();
+    const client = connect(server.target);
+    const replica = await client.monitor('Cars', { Car: {} });
+    const uncaught = new Promise((resolve) => process.once('uncaughtException', resolve));
+    const others = process.listeners('uncaughtException').slice(0, -1);
+    for (const other of others) process.off('uncaughtException', other);
+    replica.onChange(() => {
+      throw new Error('listener');
+    });
+    let told = 0;
+    replica.onChange(() => told++);
+    server.transact('Cars', car('a'));
+    expect(await uncaught).toMatchObject({ message: 'listener' });
+    for (const other of others) process.on('uncaughtException', other);
+    expect(told).toBe(1);
+    expect(client.state).toBe('connected');
+  });
+
+  test('refuses tables and columns that the server does not have', async () => {
+    const server = await start();
+    const client = connect(server.target);
+    await expect(client.monitor('Cars', { Boat: {} })).rejects.toMatchObject({ code: 'OVSDB_NOTATION' });
+    await expect(client.monitor('Cars', { Car: { columns: ['wings'] } })).rejects.toMatchObject({
+      path: 'Cars.Car.wings',
+    });
+    await expect(client.monitor('Boats', { Boat: {} })).rejects.toMatchObject({ code: 'unknown database' });
+  });
+
+  test('two replicas do not touch each other over a reconnection', async () => {
+    const server = await start();
+    server.transact('Cars', car('a'));
+    const client = connect(server.target);
+    const [one, two] = [
+      await client.monitor('Cars', { Car: {} }),
+      await client.monitor('Cars', { Car: {}, Wheel: {} }),
+    ];
+    const row = one.table('Car').byName('a');
+    server.cutAll();
+    await one.waitFor((r) => r.state === 'stale');
+    await Promise.all([one, two].map((each) => each.waitFor((r) => r.state === 'synced')));
+    expect(one.table('Car').byName('a')).toBe(row);
+    two.close();
+    server.transact('Cars', car('b'));
+    await one.waitFor((r) => r.table('Car').byName('b'));
+    expect(two.table('Car').rows.size).toBe(1);
+    expect(two.state).toBe('closed');
+  });
+});
+
+describe('connection', () => {
+  test('a silent server is probed, then left', async () => {
+    const received: string[] = [];
+    const sockets: Socket[] = [];
+    const silent = createServer((socket) => {
+      sockets.push(socket);
+      socket.on('data', (data) => received.push(data.toString()));
+      socket.on('error', () => {});
+    });
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    closers.push(async () => {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => silent.close(resolve));
+    });
+    const { port } = silent.address() as { port: number };
+    const client = connect(`tcp:127.0.0.1:${port}`, { probeIntervalMs: 30, reconnect: false });
+    expect(await client.closed).toMatchObject({ kind: 'probe-timeout' });
+    expect(received.join('')).toContain('"echo"');
+  });
+
+  test('a server that answers probes is kept', async () => {
+    const server = await start();
+    const client = connect(server.target, { probeIntervalMs: 10, reconnect: false });
+    await client.ready;
+    await sleep(100);
+    expect(client.state).toBe('connected');
+  });
+
+  test.each([
+    ['bytes that are no JSON', 'HTTP/1.1 400 Bad Request\r\n'],
+    ['a message over the bound', `{"x":"${'y'.repeat(5000)}"}`],
+    ['a request without params', '{"method":"update","id":null}'],
+  ])('a peer that sends %s is left', async (_name, text) => {
+    const rude = createServer((socket) => {
+      socket.on('error', () => {});
+      socket.write(text);
+    });
+    await new Promise<void>((resolve) => rude.listen(0, '127.0.0.1', resolve));
+    closers.push(() => new Promise((resolve) => rude.close(() => resolve())));
+    const { port } = rude.address() as { port: number };
+    const client = connect(`tcp:127.0.0.1:${port}`, { maxMessageBytes: 4096, reconnect: false });
+    expect(await client.closed).toMatchObject({ kind: 'protocol-error' });
+  });
+
+  test('pauses grow from minMs to maxMs, shortened at random by up to a half', async () => {
+    const pauses: number[] = [];
+    const clock = {
+      now: systemClock.now,
+      schedule: (ms: number, run: () => void, options?: { keepAlive?: boolean }) => {
+        if (options?.keepAlive === true) pauses.push(ms);
+        return systemClock.schedule(options?.keepAlive === true ? 1 : ms, run, options);
+      },
+    };
+    connect('unix:/nowhere/db.sock', { clock, reconnect: { minMs: 100, maxMs: 1000 }, random: () => 0.5 });
+    while (pauses.length < 6) await sleep(5);
+    expect(pauses.slice(0, 6)).toEqual([75, 150, 300, 600, 750, 750]);
+  });
+
+  test('without reconnect one failure is the end', async () => {
+    const client = connect('unix:/nowhere/db.sock', { reconnect: false });
+    await expect(client.ready).rejects.toBeInstanceOf(ConnectionError);
+    expect(await client.closed).toMatchObject({ kind: 'lost', error: { code: 'OVSDB_CONNECTION' } });
+  });
+
+  test('a signal closes the client and what waits in it', async () => {
+    const abort = new AbortController();
+    const client = connect('unix:/nowhere/db.sock', { signal: abort.signal });
+    const call = client.listDbs();
+    abort.abort();
+    await expect(call).rejects.toBeInstanceOf(ConnectionError);
+    expect(client.state).toBe('closed');
+    expect(await client.closed).toMatchObject({ kind: 'closed' });
+  });
+
+  test('of several servers the next is tried at once', async () => {
+    const server = await start();
+    const client = connect(['unix:/nowhere/db.sock', server.target], { reconnect: { minMs: 60_000, maxMs: 60_000 } });
+    expect(await client.listDbs()).toContain('Cars');
+    expect(client.peer.target).toBe(server.target);
+  });
+
+  test('with leaderOnly a follower is left for the leader, and a leader when it stops to lead', async () => {
+    const [one, two] = [await start(), await start()];
+    one.setStanding('Cars', { model: 'clustered', leader: false, connected: true, index: 5 });
+    two.setStanding('Cars', { model: 'clustered', leader: true, connected: true, index: 5 });
+    const client = connect([one.target, two.target], { leaderOnly: 'Cars' });
+    await client.ready;
+    expect(client.peer.target).toBe(two.target);
+    const lost = new Promise((resolve) => client.on('disconnected', resolve));
+    two.setStanding('Cars', { leader: false, index: 6 });
+    one.setStanding('Cars', { leader: true, index: 6 });
+    await lost;
+    await client.echo();
+    expect(client.peer.target).toBe(one.target);
+  });
+
+  test('with leaderOnly a server whose log is behind is stale', async () => {
+    const [one, two] = [await start(), await start()];
+    one.setStanding('Cars', { model: 'clustered', leader: true, connected: true, index: 9 });
+    two.setStanding('Cars', { model: 'clustered', leader: true, connected: true, index: 3 });
+    const client = connect([one.target, two.target], { leaderOnly: 'Cars' });
+    await client.ready;
+    const left = new Promise((resolve) => client.on('disconnected', resolve));
+    await one.stop();
+    await left;
+    await expect(client.echo({ timeoutMs: 200 })).rejects.toMatchObject({ outcome: 'not-sent' });
+    two.setStanding('Cars', { index: 9 });
+    await client.echo();
+    expect(client.peer.target).toBe(two.target);
+  });
+
+  test('a server that dials in is a client until it leaves', async () => {
+    const arrived: OvsdbClient[] = [];
+    const listener = listenOvsdb({ listen: ['tcp:127.0.0.1:0'], onClient: (client) => arrived.push(client) });
+    closers.push(() => listener.close());
+    await listener.ready;
+    const server = await start({ dial: listener.addresses });
+    while (arrived.length === 0) await sleep(5);
+    expect(await arrived[0]?.listDbs()).toContain('Cars');
+    server.cutAll();
+    await arrived[0]?.closed;
+    while (arrived.length === 1) await sleep(5);
+    expect(await arrived[1]?.listDbs()).toContain('Cars');
+    expect([...listener.clients]).toEqual([arrived[1]]);
+  });
+});
+
+describe('locks', () => {
+  test('are asked for again after a reconnection, and wait their turn', async () => {
+    const server = await start();
+    const [one, two] = [connect(server.target), connect(server.target)];
+    const first = await one.lock('l');
+    const second = await two.lock('l');
+    expect([first.owned, second.owned]).toEqual([true, false]);
+    const changes: boolean[] = [];
+    first.onChange((owned) => changes.push(owned));
+    const lost = [one, two].map((client) => new Promise((resolve) => client.on('disconnected', resolve)));
+    server.cutAll();
+    await Promise.all(lost);
+    await Promise.race([first.acquired(), second.acquired()]);
+    await one.echo();
+    await two.echo();
+    expect([first.owned, second.owned].filter(Boolean)).toHaveLength(1);
+    expect(changes[0]).toBe(false);
+  });
+});
+
+describe('transactions', () => {
+  test('give an answer for each operation, and real UUIDs for Refs', async () => {
+    const server = await start();
+    const client = connect(server.target);
+    const tx = client.transaction('Cars');
+    const wheel = tx.insert('Wheel', { size: 16 });
+    const ref = tx.insert('Car', { name: 'a', wheels: [wheel], notes: { k: 'v' } });
+    const updated = tx.update('Car', ref, { doors: 4 });
+    const mutated = tx.mutate('Car', ref, [['tags', 'insert', ['t']]]);
+    const none = tx.delete('Car', [['name', '==', 'nobody']]);
+    const found = tx.select('Car', [['doors', '>=', 4]], ['name', 'tags', 'notes']);
+    const result = await tx.commit();
+    expect([updated, mutated, none].map((handle) => result.count(handle))).toEqual([1, 1, 0]);
+    expect(result.rows(found)).toEqual([
+      { _uuid: result.uuid(ref), name: 'a', tags: ['t'], notes: new Map([['k', 'v']]) },
+    ]);
+    expect(server.rows('Cars', 'Wheel')).toEqual([{ _uuid: result.uuid(wheel), size: 16 }]);
+    await expect(tx.commit()).rejects.toThrow('committed already');
+  });
+
+  test('happen wholly or not at all', async () => {
+    const server = await start();
+    server.transact('Cars', car('a'));
+    const client = connect(server.target);
+    const tx = client.transaction('Cars');
+    tx.insert('Car', { name: 'b' });
+    tx.insert('Car', { name: 'a' });
+    const failed = tx.commit();
+    await expect(failed).rejects.toBeInstanceOf(OvsdbError);
+    await expect(failed).rejects.toMatchObject({ code: 'constraint violation', operation: 2 });
+    expect(server.rows('Cars', 'Car').map((row) => row.name)).toEqual(['a']);
+  });
+
+  test('are refused before they are sent where a table, column or value does not fit the schema', async () => {
+    const server = await start();
+    const client = connect(server.target);
+    const bad = [
+      { table: 'Boat', row: {}, path: 'Cars.Boat' },
+      { table: 'Car', row: { wings: 2 }, path: 'Cars.Car.wings' },
+      { table: 'Car', row: { doors: 'four' }, path: 'Car.doors' },
+      { table: 'Car', row: { tags: 'one' }, path: 'Car.tags' },
+    ];
+    for (const { table, row, path } of bad) {
+      const tx = client.transaction('Cars');
+      tx.insert(table, row);
+      await expect(tx.commit()).rejects.toMatchObject({ code: 'OVSDB_NOTATION', path });
+    }
+  });
+});
+
+describe('with a played ovs-vswitchd', () => {
+  const vswitch = {
+    name: 'Open_vSwitch',
+    tables: {
+      Open_vSwitch: {
+        isRoot: true,
+        maxRows: 1,
+        columns: {
+          bridges: { type: { key: { type: 'uuid', refTable: 'Bridge' }, min: 0, max: 'unlimited' } },
+          next_cfg: { type: 'integer' },
+          cur_cfg: { type: 'integer' },
+        },
+      },
+      Bridge: {
+        columns: {
+          name: { type: 'string', mutable: false },
+          ports: { type: { key: { type: 'uuid', refTable: 'Port' }, min: 0, max: 'unlimited' } },
+        },
+      },
+      Port: {
+        columns: {
+          name: { type: 'string', mutable: false },
+          interfaces: { type: { key: { type: 'uuid', refTable: 'Interface' }, min: 1, max: 'unlimited' } },
+        },
+      },
+      Interface: {
+        columns: {
+          name: { type: 'string', mutable: false },
+          type: { type: 'string' },
+          ofport: { type: { key: 'integer', min: 0, max: 1 } },
+          ofport_request: { type: { key: 'integer', min: 0, max: 1 } },
+          error: { type: { key: 'string', min: 0, max: 1 } },
+        },
+      },
+    },
+  };
+
+  async function addPort(client: OvsdbClient, name: string, type: string): Promise<number | undefined> {
+    const tx = client.transaction('Open_vSwitch');
+    const iface = tx.insert('Interface', { name, type, ofport_request: 9 });
+    const port = tx.insert('Port', { name, interfaces: [iface] });
+    const bridge = tx.insert('Bridge', { name: `br-${name}`, ports: [port] });
+    tx.mutate('Open_vSwitch', [], [['bridges', 'insert', [bridge]]]);
+    return (await tx.commit({ waitForVswitchd: true, timeoutMs: 2_000 })).cfg;
+  }
+
+  test("waitForVswitchd resolves when cur_cfg has followed, and rejects with the interface's error", async () => {
+    const failInterface = (name: string): string | undefined => (name === 'bad' ? 'no such device' : undefined);
+    const server = await start({ schemas: [vswitch], vswitchd: { failInterface } });
+    const client = connect(server.target);
+    expect(await addPort(client, 'good', 'internal')).toBe(1);
+    expect(server.rows('Open_vSwitch', 'Interface')).toMatchObject([{ name: 'good', ofport: 9 }]);
+    const failed = addPort(client, 'bad', 'internal');
+    await expect(failed).rejects.toBeInstanceOf(InterfaceError);
+    await expect(failed).rejects.toMatchObject({ interfaces: [{ name: 'bad', error: 'no such device' }] });
+  });
+
+  test('without ovs-vswitchd the deadline ends the wait, and says that the change is committed', async () => {
+    const server = await start({ schemas: [vswitch] });
+    server.transact('Open_vSwitch', { op: 'insert', table: 'Open_vSwitch', row: {} });
+    const client = connect(server.target);
+    const tx = client.transaction('Open_vSwitch');
+    tx.comment('nothing');
+    await expect(tx.commit({ waitForVswitchd: true, timeoutMs: 80 })).rejects.toMatchObject({
+      code: 'OVSDB_TIMEOUT',
+      outcome: 'committed',
+    });
+  });
+});

@@ -1,0 +1,133 @@
+import { isObject } from '../notation/json.js';
+import type { RpcConnection, RpcReply } from '../rpc/connection.js';
+import type { ServerCore } from './core.js';
+import { OperationError } from './engine/operation-error.js';
+import type { EngineChange } from './engine/table.js';
+import type { LockHolder } from './locks.js';
+import { Monitor, type Updates } from './monitor.js';
+
+type Method = (params: readonly unknown[], reply: RpcReply) => void;
+
+/** One client of the server. */
+export class ServerSession implements LockHolder {
+  readonly #core: ServerCore;
+  readonly #monitors = new Map<string, Monitor>();
+  #connection: RpcConnection | undefined;
+  readonly #methods: { readonly [method: string]: Method } = {
+    list_dbs: (_params, reply) => reply.result(this.#core.databaseNames()),
+    get_schema: ([name], reply) => reply.result(this.#core.database(String(name)).wireSchema),
+    get_server_id: (_params, reply) => reply.result(this.#core.serverId),
+    set_db_change_aware: (_params, reply) => reply.result({}),
+    transact: ([name, ...operations], reply) => this.#core.transact(this, String(name), operations, reply),
+    monitor: (params, reply) => this.#monitor(1, params, reply),
+    monitor_cond: (params, reply) => this.#monitor(2, params, reply),
+    monitor_cond_since: (params, reply) => this.#monitor(3, params, reply),
+    monitor_cond_change: (params, reply) => this.#changeConditions(params, reply),
+    monitor_cancel: ([id], reply) => {
+      if (!this.#monitors.delete(JSON.stringify(id)))
+        throw new OperationError('unknown monitor', 'no such monitor', id);
+      reply.result({});
+    },
+    lock: ([id], reply) => this.#lock(String(id), false, reply),
+    steal: ([id], reply) => this.#lock(String(id), true, reply),
+    unlock: ([id], reply) => {
+      if (!this.#core.locks.leave(String(id), this))
+        throw new OperationError('syntax error', '"unlock" without "lock" or "steal"', id);
+      reply.result({});
+    },
+  };
+
+  constructor(core: ServerCore) {
+    this.#core = core;
+  }
+
+  /** Must be called before the first message. */
+  attach(connection: RpcConnection): void {
+    this.#connection = connection;
+  }
+
+  /** Cuts the connection. */
+  cut(): void {
+    this.#connection?.close({ kind: 'lost' });
+  }
+
+  request(method: string, params: readonly unknown[], reply: RpcReply): void {
+    const run = this.#core.without.has(method) ? undefined : this.#methods[method];
+    if (run === undefined) {
+      reply.error({ error: 'unknown method', details: `no method "${method}"` });
+      return;
+    }
+    try {
+      run(params, reply);
+    } catch (error) {
+      if (!(error instanceof OperationError)) throw error;
+      reply.error(error.toWire());
+    }
+  }
+
+  notification(method: string, params: readonly unknown[]): void {
+    if (method === 'cancel') this.#core.cancel(this, params[0]);
+  }
+
+  closed(): void {
+    this.#monitors.clear();
+    this.#core.locks.leaveAll(this);
+    this.#core.forget(this);
+  }
+
+  locked(id: string): void {
+    this.#connection?.notify('locked', [id]);
+  }
+
+  stolen(id: string): void {
+    this.#connection?.notify('stolen', [id]);
+  }
+
+  /** Tells the monitors of a commit. */
+  changed(database: string, changes: readonly EngineChange[]): void {
+    for (const monitor of this.#monitors.values()) {
+      if (monitor.database === database) this.#send(monitor, monitor.updates(changes));
+    }
+  }
+
+  #send(monitor: Monitor, updates: Updates | undefined): void {
+    if (updates === undefined) return;
+    if (monitor.version === 1) this.#connection?.notify('update', [monitor.id, updates]);
+    else if (monitor.version === 2) this.#connection?.notify('update2', [monitor.id, updates]);
+    else this.#connection?.notify('update3', [monitor.id, this.#core.database(monitor.database).history.last, updates]);
+  }
+
+  #monitor(version: 1 | 2 | 3, params: readonly unknown[], reply: RpcReply): void {
+    const [name, id, requests, since] = params;
+    const key = JSON.stringify(id);
+    if (this.#monitors.has(key)) throw new OperationError('syntax error', 'duplicate monitor ID', id);
+    const { engine, history } = this.#core.database(String(name));
+    const monitor = new Monitor(id, version, engine, requests);
+    this.#monitors.set(key, monitor);
+    if (version !== 3) {
+      reply.result(monitor.initial());
+      return;
+    }
+    const missed = history.since(String(since));
+    if (missed === undefined) reply.result([false, history.last, monitor.initial()]);
+    else reply.result([true, history.last, monitor.updates(missed) ?? {}]);
+  }
+
+  #changeConditions(params: readonly unknown[], reply: RpcReply): void {
+    const [oldId, newId, requests] = params;
+    const monitor = this.#monitors.get(JSON.stringify(oldId));
+    if (monitor === undefined) throw new OperationError('unknown monitor', 'unknown monitor session', oldId);
+    if (JSON.stringify(newId) !== JSON.stringify(oldId)) {
+      throw new OperationError('not supported', 'this server keeps the monitor id', newId);
+    }
+    if (!isObject(requests)) throw new OperationError('syntax error', 'object expected', requests);
+    this.#send(monitor, monitor.changeConditions(requests));
+    reply.result({});
+  }
+
+  #lock(id: string, steal: boolean, reply: RpcReply): void {
+    const owned = this.#core.locks.join(id, this, steal);
+    if (owned === undefined) throw new OperationError('syntax error', 'must issue "unlock" before new "lock"', id);
+    reply.result({ locked: owned });
+  }
+}
