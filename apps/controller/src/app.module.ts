@@ -8,21 +8,21 @@ import { InputInterceptor } from './api/http/input.interceptor.js';
 import { OperationsModule } from './api/operations/operations.module.js';
 import type { Logger } from './logging/logger.js';
 import type { Runtime } from './runtime/runtime.js';
-import { RuntimeModule } from './runtime/runtime.module.js';
+import { runtimeModule } from './runtime/runtime.module.js';
 import { LOGGER } from './runtime/tokens.js';
 
-/** The REST API over a running controller. */
 @Module({})
-export class AppModule {
-  static of(runtime: Runtime): DynamicModule {
-    return {
-      module: AppModule,
-      imports: [RuntimeModule.of(runtime), AgentModule, ClusterModule, OperationsModule],
-      providers: [
-        { provide: APP_GUARD, useClass: AccessGuard },
-        { provide: APP_INTERCEPTOR, useClass: InputInterceptor },
-        { provide: APP_FILTER, inject: [LOGGER], useFactory: (logger: Logger) => new ErrorFilter(logger) },
-      ],
-    };
-  }
+class AppModule {}
+
+/** The REST API over a running controller. */
+export function appModule(runtime: Runtime): DynamicModule {
+  return {
+    module: AppModule,
+    imports: [runtimeModule(runtime), AgentModule, ClusterModule, OperationsModule],
+    providers: [
+      { provide: APP_GUARD, useClass: AccessGuard },
+      { provide: APP_INTERCEPTOR, useClass: InputInterceptor },
+      { provide: APP_FILTER, inject: [LOGGER], useFactory: (logger: Logger) => new ErrorFilter(logger) },
+    ],
+  };
 }

@@ -49,7 +49,7 @@ main(process.argv.slice(2)).then(
   (error: unknown) => {
     const text = error instanceof ConfigError ? error.message : error instanceof Error ? error.message : String(error);
     process.stderr.write(`heddle-controller: ${text}\n`);
-    if (process.env['HEDDLE_LOG_LEVEL'] === 'debug' && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+    if (process.env.HEDDLE_LOG_LEVEL === 'debug' && error instanceof Error) process.stderr.write(`${error.stack}\n`);
     process.exit(1);
   },
 );

@@ -10,27 +10,27 @@ import type { Runtime } from './runtime.js';
 import { SourceRefresher } from './source-refresher.js';
 import { COMPILER, CONFIG, LOGGER, OVSDB, SOURCE, SWITCHES } from './tokens.js';
 
-/** Gives the parts of a running controller to the API. */
 @Global()
 @Module({})
-export class RuntimeModule {
-  static of(runtime: Runtime): DynamicModule {
-    const providers = [
-      { provide: CONFIG, useValue: runtime.config },
-      { provide: LOGGER, useValue: runtime.logger },
-      { provide: SOURCE, useValue: runtime.source },
-      { provide: COMPILER, useValue: runtime.compiler },
-      { provide: SWITCHES, useValue: runtime.switches },
-      { provide: OVSDB, useValue: runtime.ovsdb },
-      { provide: Allocations, useValue: runtime.allocations },
-      { provide: Engine, useValue: runtime.engine },
-      { provide: FactTable, useValue: runtime.facts },
-      { provide: Metrics, useValue: runtime.metrics },
-      { provide: SourceRefresher, useValue: new SourceRefresher(runtime.source, runtime.logger) },
-      { provide: Watchers, useValue: runtime.watchers },
-      { provide: World, useValue: runtime.world },
-      { provide: ApiToken, useValue: new ApiToken(runtime.config.apiToken) },
-    ];
-    return { module: RuntimeModule, providers, exports: providers.map((p) => p.provide) };
-  }
+class RuntimeModule {}
+
+/** Gives the parts of a running controller to the API. */
+export function runtimeModule(runtime: Runtime): DynamicModule {
+  const providers = [
+    { provide: CONFIG, useValue: runtime.config },
+    { provide: LOGGER, useValue: runtime.logger },
+    { provide: SOURCE, useValue: runtime.source },
+    { provide: COMPILER, useValue: runtime.compiler },
+    { provide: SWITCHES, useValue: runtime.switches },
+    { provide: OVSDB, useValue: runtime.ovsdb },
+    { provide: Allocations, useValue: runtime.allocations },
+    { provide: Engine, useValue: runtime.engine },
+    { provide: FactTable, useValue: runtime.facts },
+    { provide: Metrics, useValue: runtime.metrics },
+    { provide: SourceRefresher, useValue: new SourceRefresher(runtime.source, runtime.logger) },
+    { provide: Watchers, useValue: runtime.watchers },
+    { provide: World, useValue: runtime.world },
+    { provide: ApiToken, useValue: new ApiToken(runtime.config.apiToken) },
+  ];
+  return { module: RuntimeModule, providers, exports: providers.map((p) => p.provide) };
 }

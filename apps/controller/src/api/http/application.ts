@@ -1,7 +1,7 @@
 import type { RequestListener } from 'node:http';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import { AppModule } from '../../app.module.js';
+import { appModule } from '../../app.module.js';
 import { NestLogger } from '../../logging/logger.js';
 import type { Runtime } from '../../runtime/runtime.js';
 
@@ -15,7 +15,7 @@ export interface Application {
 }
 
 export async function createApplication(runtime: Runtime): Promise<Application> {
-  const app = await NestFactory.create<NestExpressApplication>(AppModule.of(runtime), {
+  const app = await NestFactory.create<NestExpressApplication>(appModule(runtime), {
     bodyParser: false,
     logger: new NestLogger(runtime.logger),
     // A failing start must reach our own error handling, not end the process from inside Nest.

@@ -71,25 +71,43 @@ class Reader {
 
   private item(document: Document, path: readonly PropertyKey[], value: unknown): void {
     const line = this.lineOf(document, path);
-    if (!isRecord(value))
-      return this.unusable(line, 'not a Kubernetes object: a mapping with apiVersion and kind is needed');
+    if (!isRecord(value)) {
+      this.unusable(line, 'not a Kubernetes object: a mapping with apiVersion and kind is needed');
+      return;
+    }
     const { apiVersion, kind } = value;
-    if (typeof kind !== 'string' || typeof apiVersion !== 'string')
-      return this.unusable(line, 'not a Kubernetes object: apiVersion or kind is missing');
+    if (typeof kind !== 'string' || typeof apiVersion !== 'string') {
+      this.unusable(line, 'not a Kubernetes object: apiVersion or kind is missing');
+      return;
+    }
     if (kind === 'List' && apiVersion === 'v1') {
-      const items = value['items'] ?? [];
-      if (!Array.isArray(items)) return this.unusable(line, 'items of a List must be a sequence');
+      const items = value.items ?? [];
+      if (!Array.isArray(items)) {
+        this.unusable(line, 'items of a List must be a sequence');
+        return;
+      }
       for (const [i, item] of items.entries()) this.item(document, [...path, 'items', i], item);
       return;
     }
     const object = refOf(kind, value);
-    if (!isKind(kind)) return this.warn(line, object, `kind ${kind} is not used by Heddle, skipped`);
+    if (!isKind(kind)) {
+      this.warn(line, object, `kind ${kind} is not used by Heddle, skipped`);
+      return;
+    }
     const known = KINDS[kind];
-    if (apiVersion !== known.apiVersion)
-      return this.warn(line, object, `${kind} is read in ${known.apiVersion}, not in ${apiVersion}; skipped`);
+    if (apiVersion !== known.apiVersion) {
+      this.warn(line, object, `${kind} is read in ${known.apiVersion}, not in ${apiVersion}; skipped`);
+      return;
+    }
     const parsed = known.schema.safeParse(withoutNulls(value));
-    if (!parsed.success) return this.invalid(document, path, object, parsed.error);
-    if (object === null) return this.unusable(line, 'metadata.name is missing');
+    if (!parsed.success) {
+      this.invalid(document, path, object, parsed.error);
+      return;
+    }
+    if (object === null) {
+      this.unusable(line, 'metadata.name is missing');
+      return;
+    }
     this.objects.push({ object, manifest: { kind, body: parsed.data } as Manifest, file: this.file, line });
   }
 
@@ -147,11 +165,11 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 
 /** The object's identity, if it can be told; a broken object is recognized by it. */
 function refOf(kind: string, value: Record<string, unknown>): ObjectRef | null {
-  const metadata = value['metadata'];
-  if (!isRecord(metadata) || typeof metadata['name'] !== 'string' || metadata['name'] === '') return null;
-  const namespace = metadata['namespace'] ?? 'default';
+  const metadata = value.metadata;
+  if (!isRecord(metadata) || typeof metadata.name !== 'string' || metadata.name === '') return null;
+  const namespace = metadata.namespace ?? 'default';
   if (typeof namespace !== 'string') return null;
-  return { kind, namespace: kind === 'Namespace' ? '' : namespace, name: metadata['name'] };
+  return { kind, namespace: kind === 'Namespace' ? '' : namespace, name: metadata.name };
 }
 
 /** Kubernetes reads `key:` without a value as a key that is not there. */

@@ -118,8 +118,10 @@ class Resolver implements Result {
 
   private addService({ metadata, spec }: ManifestOf<'Service'>, item: Located): void {
     const { type } = spec;
-    if (type === 'ExternalName')
-      return this.report('warning', item, 'a service of type ExternalName has no address; skipped');
+    if (type === 'ExternalName') {
+      this.report('warning', item, 'a service of type ExternalName has no address; skipped');
+      return;
+    }
     if (type !== 'ClusterIP') this.report('warning', item, `of type ${type} only the ClusterIP is served yet`);
     if (spec.sessionAffinity !== 'None')
       this.report('warning', item, `sessionAffinity ${spec.sessionAffinity} is not served yet`);
@@ -151,13 +153,18 @@ class Resolver implements Result {
   private addSlice(body: ManifestOf<'EndpointSlice'>, item: Located): void {
     const { metadata, addressType } = body;
     const service = metadata.labels['kubernetes.io/service-name'];
-    if (addressType === 'FQDN') return this.report('warning', item, 'addressType FQDN is not served; skipped');
-    if (service === undefined)
-      return this.report(
+    if (addressType === 'FQDN') {
+      this.report('warning', item, 'addressType FQDN is not served; skipped');
+      return;
+    }
+    if (service === undefined) {
+      this.report(
         'warning',
         item,
         'without the label kubernetes.io/service-name the slice belongs to no service; skipped',
       );
+      return;
+    }
     const ready = body.endpoints.filter((e) => e.conditions.ready);
     this.objects.slices.set(nameKey(item.object), {
       namespace: metadata.namespace,
