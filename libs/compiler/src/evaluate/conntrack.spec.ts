@@ -92,11 +92,11 @@ describe('ct_state, packet by packet, each committed', () => {
       ],
     ],
     [
-      'UDP: the second packet is still new, the third is not',
+      'UDP: without an answer it stays new',
       [
         [udp, fresh],
         [udp, fresh],
-        [udp, est],
+        [udp, fresh],
       ],
     ],
     [

@@ -32,10 +32,8 @@ export interface Connection {
   phase: Phase;
 }
 
-/** TCP: how far each end is (as pf's peer states); others: what was seen. */
-type Phase =
-  | { readonly kind: 'tcp'; peers: [TcpPeer, TcpPeer] }
-  | { readonly kind: 'icmp' | 'other'; seen: 'first' | 'multiple' | 'both' };
+/** TCP: how far each end is (as pf's peer states); others: whether the far end ever answered. */
+type Phase = { readonly kind: 'tcp'; peers: [TcpPeer, TcpPeer] } | { readonly kind: 'other'; answered: boolean };
 const TCP_PEER = { closed: 0, synSent: 2, established: 4, closing: 6, finWait2: 9, timeWait: 10 } as const;
 type TcpPeer = (typeof TCP_PEER)[keyof typeof TCP_PEER];
 
@@ -155,8 +153,9 @@ export class ConnectionTable {
   }
 }
 
-/** Ports that source translation may fall back to when no range is given and the packet's own is taken. */
-const EPHEMERAL = { min: 1024, max: 65535 };
+/** Ports that a taken source port may be exchanged for where the action gives no range: those of its own kind. */
+const portClass = (port: number): { readonly min: number; readonly max: number } =>
+  port < 512 ? { min: 1, max: 511 } : port < 1024 ? { min: 600, max: 1023 } : { min: 1024, max: 65535 };
 
 /** Candidates for the reply direction of a translated connection, best first. */
 function* replyTuples(original: Tuple, kind: NatKind, nat: NatRequest): Generator<Tuple> {
@@ -169,9 +168,13 @@ function* replyTuples(original: Tuple, kind: NatKind, nat: NatRequest): Generato
   } else {
     const address = nat.address ?? back.dst;
     const own = back.dstPort;
-    const { min, max } = nat.port ?? EPHEMERAL;
-    if (!hasPorts || nat.port === undefined || (own >= min && own <= max)) yield { ...back, dst: address };
-    if (hasPorts) for (let p = min; p <= max; p++) yield { ...back, dst: address, dstPort: p };
+    // In a given range Open vSwitch begins at random; here it is the lowest.
+    const { min, max } = nat.port ?? portClass(own);
+    const first = nat.port === undefined ? own : min;
+    if (!hasPorts) yield { ...back, dst: address };
+    else
+      for (let i = 0; i <= max - min; i++)
+        yield { ...back, dst: address, dstPort: min + ((first - min + i) % (max - min + 1)) };
   }
 }
 
@@ -232,9 +235,9 @@ function firstPhase(slots: Slots): Phase | undefined {
     return { kind: 'tcp', peers: [TCP_PEER.synSent, TCP_PEER.closed] };
   }
   if (proto === IPPROTO.icmp && slots.eth_type === 0x0800)
-    return [8, 13, 15].includes(Number(slots.tp_src)) ? { kind: 'icmp', seen: 'first' } : undefined;
-  if (proto === IPPROTO.icmpv6) return slots.tp_src === 128 ? { kind: 'icmp', seen: 'first' } : undefined;
-  return { kind: 'other', seen: 'first' };
+    return [8, 13, 15].includes(Number(slots.tp_src)) ? { kind: 'other', answered: false } : undefined;
+  if (proto === IPPROTO.icmpv6) return slots.tp_src === 128 ? { kind: 'other', answered: false } : undefined;
+  return { kind: 'other', answered: false };
 }
 
 type Update = 'valid' | 'still new' | 'invalid' | 'restart';
@@ -242,13 +245,9 @@ type Update = 'valid' | 'still new' | 'invalid' | 'restart';
 function advance(connection: Connection, reply: boolean, flags: number): Update {
   const { phase } = connection;
   if (phase.kind !== 'tcp') {
-    if (reply) phase.seen = 'both';
-    else if (phase.seen === 'first') {
-      // From its third packet on a one-way UDP flow counts as established; an unanswered echo never does.
-      if (phase.kind === 'other') phase.seen = 'multiple';
-      return 'still new';
-    }
-    return 'valid';
+    // Without an answer it stays new, however many packets there were.
+    if (reply) phase.answered = true;
+    return phase.answered ? 'valid' : 'still new';
   }
   if (tcpFlagsInvalid(flags)) return 'invalid';
   const [from, to] = reply ? ([1, 0] as const) : ([0, 1] as const);

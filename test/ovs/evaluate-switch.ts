@@ -1,0 +1,134 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createEvaluator, type Flow, type NodeFlowSet, type Packet } from '@heddle/compiler';
+import { connectOpenFlow, flowMod, groupMod } from 'openflow-ts';
+import { startSwitch, type TestSwitch } from '../support/ovs.js';
+import { describe, framesOf, toBytes } from './evaluate-bytes.js';
+
+/** One packet into one port. */
+export interface Sent {
+  readonly ofport: number;
+  readonly packet: Packet;
+}
+
+/** What came of packets: for each, `OFPORT: FRAME` of what left; and how often each flow was hit, by its key. */
+export interface Outcome {
+  readonly left: readonly (readonly string[])[];
+  readonly hits: Readonly<Record<string, number>>;
+}
+
+/** Ports of a switch that tests send into, as dummy devices whose output goes to pcap files. */
+export class PacketSwitch {
+  readonly #ovs: TestSwitch;
+  readonly #ports: readonly number[];
+  #flows: readonly Flow[] = [];
+
+  private constructor(ovs: TestSwitch, ports: readonly number[]) {
+    this.#ovs = ovs;
+    this.#ports = ports;
+  }
+
+  static async start(ports: readonly number[]): Promise<PacketSwitch> {
+    const ovs = await startSwitch();
+    const add = ports.flatMap((n) => [
+      '--',
+      ...['add-port', ovs.bridge, `p${n}`, '--', 'set', 'interface', `p${n}`, 'type=dummy', `ofport_request=${n}`],
+      `options:tx_pcap=${join(ovs.dir, `p${n}.pcap`)}`,
+    ]);
+    await ovs.vsctl(...add.slice(1));
+    return new PacketSwitch(ovs, ports);
+  }
+
+  /** Puts exactly these flows and groups on the switch. Tunnel options are mapped as the pipeline has them. */
+  async install(set: NodeFlowSet): Promise<void> {
+    await this.#ovs.ofctl('del-flows', this.#ovs.bridge);
+    await this.#ovs.ofctl('del-groups', this.#ovs.bridge);
+    await this.#ovs.ofctl('del-tlv-map', this.#ovs.bridge);
+    await this.#ovs.ofctl('add-tlv-map', this.#ovs.bridge, '{class=0xff01,type=0x80,len=4}->tun_metadata0');
+    await this.#ovs.appctl('dpctl/flush-conntrack');
+    this.#flows = [...set.flows.values()];
+    const session = await connectOpenFlow({ target: this.#ovs.openflow });
+    try {
+      const groups = [...set.groups.values()].map((g) =>
+        groupMod({ groupId: g.id, type: 'select', buckets: g.buckets }),
+      );
+      // The cookie says which flow a line of statistics is about.
+      const flows = this.#flows.map(({ tableId, priority, match, instructions }, i) =>
+        flowMod({ tableId, priority, match, instructions, cookie: BigInt(i + 1) }),
+      );
+      const result = await session.apply([...groups, ...flows]);
+      if (result.kind !== 'committed')
+        throw new Error(
+          result.errors
+            .map((e) => `${this.#flows[(e.index ?? -1) - groups.length]?.key ?? 'group'}: ${e.error.message}`)
+            .join('\n'),
+        );
+    } finally {
+      session.close();
+    }
+  }
+
+  /** Sends packets one after the other through the real datapath. */
+  async run(packets: readonly Sent[]): Promise<Outcome> {
+    const before = await this.#counters();
+    const left: string[][] = [];
+    for (const { ofport, packet } of packets) {
+      const seen = this.#frames();
+      await this.#ovs.appctl('netdev-dummy/receive', `p${ofport}`, toBytes(packet).toString('hex'));
+      // The datapath flows that the packet made go, and hand in their statistics.
+      await this.#ovs.appctl('revalidator/purge');
+      left.push(
+        this.#ports.flatMap(
+          (n, i) =>
+            this.#frames()
+              [i]?.slice(seen[i]?.length)
+              .map((f) => `${n}: ${describe(f)}`) ?? [],
+        ),
+      );
+    }
+    const after = await this.#counters();
+    const hits: Record<string, number> = {};
+    this.#flows.forEach((flow, i) => {
+      const count = (after.get(i + 1) ?? 0) - (before.get(i + 1) ?? 0);
+      if (count > 0) hits[flow.key] = count;
+    });
+    return { left, hits };
+  }
+
+  #frames(): Buffer[][] {
+    return this.#ports.map((n) => framesOf(readFileSync(join(this.#ovs.dir, `p${n}.pcap`))));
+  }
+
+  async #counters(): Promise<Map<number, number>> {
+    const text = await this.#ovs.ofctl('dump-flows', this.#ovs.bridge);
+    return new Map(
+      [...text.matchAll(/cookie=0x([0-9a-f]+), .*?n_packets=(\d+)/g)].map((m) => [
+        Number.parseInt(m[1] ?? '', 16),
+        Number(m[2]),
+      ]),
+    );
+  }
+
+  /** `ofproto/trace` of a flow given in ovs-ofctl's language. */
+  trace(flow: string): Promise<string> {
+    return this.#ovs.appctl('ofproto/trace', this.#ovs.bridge, flow);
+  }
+
+  stop(): Promise<void> {
+    return this.#ovs.stop();
+  }
+}
+
+/** The same by the evaluator. */
+export function evaluated(set: NodeFlowSet, packets: readonly Sent[]): Outcome {
+  const evaluator = createEvaluator({ nodes: () => set });
+  const hits: Record<string, number> = {};
+  const left = packets.map(({ ofport, packet }) => {
+    const journey = evaluator.send('n1', ofport, packet);
+    for (const { flow } of journey.lookups) if (flow !== undefined) hits[flow.key] = (hits[flow.key] ?? 0) + 1;
+    return journey.deliveries
+      .toSorted((a, b) => a.ofport - b.ofport)
+      .map((d) => `${d.ofport}: ${describe(toBytes(d.packet))}`);
+  });
+  return { left, hits };
+}
