@@ -16,6 +16,7 @@ test: packages build
 	@node_modules/.bin/node test/run.mjs
 
 build: node_modules
+	@echo "Building"
 	@npm run --silent build
 
 lint: node_modules
@@ -29,7 +30,10 @@ packages:
 
 # Install scripts are not run: no package needs its own, and some would ask for a compiler.
 node_modules:
-	@node apps/lab/setup/npm-in-sync.cjs || npm ci --ignore-scripts --no-audit --no-fund
+	@node apps/lab/setup/npm-in-sync.cjs || { \
+	  echo "Installing npm packages"; \
+	  npm ci --ignore-scripts --no-audit --no-fund --loglevel=error; \
+	}
 
 clean:
 	rm -rf libs/*/dist apps/*/dist migrations/dist

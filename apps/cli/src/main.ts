@@ -172,6 +172,9 @@ Examples:
     process.exitCode = { allowed: EXIT.done, denied: EXIT.no, rejected: EXIT.no, unknown: EXIT.error }[view.verdict];
   });
 
+// `heddle flows node1 | head`: the reader has enough.
+process.stdout.on('error', (e: NodeJS.ErrnoException) => process.exit(e.code === 'EPIPE' ? EXIT.done : EXIT.error));
+
 program.parseAsync().catch((e: unknown) => {
   process.stderr.write(`heddle: ${describeError(e)}\n`);
   process.exitCode = EXIT.error;

@@ -13,8 +13,11 @@ import { controllerClient } from './host/controller.js';
 import { withLock } from './host/lock.js';
 import { labPaths } from './host/paths.js';
 import { Progress } from './host/progress.js';
+import { type LabOptions, readLabState } from './host/state.js';
 
 const DEMO = new URL('../examples/shop', import.meta.url).pathname;
+type Encap = LabOptions['encap'];
+
 const LOCK_TIMEOUT_MS = 300_000;
 
 const paths = labPaths();
@@ -54,20 +57,22 @@ a connection failed (probe); exec gives the exit code of its command.`,
 program
   .command('up')
   .description('start the lab, or what does not run of it; apply the manifests; measure who reaches whom')
-  .option('--nodes <number>', 'how many nodes', count(1, 99), 3)
-  .option('--manifests <dir>', 'directory with Kubernetes YAML, and optionally a reachability.txt', DEMO)
+  .option('--nodes <number>', 'how many nodes (3)', count(1, 99))
+  .option('--manifests <dir>', 'directory with Kubernetes YAML, and optionally a reachability.txt (the demo)')
   .addOption(new Option('--ipv4-only', 'without IPv6').conflicts('dual'))
   .option('--dual', 'IPv4 and IPv6 (the default)')
-  .addOption(new Option('--encap <encap>', 'tunnels between nodes').choices(['geneve', 'vxlan']).default('geneve'))
+  .addOption(new Option('--encap <encap>', 'tunnels between nodes').choices(['geneve', 'vxlan']))
   .option('--no-matrix', 'do not measure who reaches whom')
   .addHelpText('after', '\nExamples:\n  heddle-lab up\n  heddle-lab up --nodes 5 --manifests ./my-app --encap vxlan')
-  .action((o: { nodes: number; manifests: string; ipv4Only?: boolean; encap: 'geneve' | 'vxlan'; matrix: boolean }) =>
+  .addHelpText('after', '\nWhat is not given is as the running lab has it, else 3 nodes, the demo, dual stack, geneve.')
+  .action((o: { nodes?: number; manifests?: string; ipv4Only?: true; dual?: true; encap?: Encap; matrix: boolean }) =>
     locked(async () => {
+      const running = (await readLabState(paths))?.options;
       const options = {
-        nodes: o.nodes,
-        ipv6: o.ipv4Only !== true,
-        encap: o.encap,
-        manifests: resolve(o.manifests),
+        nodes: o.nodes ?? running?.nodes ?? 3,
+        ipv6: o.ipv4Only === true ? false : (o.dual ?? running?.ipv6 ?? true),
+        encap: o.encap ?? running?.encap ?? ('geneve' as const),
+        manifests: o.manifests === undefined ? (running?.manifests ?? DEMO) : resolve(o.manifests),
         matrix: o.matrix,
       };
       if (await up(paths, options, progress)) progress.say('the lab is up');
@@ -160,7 +165,7 @@ program
   .addOption(output())
   .addHelpText(
     'after',
-    '\nExamples:\n  heddle-lab probe --from shop-web/frontend --to svc/shop-api/api 1.2.3.4:80\n  heddle-lab probe --from all --to all --protocol tcp udp -o json',
+    '\nExamples:\n  heddle-lab probe --from shop-web/frontend --to svc/shop-core/api 1.2.3.4:80\n  heddle-lab probe --from all --to all --protocol tcp udp -o json',
   )
   .action(async (o: ProbeOptions & { output: string }) => {
     const reports = await probe(paths, o);
@@ -189,6 +194,9 @@ for (const action of ['stop', 'kill', 'start', 'restart'] as const)
     )
     .argument('<what...>')
     .action((what: string[]) => locked(() => control(paths, action, what)));
+
+// `heddle-lab logs | head` and the like: the reader has enough.
+process.stdout.on('error', (e: NodeJS.ErrnoException) => process.exit(e.code === 'EPIPE' ? 0 : 1));
 
 program.parseAsync().catch((e: unknown) => {
   process.stderr.write(`heddle-lab: ${e instanceof Error ? e.message : String(e)}\n`);

@@ -1,4 +1,5 @@
-import { link, readFile, rm, writeFile } from 'node:fs/promises';
+import { link, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { isErrno } from './files.js';
 import { isAlive, type ProcessId, processId } from './processes.js';
 import { sleep } from './run.js';
@@ -9,6 +10,7 @@ import { sleep } from './run.js';
  * @throws Error after `timeoutMs` if another process keeps it
  */
 export async function withLock<T>(file: string, timeoutMs: number, work: () => Promise<T>): Promise<T> {
+  await removeLeftovers(file);
   const mine = `${file}.${process.pid}`;
   await writeFile(mine, JSON.stringify(await processId(process.pid)));
   for (const start = performance.now(); ; await sleep(100)) {
@@ -34,6 +36,16 @@ export async function withLock<T>(file: string, timeoutMs: number, work: () => P
     return await work();
   } finally {
     await rm(file, { force: true });
+  }
+}
+
+/** What commands that were killed while they waited have left. */
+async function removeLeftovers(file: string): Promise<void> {
+  const names = (await readdir(dirname(file))).filter((n) => n.startsWith(`${basename(file)}.`));
+  for (const name of names) {
+    const left = join(dirname(file), name);
+    const owner = await readHolder(left);
+    if (owner === undefined || !(await isAlive(owner))) await rm(left, { force: true });
   }
 }
 
