@@ -42,7 +42,7 @@ export function writeOxm(
   if (info.variable) {
     const longest = mask === undefined || (mask as bigint) < (value as bigint) ? (value as bigint) : (mask as bigint);
     size = bytes ?? bytesOf(longest);
-    if (bytesOf(longest) > size) throw new OpenFlowEncodeError(info.name, `value does not fit ${size} bytes`);
+    if (longest >> BigInt(8 * size) !== 0n) throw new OpenFlowEncodeError(info.name, `value does not fit ${size} bytes`);
     const length = (point.experimenter === 0 ? 0 : 4) + (mask === undefined ? size : size * 2);
     w.u32((((point.cls << 16) | (point.number << 9)) >>> 0) + (mask === undefined ? 0 : 0x100) + length);
   } else {
@@ -126,7 +126,8 @@ export function readOxm(r: ByteReader): OxmEntry | undefined {
   let bytes = info.bytes;
   if (info.variable) {
     bytes = masked ? payload >> 1 : payload;
-    if (bytes < 1 || bytes > info.bytes || (masked && payload & 1)) {
+    // No bytes at all means "the option is there".
+    if (bytes > info.bytes || (masked && payload & 1)) {
       r.pos = start;
       return undefined;
     }
