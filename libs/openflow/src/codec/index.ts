@@ -17,3 +17,4 @@ export { formatActions } from './text/format-actions.js';
 export { type FlowTextOptions, formatFlow, formatGroup } from './text/format-flow.js';
 export { formatMatch } from './text/format-match.js';
 export type { Names } from './text/values.js';
+export { formatMessage } from './text/print.js';

@@ -30,6 +30,7 @@ function reduce(field: FieldName, entry: Entry, bytes: number | undefined): Entr
     ones = (1n << BigInt(8 * (bytes ?? Math.max(1, Math.ceil(longest.toString(16).length / 2))))) - 1n;
   }
   const mask = and(entry[1], ones);
+  if (bytes === 0) return entry;
   if (mask === ones) return and(entry[0], ones);
   if (!info.variable && (mask === 0 || mask === 0n)) return undefined;
   return [and(entry[0], mask), mask];

@@ -105,7 +105,7 @@ export const ENCAP_NAMES: Readonly<Record<number, string>> = {
   0x18848: 'mpls_mc',
 };
 /** `decap()`: whatever the header says comes next. */
-export const USE_NEXT_PROTO = 0x1fffe;
+export const USE_NEXT_PROTO = 0xfffe;
 const NSH_CLASS = 4;
 function formatEncapProperty(p: EncapProperty): string {
   if (p.propClass === NSH_CLASS && p.type === 1 && p.body.length >= 1) return `md_type=${p.body[0]}`;

@@ -81,6 +81,11 @@ class MatchPrinter {
     );
   }
 
+  /** Open vSwitch prints no mask here. */
+  bare(field: FieldName, print: (value: Value) => string): void {
+    this.each(field, field, print);
+  }
+
   tags(): void {
     const vid = this.entries.vlan_vid;
     const pcp = this.value('vlan_pcp');
@@ -159,10 +164,10 @@ export function matchParts(match: Match, names: Names = {}): string[] {
   p.ipv6('tun_ipv6_dst');
   p.dec('tun_gbp_id');
   p.hex('tun_gbp_flags');
-  p.dec('tun_erspan_ver');
-  p.hex('tun_erspan_idx');
-  p.dec('tun_erspan_dir');
-  p.hex('tun_erspan_hwid');
+  p.bare('tun_erspan_ver', String);
+  p.bare('tun_erspan_idx', hex);
+  p.bare('tun_erspan_dir', String);
+  p.bare('tun_erspan_hwid', hex);
   p.hex('tun_gtpu_flags');
   p.dec('tun_gtpu_msgtype');
   if (normal.tun_flags !== undefined) put(`tun_flags=${p.value('tun_flags') ? '+' : '-'}${TUN_FLAGS[0]}`);
