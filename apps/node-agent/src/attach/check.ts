@@ -23,8 +23,7 @@ export async function checkAttachment(
   if (port === undefined) wrong.push('the switch has no port for it');
   else if (state?.error !== undefined) wrong.push(`its port has the error "${state.error}"`);
   else if (state?.ofport !== port.ofport) wrong.push(`its port has the ofport ${state?.ofport}, not ${port.ofport}`);
-  const [links, routes] = await Promise.all([readLinks(key.netns), readRoutes(key.ifname, key.netns)]);
-  const link = links.find((l) => l.name === key.ifname);
+  const link = (await readLinks(key.netns)).find((l) => l.name === key.ifname);
   if (link === undefined) wrong.push(`there is no interface ${key.ifname} in the container`);
   else {
     if (!link.up) wrong.push(`${key.ifname} is down`);
@@ -34,6 +33,7 @@ export async function checkAttachment(
     ] as const)
       if (mac !== undefined && link.mac !== mac)
         wrong.push(`${key.ifname} has the MAC ${link.mac}, not ${mac} of ${whose}`);
+    const routes = await readRoutes(key.ifname, key.netns);
     const present = new Set(link.addresses.map((a) => `${a.ip}/${a.prefixLength}`));
     for (const address of new Set([...expected.addresses, ...(port?.ips ?? []).map(hostPrefix)]))
       if (!present.has(address)) wrong.push(`${key.ifname} has not the address ${address}`);

@@ -1,0 +1,60 @@
+import { describe, expect, it } from 'vitest';
+import { moveLines, uplinkState } from './uplink.js';
+
+const link = {
+  name: 'eth0',
+  mtu: 1500,
+  mac: '02:aa:00:00:00:01',
+  up: true,
+  addresses: [
+    { ip: '172.31.99.1', prefixLength: 24, scope: 'global' },
+    { ip: 'fd00:31:99::1', prefixLength: 64, scope: 'global' },
+    { ip: 'fe80::aa:ff:fe00:1', prefixLength: 64, scope: 'link' },
+  ],
+};
+const route = (destination: string, protocol: string, gateway?: string) => ({
+  destination,
+  protocol,
+  gateway,
+  metric: gateway === undefined ? undefined : 100,
+  source: undefined,
+});
+
+describe('moving the uplink into br-phy', () => {
+  const state = uplinkState(link, [route('172.31.99.0/24', 'kernel'), route('default', 'dhcp', '172.31.99.254')]);
+
+  it('notes global addresses and the routes that the kernel does not make by itself', () => {
+    expect(state).toEqual({
+      uplink: 'eth0',
+      mac: '02:aa:00:00:00:01',
+      addresses: [
+        { ip: '172.31.99.1', prefixLength: 24 },
+        { ip: 'fd00:31:99::1', prefixLength: 64 },
+      ],
+      routes: [{ destination: 'default', gateway: '172.31.99.254', metric: 100 }],
+    });
+  });
+
+  it('gives the bridge the addresses before the uplink loses them', () => {
+    expect(moveLines(state, link)).toEqual([
+      'link set dev br-phy up',
+      'link set dev eth0 up',
+      'addr replace 172.31.99.1/24 dev br-phy',
+      'addr replace fd00:31:99::1/64 dev br-phy nodad',
+      'addr del 172.31.99.1/24 dev eth0',
+      'addr del fd00:31:99::1/64 dev eth0',
+      'addr del fe80::aa:ff:fe00:1/64 dev eth0',
+      'route replace default via 172.31.99.254 dev br-phy metric 100',
+    ]);
+  });
+
+  it('is the same lines without removals once it has happened', () => {
+    expect(moveLines(state, { ...link, addresses: [] })).toEqual([
+      'link set dev br-phy up',
+      'link set dev eth0 up',
+      'addr replace 172.31.99.1/24 dev br-phy',
+      'addr replace fd00:31:99::1/64 dev br-phy nodad',
+      'route replace default via 172.31.99.254 dev br-phy metric 100',
+    ]);
+  });
+});

@@ -1,0 +1,213 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { canRunNodes, podArgs, startNode, type TestNode } from '../support/node.js';
+
+async function eventually(check: () => Promise<void>, timeoutMs = 10_000): Promise<void> {
+  for (const end = Date.now() + timeoutMs; ; await new Promise((done) => setTimeout(done, 50)))
+    try {
+      return await check();
+    } catch (e) {
+      if (Date.now() > end) throw e;
+    }
+}
+const wait = (ms: number) => new Promise((done) => setTimeout(done, ms));
+
+describe.skipIf(!canRunNodes())('a node agent over its restarts', () => {
+  let node: TestNode;
+  beforeAll(async () => {
+    node = await startNode();
+    await node.startAgent();
+  });
+  afterAll(() => node?.stop());
+
+  const add = async (pod: string) => {
+    const netns = await node.addPodNetns(pod);
+    return node.cni({ command: 'ADD', containerId: `c-${pod}`, netns, args: podArgs('shop', pod) });
+  };
+  const del = (pod: string) => node.cni({ command: 'DEL', containerId: `c-${pod}` });
+  const logSince = async (task: () => Promise<unknown>) => {
+    const before = node.agentLog().length;
+    await task();
+    return node.agentLog().slice(before);
+  };
+  /** Everything of the host that the agent is responsible for, as text. */
+  const host = async () =>
+    [
+      await node.exec('ip', '-4', 'route'),
+      await node.exec('ip', '-6', 'route', 'show', 'dev', 'heddle0'),
+      (await node.exec('ip', '-br', 'addr', 'show', 'dev', 'heddle0')).replace(/ fe80::\S+/, ''),
+      (await node.exec('ip', '-br', 'addr', 'show', 'dev', 'br-phy')).replace(/ fe80::\S+/, ''),
+      await node.exec('ip', 'neigh', 'show', 'dev', 'heddle0', 'nud', 'permanent'),
+      await node.exec('nft', 'list', 'table', 'inet', 'heddle'),
+      await node.exec(
+        'sysctl',
+        '-e',
+        'net.ipv4.ip_forward',
+        'net.ipv6.conf.all.forwarding',
+        'net.ipv4.conf.heddle0.send_redirects',
+      ),
+      await node.vsctl('--columns=name,fail_mode,protocols,datapath_type,other_config', 'list', 'Bridge'),
+    ].join('\n');
+
+  it('tells the controller what the node is', () => {
+    expect(node.controller.registered.at(-1)).toEqual({
+      encapIp: '172.31.99.1',
+      addresses: ['172.31.99.1', 'fd00:31:99::1'],
+      underlayMtu: 1500,
+      datapathType: 'netdev',
+    });
+  });
+
+  it('moves the uplink with its addresses and routes into br-phy', async () => {
+    expect((await node.exec('ip', '-br', 'addr', 'show', 'dev', 'eth0')).trim()).toMatch(/^eth0@\S+ +UP$/);
+    expect(await node.exec('ip', '-4', 'route')).toMatch(/^default via 172.31.99.254 dev br-phy/m);
+    expect(
+      await node
+        .exec('python3', '-c', `import socket; socket.create_connection(('172.31.99.254', 9), 2)`)
+        .catch((e: { stderr?: string }) => e.stderr),
+    ).toMatch(/Connection refused/);
+  });
+
+  it('gives ports the numbers that the controller wants', async () => {
+    const ports = await node.ofctl('show', 'br-int');
+    expect(ports).toMatch(/ 1\(tun0\)/);
+    expect(ports).toMatch(/ 2\(heddle0\): addr:0a:58:0a:f4:00:01/);
+    expect(ports).toMatch(/dpid:0000000000000101/);
+  });
+
+  it('changes nothing when it starts again, and pods keep their ports', async () => {
+    await add('a');
+    const before = [await host(), JSON.stringify(await node.left())];
+    const log = await logSince(async () => {
+      expect(await node.endAgent('SIGTERM')).toBe(0);
+      expect(JSON.stringify(await node.left())).toBe(before[1]);
+      await node.startAgent();
+    });
+    expect([await host(), JSON.stringify(await node.left())]).toEqual(before);
+    expect(log).not.toMatch(/switch_changed|leftover|gateway_leftovers/);
+  });
+
+  it('repairs at its start what was changed meanwhile', async () => {
+    const before = await host();
+    await node.endAgent('SIGKILL');
+    await node.exec('ip', 'route', 'del', '10.96.0.0/16');
+    await node.exec('ip', 'addr', 'add', '10.244.77.1/32', 'dev', 'heddle0');
+    await node.exec('nft', 'flush', 'table', 'inet', 'heddle');
+    await node.exec('sysctl', '-q', 'net.ipv4.ip_forward=0');
+    await node.vsctl('set', 'bridge', 'br-int', 'fail_mode=standalone');
+    await node.startAgent();
+    expect(await host()).toBe(before);
+  });
+
+  it('repairs the switch while it runs, and the rest with the next configuration', async () => {
+    const before = await host();
+    await node.vsctl(
+      'del-port',
+      'heddle0',
+      '--',
+      'set',
+      'bridge',
+      'br-int',
+      'fail_mode=standalone',
+      '--',
+      'del-controller',
+      'br-int',
+    );
+    await eventually(async () => expect(await host()).toBe(before));
+    expect((await node.vsctl('get-controller', 'br-int')).trim()).toBe('tcp:127.0.0.1:6653');
+    await node.exec('nft', 'delete', 'table', 'inet', 'heddle');
+    node.controller.reconfigure({});
+    await eventually(async () => expect(await host()).toBe(before));
+  });
+
+  it('follows a new configuration', async () => {
+    node.controller.reconfigure({
+      serviceCidrs: ['10.97.0.0/16'],
+      openflowTargets: ['tcp:127.0.0.1:16653'],
+      peers: [
+        { name: 'node2', encapIp: '172.31.99.2' },
+        { name: 'node3', encapIp: '172.31.99.3' },
+      ],
+    });
+    await eventually(async () => {
+      expect((await node.vsctl('get-controller', 'br-int')).trim()).toBe('tcp:127.0.0.1:16653');
+      expect(await node.exec('ip', 'route')).toMatch(/10.97.0.0\/16 via 169.254.1.1 dev heddle0/);
+      expect(await node.exec('ip', 'route')).not.toMatch(/10.96.0.0/);
+      expect(await node.exec('nft', 'list', 'table', 'inet', 'heddle')).toMatch(/10.97.0.0\/16/);
+      // The datagram to the new peer has asked for its MAC.
+      expect(await node.exec('ip', 'neigh', 'show', 'dev', 'br-phy')).toMatch(/172.31.99.3/);
+    });
+  });
+
+  it('removes what a crash in the middle of an ADD has left', async () => {
+    node.controller.behaviour.attachDelayMs = 400;
+    const adding = add('b');
+    await eventually(async () => expect((await node.left()).links).toHaveLength(2));
+    await node.endAgent('SIGKILL');
+    expect((await adding).json).toMatchObject({ code: 11 });
+    await wait(500);
+    node.controller.behaviour.attachDelayMs = 0;
+    expect(await node.left()).toMatchObject({ leases: ['c-a/eth0', 'c-b/eth0'], ports: [expect.any(String)] });
+    await node.startAgent();
+    const left = await node.left();
+    expect([left.leases, left.ports.length]).toEqual([['c-a/eth0'], 1]);
+    expect(left.links).toEqual(left.ports);
+  });
+
+  it('is rid of an ADD that it crashed in by the DEL that follows', async () => {
+    node.controller.behaviour.realizedDelayMs = 3_000;
+    const adding = add('c');
+    await eventually(async () => expect((await node.left()).ports).toHaveLength(2));
+    await node.endAgent('SIGKILL');
+    expect((await adding).json).toMatchObject({ code: 11 });
+    node.controller.behaviour.realizedDelayMs = 0;
+    await node.startAgent();
+    expect((await del('c')).status).toBe(0);
+    expect((await node.left()).leases).toEqual(['c-a/eth0']);
+    expect((await node.left()).ports).toHaveLength(1);
+  });
+
+  it('removes pods that ended while it was away', async () => {
+    await add('d');
+    await node.endAgent('SIGTERM');
+    await node.removePodNetns('d');
+    await node.startAgent();
+    expect((await node.left()).leases).toEqual(['c-a/eth0']);
+    expect((await node.left()).ports).toHaveLength(1);
+  });
+
+  it('has a forgetful controller take its pods back, and drops a pod whose address has changed', async () => {
+    await add('e');
+    await node.endAgent('SIGTERM');
+    const [a, e] = ['c-a/eth0', 'c-e/eth0'].map((key) => node.controller.attachments.get(key));
+    if (a === undefined || e === undefined) throw new Error('no leases');
+    node.controller.attachments.clear();
+    node.controller.behaviour.lease = (lease) =>
+      lease.containerId === 'c-a' ? a : { ...lease, portKey: e.portKey, ofport: e.ofport, ips: ['10.244.200.200'] };
+    const log = await logSince(() => node.startAgent());
+    node.controller.behaviour.lease = (lease) => lease;
+    expect(log).toMatch(/"pod":"shop\/a".*lease_renewed/);
+    expect(log).toMatch(/"pod":"shop\/e".*lease_lost_restart_the_pod/);
+    expect((await node.left()).leases).toEqual(['c-a/eth0']);
+    expect((await node.left()).ports).toHaveLength(1);
+  });
+
+  it('serves with the last known configuration while its controller is away', async () => {
+    await node.endAgent('SIGTERM');
+    await node.controller.down();
+    await node.startAgent();
+    expect((await node.cni({ command: 'STATUS' })).json).toMatchObject({ code: 50 });
+    expect((await del('a')).status).toBe(0);
+    await node.controller.up();
+    await eventually(async () => {
+      expect((await node.cni({ command: 'STATUS' })).status).toBe(0);
+      expect(await node.left()).toEqual({ ports: [], links: [], leases: [] });
+    }, 20_000);
+  });
+
+  it('says all that is wrong with its environment in one message', async () => {
+    await node.endAgent('SIGTERM');
+    await expect(node.startAgent({ HEDDLE_NODE_NAME: '', HEDDLE_ENCAP_IP: 'x' })).rejects.toThrow(
+      /2 mistake[\s\S]*HEDDLE_NODE_NAME[\s\S]*HEDDLE_ENCAP_IP/,
+    );
+  });
+});
