@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { connect } from 'node:net';
 import { ROUTES } from '@heddle/api';
 import { controllerClient, type Programs } from './controller.js';
 import { readIfThere, writeAtomically } from './files.js';
@@ -10,6 +9,7 @@ import { isAlive, type ProcessRecord, running, start } from './processes.js';
 import { waitFor } from './run.js';
 import type { LabNode, LabOptions } from './state.js';
 import { UNDERLAY_IPV4 } from './underlay.js';
+import { accepts } from './unix-socket.js';
 
 /** Names in the lab's records. */
 export const CONTROLLER = 'controller';
@@ -123,18 +123,6 @@ function labEnvironment(): Record<string, string> {
       k.startsWith('HEDDLE_LAB_') && k !== MARKER && v !== undefined ? [[k, v]] : [],
     ),
   );
-}
-
-/** Whether somebody listens on a unix socket (the file alone may be left over). */
-function accepts(socketPath: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(socketPath);
-    socket.on('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.on('error', () => resolve(false));
-  });
 }
 
 async function lastLines(file: string): Promise<string> {

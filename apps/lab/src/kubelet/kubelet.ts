@@ -3,11 +3,13 @@ import { mkdir, rm } from 'node:fs/promises';
 import { type ApiClient, PodView, ROUTES, StatusView } from '@heddle/api';
 import { z } from 'zod';
 import { type Programs } from '../host/controller.js';
+import { readIfThere } from '../host/files.js';
 import { addNetns, deleteNetns, podNetns } from '../host/netns.js';
 import { type LabPaths, netnsPath, nodeDir } from '../host/paths.js';
-import { end, findProcesses, forget, isAlive, type ProcessId, start } from '../host/processes.js';
-import { sleep } from '../host/run.js';
+import { allRecords, end, findProcesses, forget, isAlive, type ProcessId, start } from '../host/processes.js';
+import { sleep, waitFor } from '../host/run.js';
 import { type LabState, type PodRecord, type RefusedPod, readPods, writeKubelet } from '../host/state.js';
+import { accepts } from '../host/unix-socket.js';
 import { type CniTarget, cniAdd, cniDel } from './cni.js';
 import { type ContainerStart, containerStarts, SANDBOX, specHash } from './containers.js';
 import { pickNode } from './schedule.js';
@@ -18,6 +20,7 @@ const MAX_PARALLEL = 4;
 /** Wait before another attempt for a pod that failed, doubled each time. */
 const FIRST_RETRY_MS = 500;
 const MAX_RETRY_MS = 10_000;
+const READY_TIMEOUT_MS = 15_000;
 
 type Pod = z.infer<typeof PodView>;
 
@@ -181,7 +184,20 @@ export class Kubelet {
         restarts: restarts === undefined ? 0 : restarts + 1,
       });
     }
+    await this.ready(record, containers);
     return { ...record, containers };
+  }
+
+  /** Whoever sees a pod running may rely on its ports: our program opens its socket after them. */
+  private async ready(record: PodRecord, containers: PodRecord['containers']): Promise<void> {
+    const sandbox = containers.find((c) => c.name === SANDBOX);
+    const log = `${podDir(this.options.paths, record)}/${SANDBOX}.log`;
+    await waitFor("the pod's program does not answer", READY_TIMEOUT_MS, async () => {
+      if (await accepts(record.probeSocket)) return true;
+      if (sandbox !== undefined && (await isAlive(sandbox))) return undefined;
+      // The sandbox and its log will be removed: the reason has to be said here.
+      throw new Error(`the pod's program ended: ${((await readIfThere(log)) ?? '').trim().slice(-500)}`);
+    });
   }
 
   private async startContainer(record: PodRecord, container: ContainerStart): Promise<ProcessId> {
@@ -218,25 +234,20 @@ export class Kubelet {
   private async remove(record: PodRecord): Promise<void> {
     const { paths, programs, log } = this.options;
     await this.save({ ...record, phase: 'stopping' });
-    await end(await this.processesOf(record), 1_000);
+    const processes = (await allRecords(paths)).filter((r) => r.name.startsWith(processName(record, '')));
+    // In a pod's own namespace also whatever else of ours runs there: children of the programs, `exec`.
+    const members = record.hostNetwork ? [] : await findProcesses(paths, [netnsPath(record.netns)], 'members');
+    await end([...processes, ...members.filter((p) => p.ours)], 1_000);
     if (!record.hostNetwork) {
       const node = (await this.options.lab()).nodes.find((n) => n.name === record.node);
       if (node !== undefined) await cniDel(paths, programs.cniDir, this.target(record, node.netns));
       await deleteNetns(record.netns);
     }
-    for (const name of new Set([SANDBOX, ...record.containers.map((c) => c.name)]))
-      await forget(paths, processName(record, name));
+    for (const { name } of processes) await forget(paths, name);
     await rm(podDir(paths, record), { recursive: true, force: true });
     this.pods.delete(key(record));
     await this.write();
     log('pod-removed', { pod: key(record) });
-  }
-
-  /** The recorded programs, and for a pod with its own namespace whatever else of ours runs in it (children, `exec`). */
-  private async processesOf(record: PodRecord): Promise<readonly ProcessId[]> {
-    if (record.hostNetwork) return record.containers;
-    const members = await findProcesses(this.options.paths, [netnsPath(record.netns)], 'members');
-    return [...record.containers, ...members.filter((p) => p.ours)];
   }
 
   private async failed(k: string, e: unknown): Promise<void> {
