@@ -13,6 +13,9 @@ export type Atom = string | number | bigint | boolean;
  */
 export type Value = Atom | undefined | readonly Atom[] | ReadonlyMap<Atom, Atom>;
 
+/** A set or map that holds an atom or key twice. */
+export class DuplicateError extends NotationError {}
+
 const EMPTY_SET: readonly Atom[] = Object.freeze([]);
 const EMPTY_MAP: ReadonlyMap<Atom, Atom> = new Map();
 
@@ -109,13 +112,13 @@ function sortedUnique(atoms: Atom[], path: string): readonly Atom[] {
   let sorted = true;
   for (let i = 1; i < atoms.length; i++) {
     const order = compareAtoms(atoms[i - 1] as Atom, atoms[i] as Atom);
-    if (order === 0) throw new NotationError(path, 'set contains a duplicate');
+    if (order === 0) throw new DuplicateError(path, 'set contains a duplicate');
     if (order > 0) sorted = false;
   }
   if (sorted) return atoms;
   atoms.sort(compareAtoms);
   for (let i = 1; i < atoms.length; i++) {
-    if (atoms[i - 1] === atoms[i]) throw new NotationError(path, 'set contains a duplicate');
+    if (atoms[i - 1] === atoms[i]) throw new DuplicateError(path, 'set contains a duplicate');
   }
   return atoms;
 }
@@ -132,7 +135,7 @@ function readMap(type: ColumnType, value: BaseType, wire: unknown, path: string)
   for (const pair of wire[1]) {
     if (!Array.isArray(pair) || pair.length !== 2) return fail(path, 'a pair', pair);
     const key = readKey(pair[0], path);
-    if (map.has(key)) throw new NotationError(path, `map contains the key ${JSON.stringify(key)} twice`);
+    if (map.has(key)) throw new DuplicateError(path, `map contains the key ${JSON.stringify(key)} twice`);
     map.set(key, readValue(pair[1], path));
   }
   return map;

@@ -28,7 +28,7 @@ function argumentType(type: ColumnType, fn: ConditionFunction, json: unknown, co
       const details = `Type mismatch: "${fn}" operator may not be applied to column ${column}.`;
       throw new OperationError('syntax error', details, json);
     }
-    return type;
+    return { ...type, min: 1 };
   }
   if (scalar || fn === '==' || fn === '!=') return type;
   return fn === 'excludes' ? { ...type, min: 0, max: Number.POSITIVE_INFINITY } : { ...type, min: 0 };

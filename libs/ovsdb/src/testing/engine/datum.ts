@@ -1,6 +1,6 @@
 import { NotationError } from '../../errors.js';
 import type { Uuid } from '../../notation/uuid.js';
-import { type Atom, compareAtoms, decodeValue, defaultAtom } from '../../notation/value.js';
+import { type Atom, compareAtoms, DuplicateError, decodeValue, defaultAtom } from '../../notation/value.js';
 import type { WireAtom, WireValue } from '../../notation/wire.js';
 import type { BaseType, ColumnType } from '../../schema/types.js';
 import { OperationError } from './operation-error.js';
@@ -94,6 +94,8 @@ export function readDatum(type: ColumnType, wire: unknown, symbols: Symbols): Da
     datum = decodeValue(loose(type), resolveNames(wire, symbols)) as Datum;
   } catch (error) {
     if (!(error instanceof NotationError)) throw error;
+    // Open vSwitch has no error string of its own for these.
+    if (error instanceof DuplicateError) throw new OperationError('ovsdb error', error.message);
     throw new OperationError('syntax error', error.message, wire);
   }
   const size = sizeOf(datum);
