@@ -42,7 +42,8 @@ export function writeOxm(
   if (info.variable) {
     const longest = mask === undefined || (mask as bigint) < (value as bigint) ? (value as bigint) : (mask as bigint);
     size = bytes ?? bytesOf(longest);
-    if (longest >> BigInt(8 * size) !== 0n) throw new OpenFlowEncodeError(info.name, `value does not fit ${size} bytes`);
+    if (longest >> BigInt(8 * size) !== 0n)
+      throw new OpenFlowEncodeError(info.name, `value does not fit ${size} bytes`);
     const length = (point.experimenter === 0 ? 0 : 4) + (mask === undefined ? size : size * 2);
     w.u32((((point.cls << 16) | (point.number << 9)) >>> 0) + (mask === undefined ? 0 : 0x100) + length);
   } else {
@@ -88,7 +89,10 @@ export function writeOxms(w: ByteWriter, match: Match, version: WireVersion): vo
     if (entry === undefined) continue;
     if (typeof entry === 'object') {
       if (info.spec.mask === 'no') throw new OpenFlowEncodeError(info.name, 'this field cannot be masked');
-      writeOxm(w, info, entry[0], entry[1], version, match.tlvBytes?.[info.name]);
+      // Bits outside the mask must be zero, or a peer refuses the match.
+      const value =
+        typeof entry[0] === 'bigint' ? entry[0] & (entry[1] as bigint) : (entry[0] & (entry[1] as number)) >>> 0;
+      writeOxm(w, info, value, entry[1], version, match.tlvBytes?.[info.name]);
     } else writeOxm(w, info, entry, undefined, version, match.tlvBytes?.[info.name]);
   }
   if (match.unknown !== undefined) for (const oxm of match.unknown) writeUnknownOxm(w, oxm);

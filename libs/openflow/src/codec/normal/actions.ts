@@ -1,7 +1,7 @@
+import type { Action, ActionOf, Instruction, IpValue, Nat } from '../actions/types.js';
 import { FIELD_INFO } from '../fields/info.js';
 import type { FieldName } from '../fields/table.js';
 import { PORT } from '../ports.js';
-import type { Action, ActionOf, Instruction, IpValue, Nat } from '../actions/types.js';
 import { significantOnes } from './match.js';
 
 /** Any way of writing bits of a field as loads of up to 64 bits, one for each run of ones in the mask. */
@@ -73,7 +73,10 @@ const REWRITE: Rewrites = {
     a.port === PORT.CONTROLLER && a.maxLen !== undefined && a.maxLen !== 0xffff ? a : { kind: 'output', port: a.port },
   output_reg: (a) => (a.maxLen === 0xffff ? { kind: 'output_reg', source: a.source } : a),
   controller: normalizeController,
-  set_field: (a) => (FIELD_INFO[a.field].variable ? { kind: 'set_field', field: a.field, value: a.value } : set(a.field, a.value, a.mask)),
+  set_field: (a) =>
+    FIELD_INFO[a.field].variable
+      ? { kind: 'set_field', field: a.field, value: a.value }
+      : set(a.field, a.value, a.mask),
   load: (a) => ({ ...a, value: BigInt(a.value) }),
   move: (a) => ({ kind: 'move', source: a.source, target: a.target }),
   mod_dl_src: (a) => set('eth_src', a.mac),

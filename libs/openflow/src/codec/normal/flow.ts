@@ -20,12 +20,16 @@ export interface FlowLike {
 /** Values of any shape as text: equal values give equal text, whatever the order of their keys. */
 function canonical(value: unknown): string {
   if (typeof value === 'bigint') return `${value}`;
-  if (typeof value !== 'object' || value === null) return typeof value === 'string' ? JSON.stringify(value) : `${value}`;
+  if (typeof value !== 'object' || value === null)
+    return typeof value === 'string' ? JSON.stringify(value) : `${value}`;
   if (value instanceof Uint8Array) return `x${Array.from(value, (b) => b.toString(16).padStart(2, '0')).join('')}`;
   if (Array.isArray(value)) return `[${value.map(canonical).join()}]`;
   const record = value as Readonly<Record<string, unknown>>;
   const keys = Object.keys(record).sort();
-  return `{${keys.filter((k) => record[k] !== undefined).map((k) => `${k}:${canonical(record[k])}`).join()}}`;
+  return `{${keys
+    .filter((k) => record[k] !== undefined)
+    .map((k) => `${k}:${canonical(record[k])}`)
+    .join()}}`;
 }
 
 /** What identifies a flow in a switch: table, priority and match, in normal form. */

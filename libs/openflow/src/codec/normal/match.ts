@@ -36,14 +36,14 @@ function reduce(field: FieldName, entry: Entry, bytes: number | undefined): Entr
   return [and(entry[0], mask), mask];
 }
 
-const valueOf = (entry: Entry): Value => (typeof entry === 'object' ? entry[0] : entry);
-const maskOf = (entry: Entry, ones: Value): Value => (typeof entry === 'object' ? entry[1] : ones);
+const valuePart = (entry: Entry): Value => (typeof entry === 'object' ? entry[0] : entry);
+const maskPart = (entry: Entry, ones: Value): Value => (typeof entry === 'object' ? entry[1] : ones);
 
 /** Splits a wide register into the 32-bit registers that it is made of, the highest bits in the lowest number. */
 function splitRegister(out: LooseMatch, entry: Entry, first: number, count: number): void {
   const ones = (1n << BigInt(32 * count)) - 1n;
-  const value = valueOf(entry) as bigint;
-  const mask = maskOf(entry, ones) as bigint;
+  const value = valuePart(entry) as bigint;
+  const mask = maskPart(entry, ones) as bigint;
   for (let i = 0; i < count; i++) {
     const shift = BigInt(32 * (count - 1 - i));
     const part = Number((mask >> shift) & 0xffffffffn);
@@ -56,8 +56,8 @@ function splitRegister(out: LooseMatch, entry: Entry, first: number, count: numb
       before === undefined
         ? [bits, part]
         : [
-            ((valueOf(before) as number) | (bits & part)) >>> 0,
-            ((maskOf(before, 0xffffffff) as number) | part) >>> 0,
+            ((valuePart(before) as number) | (bits & part)) >>> 0,
+            ((maskPart(before, 0xffffffff) as number) | part) >>> 0,
           ];
     out[name] = reduce(name as FieldName, merged, undefined) as Entry;
   }
@@ -65,8 +65,8 @@ function splitRegister(out: LooseMatch, entry: Entry, first: number, count: numb
 
 /** vlan_tci is how Open vSwitch holds a tag; over the wire it says vlan_vid and vlan_pcp. */
 function splitTci(out: LooseMatch, entry: Entry): void {
-  const value = valueOf(entry) as number;
-  const mask = maskOf(entry, 0xffff) as number;
+  const value = valuePart(entry) as number;
+  const mask = maskPart(entry, 0xffff) as number;
   const vid = reduce('vlan_vid', [value & 0x1fff, mask & 0x1fff], undefined);
   if (vid !== undefined) out.vlan_vid = vid;
   if ((mask & 0xe000) === 0xe000 && value & 0x1000) out.vlan_pcp = value >>> 13;
@@ -87,10 +87,10 @@ export function normalizeMatch(match: Match): Match {
     if (name.startsWith('xreg')) splitRegister(out, entry, 2 * Number(name.slice(4)), 2);
     else if (name.startsWith('xxreg')) splitRegister(out, entry, 4 * Number(name.slice(5)), 4);
     else if (name === 'nw_tos') {
-      if (valueOf(entry) !== undefined) out.ip_dscp = (valueOf(entry) as number) >>> 2;
-    } else if (name === 'in_port_nxm') out.in_port = portFrom16(valueOf(entry) as number);
+      if (valuePart(entry) !== undefined) out.ip_dscp = (valuePart(entry) as number) >>> 2;
+    } else if (name === 'in_port_nxm') out.in_port = portFrom16(valuePart(entry) as number);
     else if (name === 'vlan_tci') splitTci(out, entry);
-    else if (name === 'packet_type' && valueOf(entry) === 0) continue;
+    else if (name === 'packet_type' && valuePart(entry) === 0) continue;
     else out[name] = entry;
   }
   const names = Object.keys(out).sort((a, b) => FIELD_INFO[a as FieldName].rank - FIELD_INFO[b as FieldName].rank);

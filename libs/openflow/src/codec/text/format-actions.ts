@@ -1,5 +1,13 @@
+import {
+  type Action,
+  type ActionOf,
+  type EncapProperty,
+  type Instruction,
+  type LearnSpec,
+  type Nat,
+  PACKET_IN_REASONS,
+} from '../actions/types.js';
 import { formatIpv4, formatIpv6, formatMac } from '../addresses.js';
-import { PACKET_IN_REASONS, type Action, type ActionOf, type EncapProperty, type Instruction, type LearnSpec, type Nat } from '../actions/types.js';
 import { FIELD_INFO } from '../fields/info.js';
 import { PORT } from '../ports.js';
 import { formatPort, formatSubfield, formatTable, formatValue, hex, type Names } from './values.js';
@@ -15,7 +23,8 @@ const four = (n: number): string => `0x${n.toString(16).padStart(4, '0')}`;
 function formatController(a: ActionOf<'controller'>): string {
   const maxLen = a.maxLen ?? 0xffff;
   const usual = a.reason === undefined || a.reason === 'action' || a.reason === 1;
-  if (usual && !a.controllerId && !a.userdata?.length && !a.pause && a.meterId === undefined) return `CONTROLLER:${maxLen}`;
+  if (usual && !a.controllerId && !a.userdata?.length && !a.pause && a.meterId === undefined)
+    return `CONTROLLER:${maxLen}`;
   return call('controller', [
     !usual && `reason=${typeof a.reason === 'number' ? (PACKET_IN_REASONS[a.reason] ?? a.reason) : a.reason}`,
     maxLen !== 0xffff && `max_len=${maxLen}`,
@@ -100,9 +109,9 @@ function formatCt(a: ActionOf<'ct'>, names: Names): string {
 /** Packet types that have a name in `encap`. */
 export const ENCAP_NAMES: Readonly<Record<number, string>> = {
   0: 'ethernet',
-  0x1894f: 'nsh',
-  0x18847: 'mpls',
-  0x18848: 'mpls_mc',
+  100687: 'nsh',
+  100423: 'mpls',
+  100424: 'mpls_mc',
 };
 /** `decap()`: whatever the header says comes next. */
 export const USE_NEXT_PROTO = 0xfffe;
@@ -117,7 +126,9 @@ function formatEncapProperty(p: EncapProperty): string {
 }
 function formatEncap(a: ActionOf<'encap'>): string {
   const name = ENCAP_NAMES[a.packetType] ?? `packet_type(${a.packetType >>> 16},${four(a.packetType & 0xffff)})`;
-  return a.properties.length === 0 ? `encap(${name})` : `encap(${name}(${a.properties.map(formatEncapProperty).join()}))`;
+  return a.properties.length === 0
+    ? `encap(${name})`
+    : `encap(${name}(${a.properties.map(formatEncapProperty).join()}))`;
 }
 
 function formatBundle(a: ActionOf<'bundle'>, names: Names): string {
@@ -142,7 +153,8 @@ const FORMAT: { readonly [K in Action['kind']]: Format<K> } = {
   group: (a) => `group:${a.group}`,
   controller: formatController,
   bundle: formatBundle,
-  set_field: (a, names) => `set_field:${formatValue(FIELD_INFO[a.field], a.value, a.mask, names)}->${textName(a.field)}`,
+  set_field: (a, names) =>
+    `set_field:${formatValue(FIELD_INFO[a.field], a.value, a.mask, names)}->${textName(a.field)}`,
   load: (a) => `load:${hex(a.value)}->${formatSubfield(a.target)}`,
   move: (a) => `move:${formatSubfield(a.source)}->${formatSubfield(a.target)}`,
   push: (a) => `push:${formatSubfield(a.field)}`,
@@ -186,7 +198,8 @@ const FORMAT: { readonly [K in Action['kind']]: Format<K> } = {
   },
   learn: formatLearn,
   conjunction: (a) => `conjunction(${a.id},${a.clause}/${a.of})`,
-  multipath: (a) => call('multipath', [a.fields, `${a.basis}`, a.algorithm, `${a.links}`, `${a.arg}`, formatSubfield(a.target)]),
+  multipath: (a) =>
+    call('multipath', [a.fields, `${a.basis}`, a.algorithm, `${a.links}`, `${a.arg}`, formatSubfield(a.target)]),
   note: (a) => `note:${dotted(a.data)}`,
   exit: () => 'exit',
   sample: (a, names) =>
@@ -195,7 +208,9 @@ const FORMAT: { readonly [K in Action['kind']]: Format<K> } = {
       `collector_set_id=${a.collectorSetId}`,
       `obs_domain_id=${typeof a.obsDomainId === 'number' ? a.obsDomainId : formatSubfield(a.obsDomainId)}`,
       `obs_point_id=${typeof a.obsPointId === 'number' ? a.obsPointId : formatSubfield(a.obsPointId)}`,
-      a.samplingPort !== undefined && a.samplingPort !== PORT.ANY && `sampling_port=${formatPort(a.samplingPort, names)}`,
+      a.samplingPort !== undefined &&
+        a.samplingPort !== PORT.ANY &&
+        `sampling_port=${formatPort(a.samplingPort, names)}`,
       a.direction,
     ]),
   ct: formatCt,
@@ -219,10 +234,19 @@ function formatWriteMetadata(a: { readonly value: bigint; readonly mask: bigint 
   return `write_metadata:${hex(a.value)}${a.mask === 0xffff_ffff_ffff_ffffn ? '' : `/${hex(a.mask)}`}`;
 }
 
-const formatOne = (a: Action, names: Names): string => (FORMAT[a.kind] as (a: Action, names: Names) => string)(a, names);
+const formatOne = (a: Action, names: Names): string =>
+  (FORMAT[a.kind] as (a: Action, names: Names) => string)(a, names);
 const formatList = (actions: readonly Action[], names: Names): string => actions.map((a) => formatOne(a, names)).join();
 
-const INSTRUCTION_ORDER = ['meter', 'apply_actions', 'clear_actions', 'write_actions', 'write_metadata', 'goto_table', 'unknown'];
+const INSTRUCTION_ORDER = [
+  'meter',
+  'apply_actions',
+  'clear_actions',
+  'write_actions',
+  'write_metadata',
+  'goto_table',
+  'unknown',
+];
 
 function formatInstruction(i: Instruction, names: Names): string {
   switch (i.kind) {

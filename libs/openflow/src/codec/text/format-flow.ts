@@ -1,7 +1,7 @@
-import type { GroupDesc } from '../messages/multipart-types.js';
-import { FLOW_FLAG, type Bucket, type GroupMod, type GroupProperties } from '../messages/types.js';
 import { FIELD_INFO } from '../fields/info.js';
 import type { FieldName } from '../fields/table.js';
+import type { GroupDesc } from '../messages/multipart-types.js';
+import { type Bucket, FLOW_FLAG, type GroupMod, type GroupProperties } from '../messages/types.js';
 import type { FlowLike } from '../normal/flow.js';
 import { formatActions } from './format-actions.js';
 import { matchParts } from './format-match.js';
@@ -15,7 +15,8 @@ const FLAG_NAMES: readonly (readonly [flag: number, name: string])[] = [
   [FLOW_FLAG.NO_PKT_COUNTS, 'no_packet_counts'],
   [FLOW_FLAG.NO_BYT_COUNTS, 'no_byte_counts'],
 ];
-export const formatFlowFlags = (flags: number): string[] => FLAG_NAMES.filter(([f]) => flags & f).map(([, name]) => name);
+export const formatFlowFlags = (flags: number): string[] =>
+  FLAG_NAMES.filter(([f]) => flags & f).map(([, name]) => name);
 
 /** How flows are written. */
 export interface FlowTextOptions {

@@ -1,8 +1,7 @@
 import { formatMac } from '../addresses.js';
 import type { Match } from '../fields/match.js';
-import { significantOnes } from '../normal/match.js';
-import { normalizeMatch } from '../normal/match.js';
 import type { FieldName } from '../fields/table.js';
+import { normalizeMatch, significantOnes } from '../normal/match.js';
 import {
   CT_STATES,
   formatFlags,
@@ -26,15 +25,15 @@ const ETH_RARP = 0x8035;
 const ETH_IPV6 = 0x86dd;
 
 /** Words that stand for eth_type and nw_proto together: `tcp` is 0x800 and 6. */
-const IP_WORDS: Readonly<Record<number, string>> = { 1: 'icmp', 2: 'igmp', 6: 'tcp', 17: 'udp', 132: 'sctp' };
+const IP_WORDS: Readonly<Record<number, string>> = { 1: 'icmp', 6: 'tcp', 17: 'udp', 132: 'sctp' };
 const IPV6_WORDS: Readonly<Record<number, string>> = { 6: 'tcp6', 17: 'udp6', 58: 'icmp6', 132: 'sctp6' };
 const TYPE_WORDS: Readonly<Record<number, string>> = {
   [ETH_IP]: 'ip',
   [ETH_ARP]: 'arp',
   [ETH_RARP]: 'rarp',
   [ETH_IPV6]: 'ipv6',
-  0x8847: 'mpls',
-  0x8848: 'mplsm',
+  34887: 'mpls',
+  34888: 'mplsm',
 };
 
 /** Collects `name=value` parts in the order in which Open vSwitch prints them. */
@@ -152,7 +151,13 @@ export function matchParts(match: Match, names: Names = {}): string[] {
   const given = p.value('eth_type');
   const proto = p.value('nw_proto');
   const protoWord =
-    proto === undefined ? undefined : given === ETH_IP ? IP_WORDS[proto] : given === ETH_IPV6 ? IPV6_WORDS[proto] : undefined;
+    proto === undefined
+      ? undefined
+      : given === ETH_IP
+        ? IP_WORDS[proto]
+        : given === ETH_IPV6
+          ? IPV6_WORDS[proto]
+          : undefined;
   const word = protoWord ?? (given === undefined ? undefined : TYPE_WORDS[given]);
   if (word !== undefined) put(word);
 
@@ -207,7 +212,8 @@ export function matchParts(match: Match, names: Names = {}): string[] {
   p.dec('mpls_ttl');
   p.dec('mpls_bos');
   const frag = normal.ip_frag;
-  if (frag !== undefined) put(`nw_frag=${typeof frag === 'object' ? formatFragment(frag[0], frag[1]) : formatFragment(frag)}`);
+  if (frag !== undefined)
+    put(`nw_frag=${typeof frag === 'object' ? formatFragment(frag[0], frag[1]) : formatFragment(frag)}`);
   p.dec('icmp_type');
   p.dec('icmp_code');
   p.dec('icmpv6_type', 'icmp_type');
@@ -224,14 +230,14 @@ export function matchParts(match: Match, names: Names = {}): string[] {
   p.dec('sctp_src', 'tp_src');
   p.dec('sctp_dst', 'tp_dst');
   const flags = normal.tcp_flags;
-  if (flags !== undefined) put(`tcp_flags=${typeof flags === 'object' ? formatFlags(TCP_FLAGS, flags[0], flags[1]) : formatTcpExact(flags)}`);
+  if (flags !== undefined)
+    put(`tcp_flags=${typeof flags === 'object' ? formatFlags(TCP_FLAGS, flags[0], flags[1]) : formatTcpExact(flags)}`);
   for (const u of normal.unknown ?? [])
     put(`unknown(${u.oxmClass},${u.field},0x${Array.from(u.body, (b) => b.toString(16).padStart(2, '0')).join('')})`);
   return p.parts;
 }
 
-const formatTcpExact = (flags: number): string =>
-  formatFlags(TCP_FLAGS, flags, Number(significantOnes('tcp_flags')));
+const formatTcpExact = (flags: number): string => formatFlags(TCP_FLAGS, flags, Number(significantOnes('tcp_flags')));
 
 /** A match in ovs-ofctl's language, `tcp,in_port=1,tp_dst=80`; empty for a match of everything. */
 export const formatMatch = (match: Match, names: Names = {}): string => matchParts(match, names).join();

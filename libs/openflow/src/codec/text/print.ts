@@ -1,6 +1,6 @@
-import { GROUP, METER, NO_BUFFER, PORT } from '../ports.js';
 import type { Decoded } from '../messages/codec.js';
 import type { FlowMod, GroupMod, Message, MeterBand, MeterMod } from '../messages/types.js';
+import { GROUP, METER, NO_BUFFER, PORT } from '../ports.js';
 import { formatActions } from './format-actions.js';
 import { formatBucket, formatFlowFlags, formatGroupProperties } from './format-flow.js';
 import { matchParts } from './format-match.js';
@@ -43,7 +43,7 @@ const GROUP_COMMANDS: { readonly [C in GroupMod['command']]: string } = {
   remove_bucket: 'REMOVE_BUCKET',
   add_or_mod: 'ADD_OR_MOD',
 };
-const BUCKET_IDS: Readonly<Record<number, string>> = { 0xfffffffd: 'first', 0xfffffffe: 'last', 0xffffffff: 'all' };
+const BUCKET_IDS: Readonly<Record<number, string>> = { 4294967293: 'first', 4294967294: 'last', 4294967295: 'all' };
 
 function printGroupMod(m: GroupMod): string {
   const parts: string[] = [];

@@ -63,7 +63,20 @@ const formatMacMasked = (value: bigint, mask: bigint | undefined): string =>
 
 /** Flag names by bit, lowest first. */
 export const CT_STATES = ['new', 'est', 'rel', 'rpl', 'inv', 'trk', 'snat', 'dnat'] as const;
-export const TCP_FLAGS = ['fin', 'syn', 'rst', 'psh', 'ack', 'urg', 'ece', 'cwr', 'ns', '[200]', '[400]', '[800]'] as const;
+export const TCP_FLAGS = [
+  'fin',
+  'syn',
+  'rst',
+  'psh',
+  'ack',
+  'urg',
+  'ece',
+  'cwr',
+  'ns',
+  '[200]',
+  '[400]',
+  '[800]',
+] as const;
 export const TUN_FLAGS = ['oam'] as const;
 
 /** `+name-name` for masked flags; `name|name`, or 0, for exact ones. */
@@ -83,8 +96,17 @@ export function formatFlags(names: readonly string[], value: number, mask: numbe
 }
 
 // Bit 0: any fragment; bit 1: not the first.
-const FRAGMENTS: Readonly<Record<string, string>> = { '0/3': 'no', '1/3': 'first', '3/3': 'later', '0/1': 'no', '1/1': 'yes', '2/2': 'later', '0/2': 'not_later' };
-export const formatFragment = (value: number, mask = 3): string => FRAGMENTS[`${value & mask}/${mask & 3}`] ?? '<error>';
+const FRAGMENTS: Readonly<Record<string, string>> = {
+  '0/3': 'no',
+  '1/3': 'first',
+  '3/3': 'later',
+  '0/1': 'no',
+  '1/1': 'yes',
+  '2/2': 'later',
+  '0/2': 'not_later',
+};
+export const formatFragment = (value: number, mask = 3): string =>
+  FRAGMENTS[`${value & mask}/${mask & 3}`] ?? '<error>';
 
 export const formatPacketType = (value: number): string => `(${value >>> 16},${hexShort(value & 0xffff)})`;
 const hexShort = (n: number): string => (n === 0 ? '0' : `0x${n.toString(16)}`);
