@@ -125,8 +125,6 @@ function sortedUnique(atoms: Atom[], path: string): readonly Atom[] {
 
 function readMap(type: ColumnType, value: BaseType, wire: unknown, path: string): ReadonlyMap<Atom, Atom> {
   if (!Array.isArray(wire) || wire.length !== 2 || !Array.isArray(wire[1])) return fail(path, '["map", […]]', wire);
-  // An empty set is a legal notation of an empty map.
-  if (wire[0] === 'set' && wire[1].length === 0) return EMPTY_MAP;
   if (wire[0] !== 'map') return fail(path, '["map", […]]', wire);
   if (wire[1].length === 0) return EMPTY_MAP;
   const map = new Map<Atom, Atom>();

@@ -47,8 +47,9 @@ const COMPARE: { readonly [F in ConditionFunction]: (order: number) => boolean }
 
 function holds(type: ColumnType, fn: ConditionFunction, field: Datum, argument: Datum): boolean {
   if (type.max === 1 && type.value === undefined) {
-    const [a, b] = [(field as readonly Atom[])[0], (argument as readonly Atom[])[0]];
-    if (a !== undefined && b !== undefined) return COMPARE[fn](compareAtoms(a, b));
+    const [a] = field as readonly Atom[];
+    const [b, more] = argument as readonly Atom[];
+    if (a !== undefined && b !== undefined && more === undefined) return COMPARE[fn](compareAtoms(a, b));
     if (ORDER.has(fn)) return false;
   }
   const byFunction: { readonly [F in '==' | '!=' | 'includes' | 'excludes']: () => boolean } = {

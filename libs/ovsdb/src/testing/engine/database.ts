@@ -187,7 +187,7 @@ function insertUuid(operation: JsonObject, table: EngineTable, run: Run): Uuid {
       throw new OperationError('syntax error', 'bad uuid', operation.uuid);
     }
     uuid = operation.uuid;
-    if (table.rows.has(uuid) || table.touched.has(uuid)) {
+    if (table.rows.has(uuid) || table.touched.get(uuid) !== undefined) {
       throw new OperationError(
         'duplicate uuid',
         `This UUID would duplicate a UUID already present within the "${table.name}" table or deleted from this table within the same transaction.`,

@@ -87,8 +87,16 @@ export function checkConstraints(type: ColumnType, datum: Datum): void {
     for (const item of (datum as ReadonlyMap<Atom, Atom>).values()) checkAtom(item, type.value);
 }
 
+// Counted as written: too many are refused before the same twice is.
+function checkSize(type: ColumnType, size: number, wire: unknown): void {
+  if (size >= type.min && size <= type.max) return;
+  const most = type.max === Number.POSITIVE_INFINITY ? 'unlimited' : type.max;
+  throw new OperationError('syntax error', `${size} elements, want ${type.min} to ${most}`, wire);
+}
+
 /** Reads a value and checks its number of elements and its constraints. Throws OperationError. */
 export function readDatum(type: ColumnType, wire: unknown, symbols: Symbols): Datum {
+  checkSize(type, Array.isArray(wire) && Array.isArray(wire[1]) ? wire[1].length : 1, wire);
   let datum: Datum;
   try {
     datum = decodeValue(loose(type), resolveNames(wire, symbols)) as Datum;
@@ -97,11 +105,6 @@ export function readDatum(type: ColumnType, wire: unknown, symbols: Symbols): Da
     // Open vSwitch has no error string of its own for these.
     if (error instanceof DuplicateError) throw new OperationError('ovsdb error', error.message);
     throw new OperationError('syntax error', error.message, wire);
-  }
-  const size = sizeOf(datum);
-  if (size < type.min || size > type.max) {
-    const most = type.max === Number.POSITIVE_INFINITY ? 'unlimited' : type.max;
-    throw new OperationError('syntax error', `${size} elements, want ${type.min} to ${most}`, wire);
   }
   checkConstraints(type, datum);
   return datum;
