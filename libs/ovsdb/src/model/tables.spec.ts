@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 
@@ -83,6 +83,30 @@ test('right lines compile, a wrong table, column, enum value or reference does n
     const actual = LINES.map(([, line], i) => `${found.get(first + i) ?? 0} ${line}`);
     expect(actual).toEqual(LINES.map(([code, line]) => `${code} ${line}`));
     expect([...found.keys()].filter((line) => line < first)).toEqual([]);
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}, 30_000);
+
+test('the example of the README compiles', () => {
+  const dir = mkdtempSync(join(root, 'libs/ovsdb/.types-'));
+  try {
+    const [, code = ''] = /```ts\n([\s\S]*?)```/.exec(readFileSync(join(root, 'libs/ovsdb/README.md'), 'utf8')) ?? [];
+    writeFileSync(join(dir, 'example.ts'), code);
+    expect(code.split('\n').filter((line) => line.trim() !== '').length).toBeLessThanOrEqual(20);
+    const flags = [
+      '--noEmit',
+      '--strict',
+      '--target',
+      'es2023',
+      '--module',
+      'nodenext',
+      '--skipLibCheck',
+      '--pretty',
+      'false',
+    ];
+    const conditions = ['--customConditions', 'source', '--types', 'node', '--ignoreConfig'];
+    expect(run([compiler, ...flags, ...conditions, join(dir, 'example.ts')])).toBe('');
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
