@@ -1,13 +1,20 @@
-import type { NodeConfig } from '@heddle/api';
+import { ApiError, type Attachment, type NodeConfig } from '@heddle/api';
 import type { Logger } from 'pino';
 import { CNI_CODE, CniError } from '../cni/errors.js';
 import type { PodName } from '../cni/request.js';
 import { type AttachedInterface, familyOf } from '../cni/result.js';
 import type { Controller } from '../daemon/controller.js';
 import { CommandError } from '../host/command.js';
-import { configurePodLink, createPodLink, deleteHostLink, hostLinkExists, netnsState } from '../host/links.js';
+import {
+  configurePodLink,
+  createPodLink,
+  deleteHostLink,
+  hostLinkExists,
+  netnsState,
+  type PodAddressing,
+} from '../host/links.js';
 import { hostInterfaceName, type PodLink } from '../host/pod-link.js';
-import type { PodPorts } from '../ovs/pod-ports.js';
+import { type PodPorts, PortError } from '../ovs/pod-ports.js';
 import { toCniError } from './failure.js';
 import { KeyedLock } from './keyed-lock.js';
 import { Stopwatch } from './stopwatch.js';
@@ -78,90 +85,89 @@ export class Attacher {
   }
 
   async #add(request: AddRequest, watch: Stopwatch): Promise<AttachedInterface> {
-    const { netns, ifname, containerId, pod } = request;
+    const link = this.#checkAdd(request);
+    const undo = new UndoList();
+    const addressing = deferred<PodAddressing>();
+    // Started now, told what to do later.
+    const offload = this.options.datapathType === 'netdev' ? 'off' : 'keep';
+    const configured = configurePodLink(link.netns, link.podInterface, offload, addressing.promise);
+    // Looked at in #connect; until then a failure must not count as unhandled.
+    configured.catch(() => undefined);
+    try {
+      const lease = await this.#leaseAndLink(request, link, undo, watch);
+      const { routerIps, routerMac } = this.options.config();
+      addressing.resolve({ ...lease, routerIps, routerMac });
+      await this.#connect(lease, { name: link.hostInterface, ...request }, configured, undo, watch);
+      const { mac, mtu, ips } = lease;
+      const families = new Set(ips.map(familyOf));
+      return { ...link, mac, mtu, ips, routerIps: routerIps.filter((router) => families.has(familyOf(router))) };
+    } catch (e) {
+      addressing.reject(e);
+      const error = toCniError('ADD failed', e);
+      if (isOutcomeUnknown(error.cause)) this.unsettled = true;
+      for (const { what, error: cause } of await undo.rollback()) {
+        this.unsettled = true;
+        this.options.logger.warn({ err: cause, what, ...request }, 'rollback_incomplete');
+      }
+      throw error;
+    }
+  }
+
+  /** Refuses what must not be begun: taking back a failed repetition would take the living attachment with it. */
+  #checkAdd({ netns, containerId, ifname }: AddRequest): PodLink {
     const state = netnsState(netns);
     if (state === 'absent')
       throw new CniError(CNI_CODE.unknownContainer, `CNI_NETNS ${netns} does not exist; is the container gone?`);
     if (state === 'own')
       throw new CniError(CNI_CODE.invalidEnvironment, `CNI_NETNS ${netns} is the network namespace of the node itself`);
-    const { controller, ports, logger } = this.options;
-    const config = this.options.config();
-    const link: PodLink = {
-      hostInterface: hostInterfaceName(containerId, ifname),
-      podInterface: ifname,
-      netns,
-      mtu: config.podMtu,
-    };
-    // Before anything is begun: taking back a failed repetition would take the living attachment with it.
-    if (ports.get(link.hostInterface) !== undefined && hostLinkExists(link.hostInterface))
+    const hostInterface = hostInterfaceName(containerId, ifname);
+    if (this.options.ports.get(hostInterface) !== undefined && hostLinkExists(hostInterface))
       throw new CniError(CNI_CODE.conflict, `the interface ${ifname} of this container is attached already`);
-    const undo = new UndoList();
-    const fail = async (error: CniError): Promise<never> => {
-      for (const { what, error: cause } of await undo.rollback()) {
-        this.unsettled = true;
-        logger.warn({ err: cause, what, ...request.pod, containerId, ifname }, 'rollback_incomplete');
-      }
-      throw error;
-    };
-    try {
-      const [attached, linked] = await Promise.allSettled([
-        watch.time('attachMs', () => {
-          undo.note('lease', () => this.#release(request));
-          return controller.attach({
-            containerId,
-            ifname,
-            namespace: pod.namespace,
-            pod: pod.pod,
-            waitMs: POD_WAIT_MS,
-            ...uid(pod),
-          });
-        }),
-        watch.time('vethMs', () => this.#makeLink(link, undo)),
-      ]);
-      if (attached.status === 'rejected')
-        throw toCniError(`cannot attach pod ${pod.namespace}/${pod.pod}`, attached.reason);
-      if (linked.status === 'rejected') throw toCniError(`cannot make the interface ${ifname}`, linked.reason);
-      const lease = attached.value;
-      const port = {
-        ...lease,
-        name: link.hostInterface,
-        netns,
-        network: request.network,
-      };
-      // When one part fails there is no point in waiting for the switch's acknowledgement.
-      const giveUp = new AbortController();
-      const orGiveUp = (e: unknown): never => {
+    return { hostInterface, podInterface: ifname, netns, mtu: this.options.config().podMtu };
+  }
+
+  /** Gets the lease and makes the pair, side by side. */
+  async #leaseAndLink(request: AddRequest, link: PodLink, undo: UndoList, watch: Stopwatch): Promise<Attachment> {
+    const { containerId, ifname, pod } = request;
+    undo.note('lease', () => this.#release(request));
+    const [lease, made] = await Promise.allSettled([
+      watch.time('attachMs', () =>
+        this.options.controller.attach({ containerId, ifname, ...defined(pod), waitMs: POD_WAIT_MS }),
+      ),
+      watch.time('vethMs', () => this.#makeLink(link, undo)),
+    ]);
+    if (lease.status === 'rejected') throw toCniError(`cannot attach pod ${nameOf(pod)}`, lease.reason);
+    if (made.status === 'rejected') throw toCniError(`cannot make the interface ${ifname}`, made.reason);
+    return lease.value;
+  }
+
+  /** Adds the port, configures the pod's end and waits for the flows, side by side. */
+  async #connect(
+    lease: Attachment,
+    { name, netns, network, pod, ifname }: AddRequest & { readonly name: string },
+    configured: Promise<void>,
+    undo: UndoList,
+    watch: Stopwatch,
+  ): Promise<void> {
+    const { ports, controller, flowsTimeoutMs } = this.options;
+    // When one part fails there is no point in waiting for the switch's acknowledgement.
+    const giveUp = new AbortController();
+    const part = (timing: string, doing: string, task: () => Promise<void>) =>
+      watch.time(timing, task).catch((e: unknown) => {
         giveUp.abort();
-        throw e;
-      };
-      const addressing = { ...lease, podInterface: ifname, routerIps: config.routerIps, routerMac: config.routerMac };
-      const offload = this.options.datapathType === 'netdev' ? 'off' : 'keep';
-      undo.note('port', () => ports.remove(port.name));
-      const settled = await Promise.allSettled([
-        watch.time('ovsMs', () => ports.add(port)).catch(orGiveUp),
-        watch.time('configureMs', () => configurePodLink(netns, addressing, offload)).catch(orGiveUp),
-        // The flows are for the port's number, which is known: they may be there before the port is.
-        watch.time('flowsMs', () => controller.realized(lease.portKey, this.options.flowsTimeoutMs, giveUp.signal)),
-      ]);
-      const doing = [
-        `cannot add the port of pod ${pod.namespace}/${pod.pod}`,
-        `cannot configure the interface ${ifname}`,
-        `the flows of pod ${pod.namespace}/${pod.pod} are not on the switch`,
-      ];
-      for (const [i, part] of settled.entries())
-        if (part.status === 'rejected') throw toCniError(doing[i] ?? 'cannot attach', part.reason);
-      return {
-        hostInterface: link.hostInterface,
-        podInterface: ifname,
-        netns,
-        mac: lease.mac,
-        mtu: lease.mtu,
-        ips: lease.ips,
-        routerIps: config.routerIps.filter((router) => lease.ips.some((ip) => familyOf(ip) === familyOf(router))),
-      };
-    } catch (e) {
-      return fail(toCniError('ADD failed', e));
-    }
+        throw toCniError(doing, e);
+      });
+    undo.note('port', () => ports.remove(name));
+    const settled = await Promise.allSettled([
+      part('ovsMs', `cannot add the port of pod ${nameOf(pod)}`, () => ports.add({ ...lease, name, netns, network })),
+      part('configureMs', `cannot configure the interface ${ifname}`, () => configured),
+      // The flows are for the port's number, which is known: they may be there before the port is.
+      part('flowsMs', `the flows of pod ${nameOf(pod)} are not on the switch`, () =>
+        controller.realized(lease.portKey, flowsTimeoutMs, giveUp.signal),
+      ),
+    ]);
+    // In the order above: the wait for the flows also fails where it was given up.
+    for (const one of settled) if (one.status === 'rejected') throw one.reason;
   }
 
   /** Makes the pair; removes first what a crash left of an ADD of the same interface. */
@@ -217,4 +223,25 @@ export class Attacher {
   }
 }
 
-const uid = (pod: PodName): { podUid?: string } => (pod.podUid === undefined ? {} : { podUid: pod.podUid });
+const nameOf = (pod: PodName): string => `${pod.namespace}/${pod.pod}`;
+
+/** The pod without members that are undefined: the request has none of these. */
+const defined = ({ namespace, pod, podUid }: PodName) => ({
+  namespace,
+  pod,
+  ...(podUid === undefined ? {} : { podUid }),
+});
+
+/** Whether what was asked for may still happen after it was taken back, so that somebody has to look again later. */
+const isOutcomeUnknown = (cause: unknown): boolean =>
+  cause instanceof PortError ||
+  (cause instanceof ApiError && (cause.code === 'timeout' || cause.code === 'unavailable'));
+
+function deferred<T>() {
+  let resolve: (value: T) => void = () => undefined;
+  let reject: (error: unknown) => void = () => undefined;
+  const promise = new Promise<T>((...both) => {
+    [resolve, reject] = both;
+  });
+  return { promise, resolve, reject };
+}

@@ -16,8 +16,8 @@ export class CommandError extends Error {
 }
 
 export interface CommandOptions {
-  /** Written to its stdin. */
-  readonly input?: string;
+  /** Written to its stdin; a promise that rejects ends the program. */
+  readonly input?: string | Promise<string>;
   /** Default 10 s; then it is killed. */
   readonly timeoutMs?: number;
 }
@@ -35,6 +35,8 @@ export function run(program: string, args: readonly string[], options: CommandOp
     const kill = (why: string) => {
       killedBecause = why;
       child.kill('SIGKILL');
+      // Its own children may hold the pipes open.
+      for (const pipe of child.stdio) pipe?.destroy();
     };
     const timer = setTimeout(() => kill(`did not end within ${timeoutMs} ms`), timeoutMs);
     for (const name of ['stdout', 'stderr'] as const) {
@@ -62,7 +64,10 @@ export function run(program: string, args: readonly string[], options: CommandOp
     });
     // A program that ends before it has read its input is reported by its status.
     child.stdin.on('error', () => undefined);
-    child.stdin.end(options.input ?? '');
+    Promise.resolve(options.input ?? '').then(
+      (text) => child.stdin.end(text),
+      () => kill('was not needed any more'),
+    );
   });
 }
 

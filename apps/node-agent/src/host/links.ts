@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { CommandError, ipBatch, run } from './command.js';
-import { configureLines, createLines, type PodAddressing, type PodLink } from './pod-link.js';
+import { configureLines, createLines, type PodLink, type PodAddressing as WholeAddressing } from './pod-link.js';
 import { readSysctl, writeSysctl } from './sysctl.js';
 
 /** Makes the veth pair; the pod's end is down and has no address yet. @throws CommandError */
@@ -10,21 +10,29 @@ export async function createPodLink(link: PodLink): Promise<void> {
   writeSysctl(`ipv6/conf/${link.hostInterface}/disable_ipv6`, '1');
 }
 
+/** How to configure a pod's end, apart from its name. */
+export type PodAddressing = Omit<WholeAddressing, 'podInterface'>;
+
+/** Longer than whatever the addressing may wait for. */
+const CONFIGURE_TIMEOUT_MS = 30_000;
+
 /**
- * Configures the pod's end. With `offload: 'off'` its checksums are made by the sender itself: a userspace datapath
- * reads frames as they are and would hand on half-made ones.
+ * Configures the pod's end as soon as it is known how; the programs are started before, since their start is most of the
+ * time. When `pod` rejects, nothing happens. With `offload: 'off'` checksums are made by the sender itself: a userspace
+ * datapath reads frames as they are and would hand on half-made ones.
  * @throws CommandError
  */
-export async function configurePodLink(netns: string, pod: PodAddressing, offload: 'keep' | 'off'): Promise<void> {
-  const lines = configureLines(pod);
-  if (offload === 'keep') {
-    await ipBatch(lines, netns);
-    return;
-  }
-  // One entering of the namespace for both programs: starting them is most of the time.
+export async function configurePodLink(
+  netns: string,
+  podInterface: string,
+  offload: 'keep' | 'off',
+  pod: Promise<PodAddressing>,
+): Promise<void> {
+  const input = pod.then((known) => `${configureLines({ ...known, podInterface }).join('\n')}\n`);
+  // One entering of the namespace for both programs.
   const script = 'ip -batch - && ethtool -K "$1" tx off >/dev/null';
-  const args = [`--net=${netns}`, 'sh', '-c', script, 'sh', pod.podInterface];
-  await run('nsenter', args, { input: `${lines.join('\n')}\n` });
+  const program = offload === 'keep' ? ['ip', '-batch', '-'] : ['sh', '-c', script, 'sh', podInterface];
+  await run('nsenter', [`--net=${netns}`, ...program], { input, timeoutMs: CONFIGURE_TIMEOUT_MS });
 }
 
 /** Whether the host has a link of this name. Costs one file access. */
