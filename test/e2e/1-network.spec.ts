@@ -90,7 +90,10 @@ describe('pods reach each other', () => {
 describe('ClusterIP services', () => {
   it.each(FAMILIES)('spread over all backends and answer from the frontend, IPv%s', async (family) => {
     const address = await clusterIp('net/web', family);
-    const probes = Array.from({ length: 60 }, () => ({ protocol: 'tcp', address, port: 80, timeoutMs: 5_000 }) as const);
+    const probes = Array.from(
+      { length: 60 },
+      () => ({ protocol: 'tcp', address, port: 80, timeoutMs: 5_000 }) as const,
+    );
     const results = await lab.probe('net/one-a', probes);
     expect(results.filter((r) => r.outcome !== 'ok')).toEqual([]);
     expect(new Set(results.map((r) => r.pod))).toEqual(new Set(['net/web-0', 'net/web-1', 'net/web-2']));

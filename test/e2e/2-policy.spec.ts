@@ -100,7 +100,10 @@ async function measure(row: Row, family: 4 | 6): Promise<string> {
         },
       }));
       const look = async (list: typeof targets, timeoutMs: number) => {
-        const results = await lab.probe(from, list.map((t) => ({ ...t.probe, timeoutMs })));
+        const results = await lab.probe(
+          from,
+          list.map((t) => ({ ...t.probe, timeoutMs })),
+        );
         const missed: typeof targets = [];
         list.forEach((t, i) => {
           if (results[i]?.outcome === 'ok') through.add(`${from} > ${t.to}`);

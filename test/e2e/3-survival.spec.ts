@@ -66,7 +66,9 @@ describe('ovs-vswitchd restarts', () => {
     await until('the switch has connected again', async () => (await lab.flows('node2')).length > 0);
     const connected = performance.now();
     await until('all flows are back', async () => (await lab.flows('node2')).length >= wanted, 10_000);
-    console.log(JSON.stringify({ benchmark: 'vswitchd restart', flows: wanted, wholeAfterMs: performance.now() - connected }));
+    console.log(
+      JSON.stringify({ benchmark: 'vswitchd restart', flows: wanted, wholeAfterMs: performance.now() - connected }),
+    );
     await until('flows and groups are as before', async () => {
       expect(await everything()).toEqual(before);
       return true;
@@ -78,7 +80,11 @@ describe('ovs-vswitchd restarts', () => {
     const before = await everything();
     await lab.ofctl('node1', 'add-flow', 'cookie=0x1234,table=200,priority=7,actions=drop');
     await lab.ofctl('node1', 'del-flows', 'cookie=0x4800000000000000/0xff00000000000000,table=0');
-    await until('the drift check has repaired the table', async () => (await reaches('net/one-a', 'net/one-b')) === true, 90_000);
+    await until(
+      'the drift check has repaired the table',
+      async () => (await reaches('net/one-a', 'net/one-b')) === true,
+      90_000,
+    );
     const flows = await lab.flows('node1');
     expect(flows.filter((f) => f.includes('cookie=0x1234'))).toHaveLength(1);
     await lab.ofctl('node1', 'del-flows', 'cookie=0x1234/-1,table=200');

@@ -48,7 +48,10 @@ spec:
   policyTypes: [Ingress]`;
 
 /** Runs heddle-cni as kubelet does. */
-async function cni(env: Record<string, string>, stdin: string): Promise<{ code: number; body: Record<string, unknown> }> {
+async function cni(
+  env: Record<string, string>,
+  stdin: string,
+): Promise<{ code: number; body: Record<string, unknown> }> {
   const child = spawn(join(ROOT, 'apps/node-agent/dist/heddle-cni'), { env: { PATH: process.env.PATH ?? '', ...env } });
   child.stdin.end(stdin);
   let out = '';
@@ -61,7 +64,8 @@ async function cni(env: Record<string, string>, stdin: string): Promise<{ code: 
 
 describe('CNI input', () => {
   const socket = join(lab.nodeDir('node1'), 'agent.sock');
-  const conf = (more: object = {}) => JSON.stringify({ cniVersion: '1.0.0', name: 'heddle', type: 'heddle-cni', socket, ...more });
+  const conf = (more: object = {}) =>
+    JSON.stringify({ cniVersion: '1.0.0', name: 'heddle', type: 'heddle-cni', socket, ...more });
   const add = {
     CNI_COMMAND: 'ADD',
     CNI_CONTAINERID: 'e2e-bad-input',
@@ -84,11 +88,15 @@ describe('CNI input', () => {
   });
 
   it('a port that cannot be added leaves no veth, no OVS port and no lease', async () => {
-    const links = async () => (await lab.run('ip', ['-n', lab.netns('node1'), '-br', 'link'])).stdout.split('\n').length;
+    const links = async () =>
+      (await lab.run('ip', ['-n', lab.netns('node1'), '-br', 'link'])).stdout.split('\n').length;
     const before = { links: await links(), attached: (await lab.status()).counts.attached };
     await lab.must('ip', ['netns', 'add', `${lab.paths.prefix}spare`]);
     try {
-      lab.writeManifest('spare.yaml', 'apiVersion: v1\nkind: Pod\nmetadata: { name: spare, namespace: net }\nspec: { nodeName: not-a-node, containers: [] }\n');
+      lab.writeManifest(
+        'spare.yaml',
+        'apiVersion: v1\nkind: Pod\nmetadata: { name: spare, namespace: net }\nspec: { nodeName: not-a-node, containers: [] }\n',
+      );
       await until('the pod is known', async () => (await lab.podViews()).some((p) => p.name === 'spare'));
       const r = await cni(
         {
