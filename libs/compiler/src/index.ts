@@ -1,9 +1,18 @@
+export * from './compiler.js';
 export * from './evaluate/index.js';
+export * from './evaluate/index.js';
+export type { Direction, PeerShape, PolicyShape, RuleShape } from './features/policy.js';
+export { POLICY_PRIORITY } from './features/rule-flows.js';
 export * from './model/brands.js';
 export * from './model/facts.js';
 export * from './model/output.js';
 export * from './pipeline/constants.js';
 export * from './pipeline/contract.js';
 export * from './pipeline/cookie.js';
+export { flowKey } from './pipeline/flow.js';
 export * from './pipeline/registers.js';
 export * from './pipeline/tables.js';
+export { type IdentityInfo, isPerReplicaLabel, NAMESPACE_NAME_LABEL } from './policy/identity.js';
+export { coversPort, type PortMatch, type RulePorts, resolveNames } from './policy/ports.js';
+export { contains, subtract } from './policy/prefixes.js';
+export { compileSelector, describeSelector, unmetRequirement } from './policy/selector.js';

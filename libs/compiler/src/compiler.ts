@@ -1,0 +1,176 @@
+import { Assembly } from './assembly/assembly.js';
+import { mergeFlows } from './assembly/merge.js';
+import { Graph } from './engine/graph.js';
+import type { Env } from './features/env.js';
+import { identities as identityFeature, podsOfIdentity } from './features/identities.js';
+import { isolationFeature } from './features/isolation.js';
+import { layout as layoutFeature } from './features/layout.js';
+import { nodeFeature } from './features/node.js';
+import { peerFeature } from './features/peer.js';
+import { peerIdentityFeature } from './features/peer-identities.js';
+import { pipelineFeature } from './features/pipeline.js';
+import { podFeature } from './features/pod.js';
+import {
+  type Direction,
+  isolating,
+  isolationKey,
+  type PolicyShape,
+  policyFeature,
+  type RuleShape,
+  ruleKey,
+  ruleObject,
+} from './features/policy.js';
+import { serviceFeature } from './features/service.js';
+import type { NodeName } from './model/brands.js';
+import { type FactChange, type FactKind, type FactKinds, factKey } from './model/facts.js';
+import type { ApplyResult, Flow, IdSource, NodeFlowSet } from './model/output.js';
+import { sorted } from './policy/canonical.js';
+import { type IdentityInfo, IdentityTable } from './policy/identity.js';
+
+/** A rule with what it selects now. */
+export interface ResolvedRule extends RuleShape {
+  /** Number that flows and connections carry when this rule decides. */
+  readonly objectId: number;
+  /** Identities that its selectors select. */
+  readonly peerIdentities: readonly IdentityInfo[];
+}
+
+/** A policy with whom it is for and what its rules select. */
+export interface ResolvedPolicy extends Omit<PolicyShape, 'subjects' | 'rules'> {
+  readonly subjects: readonly IdentityInfo[];
+  readonly rules: readonly ResolvedRule[];
+}
+
+export interface CompilerStats {
+  readonly facts: Readonly<Partial<Record<FactKind, number>>>;
+  /** Distinct identities that pods have. */
+  readonly identities: number;
+  /** Remembered values of each step. */
+  readonly cells: Readonly<Record<string, number>>;
+  /** Flows of all nodes together. */
+  readonly flows: number;
+  /** Evaluations of each step since the compiler was made. */
+  readonly steps: Readonly<Record<string, number>>;
+}
+
+/** Facts in, flows of every node out. Pure but for the numbers that it asks for: what it holds depends on the facts alone. */
+export interface Compiler {
+  /** Takes changes in, all of them at once: nobody sees a state between them. */
+  apply(changes: readonly FactChange[]): ApplyResult;
+  /** Desired state of a node that a fact names; a live view. */
+  node(name: NodeName): NodeFlowSet | undefined;
+  nodes(): readonly NodeName[];
+  fact<K extends FactKind>(kind: K, key: string): FactKinds[K] | undefined;
+  facts<K extends FactKind>(kind: K): Iterable<readonly [key: string, fact: FactKinds[K]]>;
+  /** Identity that the pod's labels ask for; undefined for pods that are unknown or share the host's network. */
+  identityOf(namespace: string, pod: string): IdentityInfo | undefined;
+  /** Identity that the pod's packets carry: a held one, or that of its labels. */
+  carriedIdentityOf(namespace: string, pod: string): IdentityInfo | undefined;
+  /** Pods (NAMESPACE/NAME) that a policy (NAMESPACE/NAME) is for, sorted. */
+  subjectsOf(policyKey: string): readonly string[];
+  /** A policy in canonical form with what it selects now. */
+  policy(policyKey: string): ResolvedPolicy | undefined;
+  /** Policies (NAMESPACE/NAME) that isolate an identity in a direction, sorted. */
+  isolatedBy(direction: Direction, identity: number): readonly string[];
+  stats(): CompilerStats;
+}
+
+const KINDS = [
+  'config',
+  'node',
+  'block',
+  'namespace',
+  'pod',
+  'attachment',
+  'hold',
+  'service',
+  'endpoints',
+  'policy',
+] as const satisfies readonly FactKind[];
+
+/** @param ids recorded numbers; the same source gives the same flows for the same facts, whatever way led there */
+export function createCompiler(ids: IdSource): Compiler {
+  const env: Env = { ids, identities: new IdentityTable(ids) };
+  const identities = identityFeature(env);
+  const layout = layoutFeature();
+  const policies = policyFeature(env, identities);
+  const assembly = new Assembly();
+  const graph = new Graph({
+    roots: [
+      ...identities.roots,
+      ...layout.roots,
+      ...pipelineFeature(env),
+      ...nodeFeature(env),
+      ...peerFeature(env, layout),
+      ...podFeature(env, identities),
+      ...serviceFeature(env),
+      ...policies.roots,
+      ...isolationFeature(env),
+      ...peerIdentityFeature(env, identities, policies),
+    ],
+    onFragment: (owner, _before, now) => assembly.update(owner, now),
+  });
+  const totals: Record<string, number> = {};
+
+  const apply = (changes: readonly FactChange[]): ApplyResult => {
+    const steps = graph.apply(changes);
+    for (const [name, n] of Object.entries(steps)) totals[name] = (totals[name] ?? 0) + n;
+    for (const change of changes)
+      if (change.kind === 'node') {
+        const name = change.key as NodeName;
+        if (graph.fact('node', name) === undefined) assembly.removeNode(name);
+        else assembly.addNode(name);
+      }
+    return { nodes: assembly.flush(sharedMerge(env)), steps };
+  };
+
+  return {
+    apply,
+    node: (name) => assembly.node(name),
+    nodes: () => assembly.names(),
+    fact: (kind, key) => graph.fact(kind, key),
+    facts: (kind) => graph.allFacts(kind),
+    identityOf: (namespace, pod) => graph.inspect(identities.ofLabels, factKey(namespace, pod)),
+    carriedIdentityOf: (namespace, pod) => graph.inspect(identities.ofPod, factKey(namespace, pod)),
+    subjectsOf: (key) =>
+      sorted(
+        new Set(
+          graph
+            .inspect(policies.subjects, key)
+            .flatMap((i) => [...graph.inspectIndex(podsOfIdentity, String(i.number))]),
+        ),
+      ),
+    policy: (key) => {
+      const shape = graph.inspect(policies.shape, key);
+      if (shape === undefined) return undefined;
+      const rules = shape.rules.map((rule) => ({
+        ...rule,
+        objectId: ids.number('object', ruleObject(key, rule.direction, rule.index)),
+        peerIdentities: graph.inspect(policies.peers, ruleKey(key, rule.direction, rule.index)),
+      }));
+      return { ...shape, subjects: graph.inspect(policies.subjects, key), rules };
+    },
+    isolatedBy: (direction, identity) => sorted(graph.inspectIndex(isolating, isolationKey(direction, identity))),
+    stats: () => ({
+      facts: Object.fromEntries(KINDS.map((k) => [k, graph.factCount(k)])),
+      identities: graph.indexSize(podsOfIdentity),
+      cells: graph.cells(),
+      flows: assembly.names().reduce((n, name) => n + (assembly.node(name)?.flows.size ?? 0), 0),
+      steps: { ...totals },
+    }),
+  };
+}
+
+/** Merges flows; nodes on which the same flows meet share the outcome. */
+function sharedMerge(env: Env): (flows: readonly Flow[]) => Flow {
+  const done = new Map<string, { readonly from: readonly Flow[]; readonly flow: Flow }[]>();
+  return (flows) => {
+    const { key } = flows[0] as Flow;
+    const known = done.get(key) ?? [];
+    const found = known.find((k) => k.from.length === flows.length && flows.every((f) => k.from.includes(f)));
+    if (found !== undefined) return found.flow;
+    const flow = mergeFlows(env, flows);
+    done.set(key, [...known, { from: [...flows], flow }]);
+    return flow;
+  };
+}

@@ -1,0 +1,134 @@
+import { sameElements } from '../engine/equal.js';
+import { type Context, type Entry, index, type Memo, memo, type Root, root } from '../engine/steps.js';
+import type { Labels, NetworkPolicyFact, PolicyRule } from '../model/facts.js';
+import { compareText, compound, parts } from '../policy/canonical.js';
+import { type IdentityInfo, identityKeyOf, isPerReplicaLabel, namespaceKeyOf } from '../policy/identity.js';
+import { canonicalSelector, compileSelector, selectorKeys } from '../policy/selector.js';
+import type { Env } from './env.js';
+
+/** Per-replica labels that policies select on; one key, ''. */
+const countedLabels = index('countedLabels', 0);
+/** Canonical namespace texts in use; one key, ''. */
+const namespaceKeys = index('namespaceKeys', 1);
+/** Canonical texts by namespace name: more than one only while pods are held at an identity of before. */
+const namespaceKeysNamed = index('namespaceKeysNamed', 1);
+/** Identity keys by canonical namespace text. */
+const identitiesOfNamespace = index('identitiesOfNamespace', 1);
+
+/** Nodes by identity number, and pods by identity number. */
+export const nodesOfIdentity = index('nodesOfIdentity', 1);
+export const podsOfIdentity = index('podsOfIdentity', 1);
+
+/** Pods of a namespace, by the namespace's name. */
+export const podsInNamespace = (namespace: string, podSelector: string): string =>
+  compound('namespace', namespace, podSelector);
+/** Pods of all namespaces that a selector selects. */
+export const podsAcross = (namespaceSelector: string, podSelector: string): string =>
+  compound('selector', namespaceSelector, podSelector);
+
+function* selectorsOf(policy: NetworkPolicyFact): Iterable<string> {
+  yield canonicalSelector(policy.podSelector);
+  const rules: readonly PolicyRule[] = [...(policy.ingress ?? []), ...(policy.egress ?? [])];
+  for (const peer of rules.flatMap((r) => r.peers)) {
+    if (peer.podSelector !== undefined) yield canonicalSelector(peer.podSelector);
+  }
+}
+
+export interface Identities {
+  readonly roots: readonly Root[];
+  /** Identity of what the pod's labels say now, by NAMESPACE/NAME; undefined for unknown pods and those of the host network. */
+  readonly ofLabels: Memo<IdentityInfo | undefined>;
+  /** Identity that the pod's packets carry: a held one first. */
+  readonly ofPod: Memo<IdentityInfo | undefined>;
+  /** Identities that a selection (`podsInNamespace`, `podsAcross`) selects, in a fixed order. */
+  readonly selected: Memo<readonly IdentityInfo[]>;
+}
+
+export function identities(env: Env): Identities {
+  const sameInfo = (a: IdentityInfo | undefined, b: IdentityInfo | undefined) => a === b;
+
+  const policyLabels = root('policyLabels', 0, 'policy', (key, cx) => {
+    const policy = cx.fact('policy', key);
+    if (policy === undefined) return undefined;
+    const entries: Entry[] = [];
+    for (const selector of selectorsOf(policy))
+      for (const label of selectorKeys(selector))
+        if (isPerReplicaLabel(label)) entries.push([countedLabels, '', label]);
+    return entries.length === 0 ? undefined : { entries };
+  });
+
+  const counted = memo<ReadonlySet<string>>('countedLabels', (_, cx) => new Set(cx.members(countedLabels, '')));
+  const namespaceKey = memo('namespace', (name, cx) => namespaceKeyOf(name, cx.fact('namespace', name)?.labels ?? {}));
+
+  const ofLabels = memo<IdentityInfo | undefined>(
+    'identity',
+    (key, cx) => {
+      const pod = cx.fact('pod', key);
+      if (pod === undefined || pod.hostNetwork) return undefined;
+      return env.identities.get(identityKeyOf(pod, cx.read(namespaceKey, pod.namespace), cx.read(counted, '')));
+    },
+    sameInfo,
+  );
+  const ofPod = memo<IdentityInfo | undefined>(
+    'podIdentity',
+    (key, cx) => {
+      const now = cx.read(ofLabels, key);
+      const hold = cx.fact('hold', key);
+      return now === undefined || hold === undefined ? now : env.identities.get(hold.identityKey);
+    },
+    sameInfo,
+  );
+
+  const podRoles = root('podRoles', 1, 'pod', (key, cx) => {
+    const now = cx.read(ofLabels, key);
+    if (now === undefined) return undefined;
+    const carried = cx.read(ofPod, key);
+    const node = cx.fact('attachment', key)?.node;
+    const entries: Entry[] = [];
+    // Policies cover what the pod carries and what its labels say: neither moment of a change is without them.
+    for (const info of carried === undefined || carried === now ? [now] : [now, carried]) {
+      const number = String(info.number);
+      entries.push(
+        [namespaceKeys, '', info.namespaceKey],
+        [namespaceKeysNamed, info.namespace, info.namespaceKey],
+        [identitiesOfNamespace, info.namespaceKey, info.key],
+        [podsOfIdentity, number, key],
+      );
+      if (node !== undefined) entries.push([nodesOfIdentity, number, node]);
+    }
+    return { entries };
+  });
+
+  const selectedNamespaces = memo<readonly string[]>('selectedNamespaces', (selector, cx) => {
+    const matches = compileSelector(selector);
+    const out: string[] = [];
+    for (const key of cx.members(namespaceKeys, '')) {
+      const [, labels] = JSON.parse(key) as [string, [string, string][]];
+      if (matches(Object.fromEntries(labels) as Labels)) out.push(key);
+    }
+    return out.sort(compareText);
+  });
+
+  const namespacesOf = (selection: readonly string[], cx: Context): Iterable<string> =>
+    selection[0] === 'namespace'
+      ? cx.members(namespaceKeysNamed, selection[1] as string)
+      : cx.read(selectedNamespaces, selection[1] as string);
+
+  const selected = memo<readonly IdentityInfo[]>(
+    'selector',
+    (key, cx) => {
+      const selection = parts(key);
+      const matches = compileSelector(selection[2] as string);
+      const out: IdentityInfo[] = [];
+      for (const namespace of namespacesOf(selection, cx))
+        for (const identityKey of cx.members(identitiesOfNamespace, namespace)) {
+          const info = env.identities.get(identityKey);
+          if (matches(info.podLabels)) out.push(info);
+        }
+      return out.sort((a, b) => compareText(a.key, b.key));
+    },
+    sameElements,
+  );
+
+  return { roots: [policyLabels, podRoles], ofLabels, ofPod, selected };
+}

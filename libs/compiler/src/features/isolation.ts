@@ -1,0 +1,38 @@
+import { type Root, root } from '../engine/steps.js';
+import type { NodeName } from '../model/brands.js';
+import { only } from '../model/fragment.js';
+import { DROP, makeFlow } from '../pipeline/flow.js';
+import { matchRegisters } from '../pipeline/registers.js';
+import { sorted } from '../policy/canonical.js';
+import { type Env, originOf } from './env.js';
+import { nodesOfIdentity } from './identities.js';
+import { DIRECTIONS, isolating } from './policy.js';
+import { POLICY_PRIORITY, policyRef, policyTable, subjectRegister } from './rule-flows.js';
+
+/** A pod that a policy selects for a direction is isolated there: what no rule allows is dropped. */
+export function isolationFeature(env: Env): readonly Root[] {
+  return [
+    root('isolation', 3, isolating, (key, cx) => {
+      const [side = '', number = ''] = key.split('/');
+      const direction = DIRECTIONS.find((d) => d === side);
+      if (direction === undefined) throw new TypeError(`isolation ${key}`);
+      const policies = sorted(cx.members(isolating, key));
+      const from = originOf(
+        env,
+        'isolation',
+        `isolation/${key}`,
+        policies.map(policyRef),
+        `Selected for ${direction} by ${policies.join(', ')}, and no rule allowed the packet.`,
+      );
+      const flow = makeFlow(
+        policyTable(direction),
+        POLICY_PRIORITY.isolation,
+        matchRegisters({ [subjectRegister(direction)]: Number(number) }),
+        DROP,
+        from,
+      );
+      const nodes = sorted(cx.members(nodesOfIdentity, number)) as NodeName[];
+      return { fragment: [{ part: { flows: [flow] }, placement: only(...nodes) }] };
+    }),
+  ];
+}

@@ -1,0 +1,24 @@
+import type { Action, Nat } from 'openflow-ts/codec';
+import { CT_LABEL, CT_MARK } from './constants.js';
+import { subfield } from './registers.js';
+import { TABLE_ID, type TableName } from './tables.js';
+
+const ALLOWED = 1 << CT_MARK.allowed.bit;
+const label = (at: { readonly lsb: number; readonly msb: number }) =>
+  ({ field: 'ct_label', offset: at.lsb, bits: at.msb - at.lsb + 1 }) as const;
+
+const EXEC: readonly Action[] = [
+  { kind: 'set_field', field: 'ct_mark', value: ALLOWED, mask: ALLOWED },
+  { kind: 'move', source: subfield('egressRule'), target: label(CT_LABEL.egressRule) },
+  { kind: 'move', source: subfield('ingressRule'), target: label(CT_LABEL.ingressRule) },
+];
+
+/** Remembers an allowed connection and the rules that allowed it; with `nat`, its translation too. */
+export const commit = (next: TableName, nat?: Nat): Action => ({
+  kind: 'ct',
+  commit: true,
+  zone: subfield('vpc'),
+  table: TABLE_ID[next],
+  ...(nat === undefined ? {} : { nat }),
+  exec: EXEC,
+});
