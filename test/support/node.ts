@@ -59,6 +59,8 @@ export interface TestNode {
   exec(program: string, ...args: readonly string[]): Promise<string>;
   podExec(pod: string, program: string, ...args: readonly string[]): Promise<string>;
   vswitchdPid(): number;
+  /** Kills ovs-vswitchd and starts it again. */
+  restartVswitchd(): Promise<void>;
   /** Names of pods' ports, host links and leases that are there now, for tests of leaks. */
   left(): Promise<{ ports: string[]; links: string[]; leases: string[] }>;
   stop(): Promise<void>;
@@ -165,6 +167,12 @@ export async function startNode(config: NodeConfig = nodeConfig()): Promise<Test
     return child.exitCode;
   };
 
+  const startVswitchd = async () => {
+    rmSync(`${dir}/vswitchd.pid`, { force: true });
+    daemon('ovs-vswitchd', 'ovs-vswitchd', [ovsdb, `--unixctl=${dir}/vswitchd.ctl`, `--pidfile=${dir}/vswitchd.pid`]);
+    await until('ovs-vswitchd', () => existsSync(`${dir}/vswitchd.pid`), log);
+  };
+
   let agentFile: string;
   let cniFile: string;
   let controller: FakeController;
@@ -193,8 +201,7 @@ export async function startNode(config: NodeConfig = nodeConfig()): Promise<Test
     ]);
     await until('ovsdb-server', () => existsSync(`${dir}/db.sock`), log);
     await tool('ovs-vsctl', `--db=${ovsdb}`, '--no-wait', 'init');
-    daemon('ovs-vswitchd', 'ovs-vswitchd', [ovsdb, `--unixctl=${dir}/vswitchd.ctl`, `--pidfile=${dir}/vswitchd.pid`]);
-    await until('ovs-vswitchd', () => existsSync(`${dir}/vswitchd.pid`), log);
+    await startVswitchd();
   } catch (e) {
     cleanUp();
     throw e;
@@ -230,6 +237,10 @@ export async function startNode(config: NodeConfig = nodeConfig()): Promise<Test
       if (child.exitCode !== null) throw new Error(`the agent ended with status ${child.exitCode}\n${log()}`);
     },
     endAgent: (signal) => end('agent', signal),
+    async restartVswitchd() {
+      await end('ovs-vswitchd', 'SIGKILL');
+      await startVswitchd();
+    },
     agentLog: () => logOf('agent'),
     async addPodNetns(name) {
       pods.add(podOf(name));

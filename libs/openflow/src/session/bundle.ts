@@ -41,6 +41,7 @@ const MAX_MESSAGE_BYTES = 65535;
 /** One socket write carries about this much of a bundle. */
 const CHUNK_BYTES = 64 * 1024;
 const XID_OFFSET = 4;
+const ENCODED_PER_TURN = 1000;
 
 const encodedOf = new WeakMap<Mod, Map<Version, Uint8Array>>();
 
@@ -119,10 +120,15 @@ function* addChunks(version: Version, bundleId: number, firstXid: number, encode
 }
 
 /** Encodes everything before the bundle is opened: Open vSwitch drops a bundle that nothing is added to for 10 s. */
-function encodeAll(mods: readonly Mod[], version: Version): { encoded: Uint8Array[]; errors: RejectedMod[] } {
+async function encodeAll(
+  mods: readonly Mod[],
+  version: Version,
+): Promise<{ encoded: Uint8Array[]; errors: RejectedMod[] }> {
   const encoded: Uint8Array[] = [];
   const errors: RejectedMod[] = [];
-  for (const [index, mod] of mods.entries())
+  for (const [index, mod] of mods.entries()) {
+    // A long list must not hold up the other sessions of this process.
+    if (index % ENCODED_PER_TURN === ENCODED_PER_TURN - 1) await new Promise((resolve) => setImmediate(resolve));
     try {
       const bytes = encodeOnce(mod, version);
       if (bytes.length + wrapperBytes(version) > MAX_MESSAGE_BYTES)
@@ -132,6 +138,7 @@ function encodeAll(mods: readonly Mod[], version: Version): { encoded: Uint8Arra
       if (!(error instanceof OpenFlowEncodeError)) throw error;
       errors.push({ index, error });
     }
+  }
   return { encoded, errors };
 }
 
@@ -150,7 +157,7 @@ export async function applyBundle(
 ): Promise<ApplyResult> {
   if (mods.length === 0) return { kind: 'committed' };
   const { version, xids } = channel;
-  const { encoded, errors } = encodeAll(mods, version);
+  const { encoded, errors } = await encodeAll(mods, version);
   if (errors.length > 0) return { kind: 'rejected', errors };
 
   const openXid = xids.allocateRange(mods.length + 1);

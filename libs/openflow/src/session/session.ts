@@ -65,6 +65,11 @@ export interface OpenFlowSession {
    * @throws OpenFlowPeerError if that is an error message; OpenFlowTimeoutError, OpenFlowClosedError
    */
   request(message: Message, options?: WaitOptions): Promise<Message>;
+  /**
+   * Sends a message that has no answer, and resolves when the switch has done it.
+   * @throws as `request`: OpenFlowPeerError if it was refused
+   */
+  confirm(message: Message, options?: WaitOptions): Promise<void>;
   /** All elements of a multipart reply. @throws as `request`, and OpenFlowLimitError above `maxBytes` (default 256 MiB) */
   multipart<T extends MultipartType>(
     request: MultipartRequest & { readonly type: T },
@@ -183,6 +188,21 @@ class Session implements OpenFlowSession {
 
   async barrier(options: WaitOptions = {}): Promise<void> {
     await this.request({ kind: 'barrier_request' }, options);
+  }
+
+  async confirm(message: Message, options: WaitOptions = {}): Promise<void> {
+    const xid = this.xids.allocate();
+    let refusal: OpenFlowPeerError | undefined;
+    const unwatch = this.xids.watch(xid, 1, (_, { message: answer }) => {
+      if (answer.kind === 'error') refusal = new OpenFlowPeerError(answer, message.kind);
+    });
+    try {
+      await this.#post(message, xid);
+      await this.barrier(options);
+    } finally {
+      unwatch();
+    }
+    if (refusal !== undefined) throw refusal;
   }
 
   apply(mods: readonly Mod[], options: WaitOptions = {}): Promise<ApplyResult> {

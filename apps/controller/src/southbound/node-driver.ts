@@ -1,0 +1,353 @@
+import { type NodeDelta, type NodeName, tableById } from '@heddle/compiler';
+import { formatCloseReason, type Mod, type OpenFlowSession, type RejectedMod } from 'openflow-ts';
+import { Dirty, frozen, frozenPart, Installed } from './content.js';
+import type { DesiredState, SouthboundClock, SouthboundLogger } from './desired.js';
+import { type Content, type Difference, differences, inOrder, planDelta } from './plan.js';
+import { readBack } from './readback.js';
+import { ensureTlvMap } from './tlv-map.js';
+
+/** What the drivers need of the rest of the controller. */
+export interface DriverOptions {
+  readonly desired: DesiredState;
+  readonly logger: SouthboundLogger;
+  readonly clock: SouthboundClock;
+  /** Resolves when every number given out so far is durable; awaited before every bundle. */
+  readonly beforeSend: () => Promise<void>;
+  /** True when the desired state is whole: nothing is sent to or deleted from a switch before. */
+  readonly inSync: () => boolean;
+  /** Whether the identity travels in a Geneve option. */
+  readonly encap: 'geneve' | 'vxlan';
+  /** Between two looks for changes that others made. Default 60000. */
+  readonly driftIntervalMs?: number | undefined;
+  /** Deadline of one bundle. Default 30000. */
+  readonly bundleTimeoutMs?: number | undefined;
+}
+
+/** Where one node's switch stands. */
+export interface NodeSwitchState {
+  readonly connected: boolean;
+  /** OpenFlow version in use. */
+  readonly version: string | null;
+  readonly remote: string | null;
+  readonly lastError: string | null;
+  /** The newest generation all of whose changes for the node are acknowledged on this connection; 0 if none. */
+  readonly realizedGeneration: number;
+  /** Flow and group mods acknowledged so far, over all connections. */
+  readonly modsSent: number;
+  /** Mods that the read-back of the present connection called for. */
+  readonly modsAtConnect: number;
+  readonly bundlesSent: number;
+  /** Flows and groups of ours that somebody else had changed, added or removed. */
+  readonly driftFound: number;
+}
+
+const RETRY_MS = { first: 500, last: 30_000 } as const;
+/** While the desired state is not whole, nobody may tell us when it is. */
+const SYNC_POLL_MS = 100;
+
+/** Why the whole switch is compared. */
+type Cause = 'connect' | 'rejected' | 'drift';
+
+interface Work {
+  readonly content: Content;
+  readonly mods: readonly Mod[];
+  /** Realized when the mods are. */
+  readonly generation: number;
+  /** Called when the switch has the mods. */
+  readonly done: () => void;
+}
+
+/**
+ * Keeps one switch equal to what the compiler wants, one bundle at a time. A failure stops nothing but its own loop:
+ * a refused bundle is tried again from a fresh read-back after a pause, a lost connection from the next one.
+ */
+export class NodeDriver {
+  readonly #installed = new Installed();
+  #session: OpenFlowSession | undefined;
+  #dirty = new Dirty();
+  /** Set: the switch must be read back, because it is not known what it has. */
+  #resync: Cause | undefined;
+  #running = false;
+  #stopped = false;
+  #cancelTimer: () => void = () => undefined;
+  #cancelDrift: () => void = () => undefined;
+  /** A pause is on: for the desired state to be whole, or before another attempt. */
+  #waiting: 'sync' | 'retry' | undefined;
+  #retryMs: number = RETRY_MS.first;
+  #generation = 0;
+  #realized = 0;
+  #lastError: string | null = null;
+  #modsSent = 0;
+  #modsAtConnect = 0;
+  #bundlesSent = 0;
+  #driftFound = 0;
+
+  constructor(
+    readonly node: NodeName,
+    private readonly options: DriverOptions,
+    private readonly onRealized: (generation: number) => void,
+  ) {}
+
+  get state(): NodeSwitchState {
+    return {
+      connected: this.#session !== undefined,
+      version: this.#session?.version ?? null,
+      remote: this.#session?.remote ?? null,
+      lastError: this.#lastError,
+      realizedGeneration: this.#realized,
+      modsSent: this.#modsSent,
+      modsAtConnect: this.#modsAtConnect,
+      bundlesSent: this.#bundlesSent,
+      driftFound: this.#driftFound,
+    };
+  }
+
+  /** Takes a new connection; an older one of the same switch is ended. */
+  attach(session: OpenFlowSession, generation: number): void {
+    const { logger } = this.options;
+    const { node } = this;
+    this.#session?.close();
+    this.#forget();
+    this.#session = session;
+    this.#generation = generation;
+    this.#resync = 'connect';
+    this.#retryMs = RETRY_MS.first;
+    logger.info({ event: 'switch-connected', node, remote: session.remote, version: session.version });
+    void session.closed.then((reason) => {
+      if (this.#session !== session) return;
+      this.#session = undefined;
+      this.#forget();
+      if (!this.#stopped) logger.warn({ event: 'switch-disconnected', node, reason: formatCloseReason(reason) });
+    });
+    this.#endPause();
+    this.#scheduleDrift();
+    this.#kick();
+  }
+
+  /** Something was compiled; `delta` names what of it concerns this node. */
+  notify(generation: number, delta: NodeDelta | undefined): void {
+    this.#generation = generation;
+    if (delta !== undefined && this.#resync !== 'connect') this.#dirty.add(delta);
+    if (this.#waiting === 'sync') this.#endPause();
+    else if (this.#waiting === 'retry' && delta !== undefined && this.#retryMs > RETRY_MS.first) {
+      // What was refused may be right now; one early attempt, so that frequent changes do not put it off for ever.
+      this.#endPause();
+      this.#retryMs = RETRY_MS.first;
+      this.#pause('retry', RETRY_MS.first);
+    }
+    this.#kick();
+  }
+
+  /** Compares the whole switch as soon as there is nothing else to do. */
+  checkDrift(): void {
+    this.#resync ??= 'drift';
+    this.#kick();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#forget();
+    this.#session?.close();
+  }
+
+  #forget(): void {
+    this.#cancelDrift();
+    this.#endPause();
+    this.#dirty = new Dirty();
+    this.#installed.reset({ flows: new Map(), groups: new Map() });
+    // What was acknowledged may be gone: an ovs-vswitchd that restarts has nothing.
+    this.#realized = 0;
+  }
+
+  #kick(): void {
+    if (this.#running || this.#waiting !== undefined || this.#stopped) return;
+    this.#running = true;
+    void this.#loop();
+  }
+
+  #pause(why: 'sync' | 'retry', ms: number): void {
+    this.#waiting = why;
+    this.#cancelTimer = this.options.clock.after(ms, () => {
+      this.#waiting = undefined;
+      this.#kick();
+    });
+  }
+
+  #endPause(): void {
+    this.#cancelTimer();
+    this.#waiting = undefined;
+  }
+
+  #scheduleDrift(): void {
+    this.#cancelDrift();
+    this.#cancelDrift = this.options.clock.after(this.options.driftIntervalMs ?? 60_000, () => {
+      this.checkDrift();
+      this.#scheduleDrift();
+    });
+  }
+
+  async #loop(): Promise<void> {
+    try {
+      for (let session = this.#next(); session !== undefined; session = this.#next())
+        try {
+          await this.#step(session);
+        } catch (error) {
+          await this.#fail(session, error);
+        }
+    } finally {
+      // Here, not in a callback of the promise: a kick in between would be lost.
+      this.#running = false;
+    }
+  }
+
+  /** The session that something is to be done with; `undefined` when there is nothing to do for now. */
+  #next(): OpenFlowSession | undefined {
+    if (this.#session === undefined || this.#stopped || this.#waiting !== undefined) return undefined;
+    if (!this.options.inSync()) {
+      this.#pause('sync', SYNC_POLL_MS);
+      return undefined;
+    }
+    if (this.options.desired.node(this.node) === undefined) return undefined;
+    const idle = this.#resync === undefined && this.#dirty.size === 0;
+    if (idle && this.#realized === this.#generation) return undefined;
+    return this.#session;
+  }
+
+  /** One bundle. What is dirty goes first: then a drift check does not mistake our own changes for somebody else's. */
+  async #step(session: OpenFlowSession): Promise<void> {
+    const isUnknown = this.#resync === 'connect' || this.#resync === 'rejected';
+    const full = isUnknown || (this.#resync === 'drift' && this.#dirty.size === 0);
+    const work = full ? await this.#planAll(session) : this.#planDirty(session);
+    if (work === undefined || this.#session !== session) return;
+    if (work.mods.length > 0) {
+      await this.options.beforeSend();
+      if (this.#session !== session) return;
+      const startedAt = this.options.clock.now();
+      const result = await session.apply(work.mods, { timeoutMs: this.options.bundleTimeoutMs ?? 30_000 });
+      if (this.#session !== session) return;
+      this.#bundlesSent++;
+      if (result.kind === 'rejected') {
+        this.#rejected(work, result.errors);
+        return;
+      }
+      this.#modsSent += work.mods.length;
+      const ms = Math.round(this.options.clock.now() - startedAt);
+      this.options.logger.debug({ event: 'bundle-committed', node: this.node, mods: work.mods.length, ms });
+    }
+    work.done();
+    this.#retryMs = RETRY_MS.first;
+    this.#lastError = null;
+    this.#realize(work.generation);
+  }
+
+  #planDirty(session: OpenFlowSession): Work | undefined {
+    const set = this.options.desired.node(this.node);
+    if (set === undefined) return undefined;
+    const dirty = this.#dirty;
+    this.#dirty = new Dirty();
+    const content = frozenPart(set, dirty);
+    return {
+      content,
+      mods: planDelta(content, this.#installed, dirty, session.version),
+      generation: this.#generation,
+      done: () => this.#installed.take(content, dirty),
+    };
+  }
+
+  async #planAll(session: OpenFlowSession): Promise<Work | undefined> {
+    const cause = this.#resync ?? 'drift';
+    if (this.options.encap === 'geneve' && (await ensureTlvMap(session)))
+      this.options.logger.info({ event: 'tlv-map-added', node: this.node });
+    const actual = await readBack(session);
+    const set = this.options.desired.node(this.node);
+    if (set === undefined || this.#session !== session) return undefined;
+    // From here on what changes is dirty again; what changed before is in the snapshot.
+    const content = frozen(set);
+    const generation = this.#generation;
+    this.#dirty = new Dirty();
+    this.#resync = undefined;
+    const found: Difference[] = [];
+    for (const difference of differences(content, actual, session.version)) {
+      if (difference !== undefined) found.push(difference);
+      else await new Promise((resolve) => setImmediate(resolve));
+    }
+    if (this.#session !== session) return undefined;
+    if (cause === 'connect') this.#modsAtConnect = found.length;
+    if (cause === 'drift') this.#reportDrift(found);
+    else {
+      const { node } = this;
+      this.options.logger.info({
+        event: 'switch-read-back',
+        node,
+        cause,
+        found: actual.flows.length,
+        differ: found.length,
+      });
+    }
+    const mods = inOrder(found.map((d) => d.mod));
+    return { content, mods, generation, done: () => this.#installed.reset(content) };
+  }
+
+  /** Differences that no change of ours explains: what is wanted now is also what the switch had acknowledged. */
+  #reportDrift(found: readonly Difference[]): void {
+    const known = new Set<object>([...this.#installed.flows.values(), ...this.#installed.groups.values()]);
+    const foreign = found.filter((d) => d.wanted === undefined || known.has(d.wanted));
+    if (foreign.length === 0) return;
+    this.#driftFound += foreign.length;
+    for (const { kind, object, key, wanted } of foreign.slice(0, 20))
+      this.options.logger.warn({
+        event: 'drift',
+        node: this.node,
+        kind,
+        [object]: key,
+        owners: wanted?.provenance.owners,
+      });
+    this.options.logger.warn({ event: 'drift-found', node: this.node, count: foreign.length });
+  }
+
+  #rejected(work: Work, errors: readonly RejectedMod[]): void {
+    const { logger } = this.options;
+    for (const { index, error } of errors.slice(0, 20)) {
+      const mod = index === undefined ? undefined : work.mods[index];
+      const table = mod?.kind === 'flow_mod' ? (tableById(mod.tableId)?.name ?? mod.tableId) : undefined;
+      logger.error({ event: 'mod-refused', node: this.node, table, mod: mod && describe(mod), error: error.message });
+    }
+    this.#lastError = errors[0]?.error.message ?? 'bundle refused';
+    this.#retryLater();
+  }
+
+  async #fail(session: OpenFlowSession, error: unknown): Promise<void> {
+    if (this.#session !== session) return;
+    const message = error instanceof Error ? error.message : String(error);
+    this.#lastError = message;
+    this.options.logger.error({ event: 'switch-failed', node: this.node, error: message });
+    const { code } = error as { readonly code?: unknown };
+    // The outcome is unknown, and the switch may still be at it: only a new connection gives a clean start.
+    if (code === 'OF_TIMEOUT' || code === 'OF_CLOSED') {
+      session.close();
+      await session.closed;
+    } else this.#retryLater();
+  }
+
+  #retryLater(): void {
+    if (this.#resync !== 'connect') this.#resync = 'rejected';
+    this.#pause('retry', this.#retryMs);
+    this.#retryMs = Math.min(this.#retryMs * 2, RETRY_MS.last);
+  }
+
+  #realize(generation: number): void {
+    if (generation === this.#realized) return;
+    this.#realized = generation;
+    this.onRealized(generation);
+  }
+}
+
+/** A mod as a log line can hold it. */
+function describe(mod: Mod): object {
+  const plain = (value: unknown): unknown =>
+    JSON.parse(JSON.stringify(value, (_, v: unknown) => (typeof v === 'bigint' ? `0x${v.toString(16)}` : v)));
+  if (mod.kind === 'group_mod')
+    return { group: mod.groupId, command: mod.command, buckets: plain(mod.buckets) as object };
+  const { command, tableId, priority, match, instructions } = mod;
+  return { command, tableId, priority, match: plain(match), instructions: plain(instructions) };
+}
