@@ -1,6 +1,7 @@
 import { formatEndpoint } from '@heddle/api';
 import { type Application, createApplication } from './api/http/application.js';
 import { Listeners } from './api/http/listeners.js';
+import { observe } from './metrics/observe.js';
 import { Runtime, type RuntimeOptions } from './runtime/runtime.js';
 
 /** A whole controller: everything that `heddle-controller` runs. */
@@ -18,6 +19,7 @@ export class Controller {
     let controller: Controller | undefined;
     try {
       const application = await createApplication(runtime);
+      observe(runtime);
       controller = new Controller(runtime, application, new Listeners(application.handler, config.tls));
       await runtime.start();
       await controller.listeners.listen(config.apiListen);

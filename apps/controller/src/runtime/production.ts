@@ -1,14 +1,47 @@
-import { FakeCompiler } from '../testing/fake-compiler.js';
-import { FakeSwitches } from '../testing/fake-switches.js';
-import type { RuntimeOptions } from './runtime.js';
+import { readFileSync } from 'node:fs';
+import { formatEndpoint } from '@heddle/api';
+import { createCompiler, nodeName } from '@heddle/compiler';
+import { OvsdbManager, SwitchManager } from '../southbound/index.js';
+import type { RuntimeOptions, Southbound, SouthboundNeeds } from './runtime.js';
 
+/** The parts of a controller that serves real switches. */
 export const production: Pick<RuntimeOptions, 'createCompiler' | 'createSouthbound'> = {
-  createCompiler: (ids) => new FakeCompiler(ids),
-  createSouthbound: ({ allocations }) => {
-    const switches = new FakeSwitches();
-    setInterval(() => {
-      for (const n of allocations.nodes.all()) if (!switches.state(n.name as never)) switches.connect(n.name);
-    }, 100).unref();
-    return { switches, ovsdb: { state: () => undefined }, start: async () => {}, stop: async () => {} };
-  },
+  createCompiler,
+  createSouthbound,
 };
+
+function createSouthbound(needs: SouthboundNeeds): Southbound {
+  const { config, logger, clock, compiler, allocations, inSync, changed } = needs;
+  const switches = new SwitchManager({
+    desired: {
+      node: (name) => compiler.node(name),
+      nodeOfDatapath: (id) => {
+        const node = allocations.nodes.byDatapathId(id);
+        return node && nodeName(node.name);
+      },
+    },
+    logger,
+    clock,
+    encap: config.encap,
+    inSync,
+    beforeSend: () => allocations.ledger.flush(),
+  });
+  const ovsdb = new OvsdbManager({ logger, changed });
+  return {
+    switches,
+    ovsdb,
+    async start() {
+      const tls = config.tls && {
+        key: readFileSync(config.tls.key),
+        cert: readFileSync(config.tls.cert),
+        ca: readFileSync(config.tls.ca),
+      };
+      await switches.start({ listen: config.openflowListen, tls });
+      await ovsdb.start({ listen: config.ovsdbListen.map(formatEndpoint), tls });
+    },
+    async stop() {
+      await switches.stop();
+      await ovsdb.stop();
+    },
+  };
+}

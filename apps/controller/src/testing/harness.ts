@@ -1,6 +1,3 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
 import { ApiClient } from '@heddle/api';
 import { systemClock } from '../clock.js';
 import { readConfig } from '../config/config.js';
@@ -9,6 +6,7 @@ import { createLogger } from '../logging/logger.js';
 import type { RuntimeOptions } from '../runtime/runtime.js';
 import { FakeCompiler } from './fake-compiler.js';
 import { FakeSwitches } from './fake-switches.js';
+import type { TestFolder } from './folder.js';
 
 export interface Harness {
   readonly controller: Controller;
@@ -17,27 +15,6 @@ export interface Harness {
   readonly compiler: FakeCompiler;
   readonly folder: TestFolder;
   stop(): Promise<void>;
-}
-
-/** A temporary folder with a directory of manifests in it. */
-export class TestFolder {
-  readonly path = mkdtempSync(join(tmpdir(), 'hdctl-'));
-  readonly manifests = join(this.path, 'manifests');
-  readonly socket = join(this.path, 'api.sock');
-
-  constructor() {
-    mkdirSync(this.manifests);
-  }
-
-  write(file: string, text: string): void {
-    const path = join(this.manifests, file);
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, text);
-  }
-
-  remove(): void {
-    rmSync(this.path, { recursive: true, force: true });
-  }
 }
 
 /** A controller on a unix socket with real HTTP, a real database and a real source, but neither compiler nor switches. */

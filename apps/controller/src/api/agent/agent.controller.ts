@@ -10,6 +10,8 @@ import {
 } from '@heddle/api';
 import { Controller, Param } from '@nestjs/common';
 import { z } from 'zod';
+import { Refusal } from '../../errors.js';
+import { Metrics } from '../../metrics/metrics.js';
 import { Gone, Input, Operation } from '../http/operation.js';
 import { AgentService } from './agent.service.js';
 
@@ -21,7 +23,10 @@ const Nothing = z.object({});
 
 @Controller()
 export class AgentController {
-  constructor(private readonly agents: AgentService) {}
+  constructor(
+    private readonly agents: AgentService,
+    private readonly metrics: Metrics,
+  ) {}
 
   @Operation({
     method: 'PUT',
@@ -70,8 +75,16 @@ export class AgentController {
     body: AttachRequest,
     answer: Attachment,
   })
-  attach(@Input('body') body: z.output<typeof AttachRequest>, @Gone() gone: AbortSignal): Promise<Attachment> {
-    return this.agents.attach(body, gone);
+  async attach(@Input('body') body: z.output<typeof AttachRequest>, @Gone() gone: AbortSignal): Promise<Attachment> {
+    const observed = this.metrics.attachSeconds.startTimer();
+    try {
+      const attachment = await this.agents.attach(body, gone);
+      observed({ result: 'ok' });
+      return attachment;
+    } catch (e) {
+      observed({ result: e instanceof Refusal ? e.code : 'internal' });
+      throw e;
+    }
   }
 
   @Operation({

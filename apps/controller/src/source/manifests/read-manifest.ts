@@ -120,7 +120,7 @@ class Reader {
         file: this.file,
         line: this.lineOf(document, [...path, ...issue.path]),
         object,
-        reason: `${fieldName(issue.path)}: ${issue.message}`,
+        reason: `${fieldName(issue.path)}: ${messageOf(issue)}`,
       });
   }
 
@@ -179,6 +179,11 @@ function withoutNulls(value: unknown): unknown {
   return Object.fromEntries(
     Object.entries(value).flatMap(([k, v]) => (v === null ? [] : [[k, withoutNulls(v)] as const])),
   );
+}
+
+/** What is wrong with a key is said by the key's own schema. */
+function messageOf(issue: z.core.$ZodIssue): string {
+  return (issue.code === 'invalid_key' ? issue.issues[0]?.message : undefined) ?? issue.message;
 }
 
 /** `spec.ports[0].port` */

@@ -1,0 +1,29 @@
+import { nodeName } from '@heddle/compiler';
+import type { Runtime } from '../runtime/runtime.js';
+
+/** Lets the gauges read the running controller. */
+export function observe({ metrics, engine, source, world, allocations, switches, compiler }: Runtime): void {
+  metrics.observe({
+    generation: () => engine.generation,
+    problems: () => {
+      const all = source.problems();
+      const errors = all.filter((p) => p.severity === 'error').length;
+      return { errors: errors + world.problems.length, warnings: all.length - errors };
+    },
+    attachments: () => allocations.attachments.size,
+    heldPods: () => engine.heldPods,
+    nodes: () =>
+      allocations.nodes.all().map(({ name }) => {
+        const state = switches.state(nodeName(name));
+        const wanted = compiler.node(nodeName(name));
+        return {
+          name,
+          connected: state?.connected ?? false,
+          realizedGeneration: state?.realizedGeneration ?? 0,
+          flows: wanted?.flows.size ?? 0,
+          groups: wanted?.groups.size ?? 0,
+          modsSent: state?.modsSent ?? 0,
+        };
+      }),
+  });
+}
