@@ -28,6 +28,17 @@ describe.skipIf(!hasOvs)('against ovsdb-server and ovs-vswitchd', () => {
     expect(await client.getServerId()).toMatch(/^[0-9a-f-]{36}$/);
   });
 
+  test('a replica has a change before the answer of its own commit, on the same connection', async () => {
+    const replica = await client.monitor('Open_vSwitch', { Open_vSwitch: { columns: ['external_ids'] } });
+    for (let i = 0; i < 20; i++) {
+      const tx = client.transaction('Open_vSwitch');
+      tx.update('Open_vSwitch', [], { external_ids: { turn: String(i) } });
+      await tx.commit();
+      expect([...replica.table('Open_vSwitch').rows.values()][0]?.external_ids.get('turn')).toBe(String(i));
+    }
+    replica.close();
+  });
+
   test('gives the error string of a failed operation as a code', async () => {
     const failed = client.transact('Open_vSwitch', [
       { op: 'comment', comment: 'fine' },
@@ -102,6 +113,19 @@ describe.skipIf(!hasOvs)('against ovsdb-server and ovs-vswitchd', () => {
       interfaces: [{ name: 'bad0', error: expect.stringContaining('could not open network device bad0') }],
     });
     sandbox.vsctl('del-port', 'bad0');
+  });
+
+  test('rejects where ovs-vswitchd leaves an interface without ofport and without error', async () => {
+    const tx = client.transaction('Open_vSwitch');
+    const iface = tx.insert('Interface', { name: 'br-bad', type: 'internal' });
+    const port = tx.insert('Port', { name: 'br-bad', interfaces: [iface] });
+    const bridge = tx.insert('Bridge', { name: 'br-bad', datapath_type: 'nosuch', ports: [port] });
+    tx.mutate('Open_vSwitch', [], [['bridges', 'insert', [bridge]]]);
+    await expect(tx.commit({ waitForVswitchd: true })).rejects.toMatchObject({
+      code: 'OVSDB_INTERFACE',
+      interfaces: [{ name: 'br-bad' }],
+    });
+    sandbox.vsctl('del-br', 'br-bad');
   });
 
   test('waitForVswitchd ends by its deadline while ovs-vswitchd is away', async () => {

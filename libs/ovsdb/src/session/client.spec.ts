@@ -173,6 +173,16 @@ describe('replica', () => {
     await expect(client.monitor('Boats', { Boat: {} })).rejects.toMatchObject({ code: 'unknown database' });
   });
 
+  test('a first download that is cut off goes on with the next connection', async () => {
+    const server = await start();
+    server.transact('Cars', car('a'));
+    const client = connect(server.target);
+    await client.ready;
+    const first = client.monitor('Cars', { Car: {} });
+    server.cutAll();
+    expect((await first).table('Car').byName('a')).toMatchObject({ name: 'a' });
+  });
+
   test('two replicas do not touch each other over a reconnection', async () => {
     const server = await start();
     server.transact('Cars', car('a'));

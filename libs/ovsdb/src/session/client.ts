@@ -135,9 +135,13 @@ export class ClientCore {
     const until = this.#clock.now() + timeoutMs;
     const connection = await this.#link.whenUp('monitor', limits);
     this.#replicas.set(id, replica);
+    const left = (): CallOptions => ({ ...limits, timeoutMs: Math.max(1, until - this.#clock.now()) });
     try {
-      const first = this.#startReplica(connection, replica);
-      await this.#withDeadline('monitor', first, { ...limits, timeoutMs: Math.max(1, until - this.#clock.now()) });
+      await this.#withDeadline('monitor', this.#startReplica(connection, replica), left()).catch((error) => {
+        if (!(error instanceof ConnectionError) || this.#endReason !== undefined) throw error;
+        // The next connection asks again for every replica, this one included.
+        return replica.waitFor((each) => each.state === 'synced', left());
+      });
       return replica;
     } catch (error) {
       replica.close();

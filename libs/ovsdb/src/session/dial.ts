@@ -59,6 +59,8 @@ async function dialLoop(
     let lastError: Error | undefined;
     try {
       const socket = await dial(target, options, clock, onStop);
+      // From here on the client itself ends the socket, after its last bytes.
+      stop = () => {};
       if (client.endReason !== undefined) {
         socket.destroy();
         return;

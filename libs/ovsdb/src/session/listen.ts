@@ -1,6 +1,7 @@
 import type { Server, Socket } from 'node:net';
 import { ConnectionError } from '../errors.js';
 import { ClientCore } from './client.js';
+import { diagnostics } from './diagnostics.js';
 import { openServer, peerOf } from './sockets.js';
 import { formatTarget, parseTarget, type Target } from './target.js';
 import type { ListenOptions, OvsdbClient, OvsdbListener } from './types.js';
@@ -24,7 +25,11 @@ function listenOn(server: Server, target: Target): Promise<void> {
       ),
     );
     const endpoint = target.kind === 'unix' ? { path: target.path } : { host: target.host, port: target.port };
-    server.listen(endpoint, resolve);
+    server.listen(endpoint, () => {
+      // Later errors (no more file descriptors) concern one peer, and must not end the process.
+      server.on('error', (error) => diagnostics.connectFailed.publish({ target: formatTarget(target), error }));
+      resolve();
+    });
   });
 }
 

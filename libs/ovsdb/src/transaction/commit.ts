@@ -53,7 +53,8 @@ export async function commitDraft(
   const own = results.slice(0, draft.size);
   if (options.waitForVswitchd !== true) return draft.result(schema, own, undefined);
   const cfg = results[cfgOperation]?.rows?.[0]?.next_cfg;
-  if (typeof cfg !== 'number') throw new OvsdbError('bad reply', 'Open_vSwitch has no next_cfg');
+  if (typeof cfg !== 'number')
+    throw new OvsdbError('not supported', 'committed, but the database has no row in Open_vSwitch to wait for');
   const interfaces = draft.inserted.flatMap(({ ref, operation }) => {
     const uuid = own[operation]?.uuid?.[1];
     return ref.table === 'Interface' && uuid !== undefined ? [uuid] : [];
