@@ -29,13 +29,18 @@ describe.skipIf(!canRunNodes())('a node agent over its restarts', () => {
     await task();
     return node.agentLog().slice(before);
   };
+  const addresses = async (device: string) =>
+    // Without the state (a tap without its ovs-vswitchd is "unknown", later "up") and the link-local address.
+    (await node.exec('ip', '-br', 'addr', 'show', 'dev', device))
+      .replace(/ (UP|UNKNOWN) +/, ' ')
+      .replace(/ fe80::\S+/, '');
   /** Everything of the host that the agent is responsible for, as text. */
   const host = async () =>
     [
       await node.exec('ip', '-4', 'route'),
       await node.exec('ip', '-6', 'route', 'show', 'dev', 'heddle0'),
-      (await node.exec('ip', '-br', 'addr', 'show', 'dev', 'heddle0')).replace(/ fe80::\S+/, ''),
-      (await node.exec('ip', '-br', 'addr', 'show', 'dev', 'br-phy')).replace(/ fe80::\S+/, ''),
+      await addresses('heddle0'),
+      await addresses('br-phy'),
       await node.exec('ip', 'neigh', 'show', 'dev', 'heddle0', 'nud', 'permanent'),
       await node.exec('nft', 'list', 'table', 'inet', 'heddle'),
       await node.exec(
@@ -136,6 +141,41 @@ describe.skipIf(!canRunNodes())('a node agent over its restarts', () => {
       // The datagram to the new peer has asked for its MAC.
       expect(await node.exec('ip', 'neigh', 'show', 'dev', 'br-phy')).toMatch(/172.31.99.3/);
     });
+  });
+
+  it('does not look the whole machine over for each pod', async () => {
+    const log = await logSince(async () => {
+      await add('x');
+      await del('x');
+      await wait(500);
+    });
+    expect(log).not.toMatch(/set_up_checked/);
+    const before = node.agentLog().length;
+    await node.vsctl('set', 'bridge', 'br-int', 'other_config:unknown=1');
+    await eventually(async () => expect(node.agentLog().slice(before)).toMatch(/set_up_checked/));
+  });
+
+  it('serves an ADD to its end before it stops', async () => {
+    node.controller.behaviour.realizedDelayMs = 1_000;
+    const adding = add('z');
+    await eventually(async () => expect((await node.left()).ports).toHaveLength(2));
+    expect(await node.endAgent('SIGTERM')).toBe(0);
+    expect((await adding).status).toBe(0);
+    node.controller.behaviour.realizedDelayMs = 0;
+    expect((await node.cni({ command: 'STATUS' })).json).toMatchObject({ code: 50 });
+    await node.startAgent();
+    expect((await del('z')).status).toBe(0);
+  });
+
+  it('has its addresses and routes after a restart of ovs-vswitchd', async () => {
+    const before = await host();
+    await node.restartVswitchd();
+    await eventually(async () => {
+      expect(await host()).toBe(before);
+      expect(await node.ofctl('show', 'br-int')).toMatch(/ 2\(heddle0\)/);
+    });
+    expect((await add('y')).status).toBe(0);
+    expect((await del('y')).status).toBe(0);
   });
 
   it('removes what a crash in the middle of an ADD has left', async () => {

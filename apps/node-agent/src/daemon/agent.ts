@@ -10,7 +10,7 @@ import { HostSetUp } from '../host/set-up.js';
 import { readState, writeState } from '../host/state-file.js';
 import { TunnelNeighbours } from '../host/tunnel-neighbours.js';
 import { describeUnderlay, Uplink } from '../host/underlay.js';
-import { openSwitchDatabase, type SwitchDatabase } from '../ovs/database.js';
+import { isStructural, openSwitchDatabase, type SwitchDatabase } from '../ovs/database.js';
 import { PodPorts } from '../ovs/pod-ports.js';
 import { CniServer } from './cni-server.js';
 import { CniService, type ReadyNode } from './cni-service.js';
@@ -72,6 +72,7 @@ export class Agent {
       handle: (request) => this.#service.handle(request),
       logger,
     });
+    logger.info({ ovsdb: env.ovsdb, controller: env.controllerUrl, socket: env.agentSocket }, 'starting');
     this.#database = await openSwitchDatabase(env.ovsdb, this.#stop.signal);
     this.#hostSetUp = new HostSetUp({
       database: this.#database,
@@ -126,8 +127,7 @@ export class Agent {
       if (state === 'synced') this.#repairSoon();
     });
     database.replica.onChange((change) => {
-      const { Bridge, Open_vSwitch, Controller: controllers, Manager: managers } = change.tables;
-      if (Bridge ?? Open_vSwitch ?? controllers ?? managers) this.#repairSoon();
+      if (isStructural(change)) this.#repairSoon();
     });
     void this.#follow();
     void this.#keepSettled(attacher, () => reconcile(everything));
@@ -212,6 +212,7 @@ export class Agent {
     while (!this.#stop.signal.aborted)
       try {
         const before = this.#config;
+        const asked = Date.now();
         if (this.#controllerLost === undefined)
           this.#take(await this.#controller.config(before?.generation ?? 0, LONG_POLL_MS, this.#stop.signal));
         else {
@@ -221,6 +222,8 @@ export class Agent {
           this.logger.info('controller_back');
         }
         if (this.#config !== before) await this.#repair();
+        // A controller that answers at once instead of waiting must not be asked in a loop.
+        else if (Date.now() - asked < 1_000) await this.#pause(1_000);
         delayMs = 100;
       } catch (err) {
         if (this.#stop.signal.aborted) return;

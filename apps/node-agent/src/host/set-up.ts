@@ -1,7 +1,7 @@
 import type { NodeConfig } from '@heddle/api';
 import type { Logger } from 'pino';
 import type { SwitchDatabase } from '../ovs/database.js';
-import { ensureSwitch } from '../ovs/ensure.js';
+import { ensureSwitch, switchProblems } from '../ovs/ensure.js';
 import { planSwitch } from '../ovs/plan.js';
 import { ipBatch, run } from './command.js';
 import { gatewayLines, staleGatewayLines } from './gateway.js';
@@ -35,9 +35,13 @@ export class HostSetUp {
     const plan = planSwitch({ config, datapathType, controllerHost, underlay });
     const changes = await ensureSwitch(database, plan, { timeoutMs: SWITCH_TIMEOUT_MS, signal });
     if (changes.length > 0) logger.info({ changes }, 'switch_changed');
+    // Also when nothing was changed: the rows may be right and the interfaces not be there.
+    const problems = switchProblems(database.replica, plan);
+    if (problems.length > 0) throw new Error(problems.join('; '));
     await uplink?.move();
     await this.#gateway(config, encapIp);
     await this.#nftTable(config);
+    logger.debug({ generation: config.generation }, 'set_up_checked');
   }
 
   async #gateway(config: NodeConfig, encapIp: string): Promise<void> {

@@ -6,7 +6,7 @@ import { GATEWAY_INTERFACE } from './nft.js';
 import { isHostInterface } from './pod-link.js';
 import { readState, writeState } from './state-file.js';
 import { writeSysctl } from './sysctl.js';
-import { moveLines, UplinkState, uplinkState } from './uplink.js';
+import { mergeUplinkState, moveLines, UplinkState, uplinkState } from './uplink.js';
 
 /** What the controller wants to know about this node's underlay. */
 export interface Underlay {
@@ -46,19 +46,19 @@ export class Uplink {
     const link = links.find((l) => l.name === this.name);
     if (link === undefined) throw new Error(`there is no interface HEDDLE_UPLINK=${this.name}`);
     const known = readState(this.#file, UplinkState);
-    const now = uplinkState(link, await readRoutes(this.name));
-    const state = now.addresses.length > 0 ? now : known;
-    if (state === undefined && !links.some((l) => l.name === UNDERLAY_BRIDGE))
+    const state = mergeUplinkState(known, uplinkState(link, await readRoutes(this.name)));
+    if (state.addresses.length === 0 && !links.some((l) => l.name === UNDERLAY_BRIDGE))
       throw new Error(`HEDDLE_UPLINK=${this.name} has no address, and none is known from before`);
-    if (now.addresses.length > 0) writeState(this.#file, now);
-    return { uplink: this.name, mac: state?.mac ?? link.mac ?? '' };
+    if (JSON.stringify(state) !== JSON.stringify(known)) writeState(this.#file, state);
+    return { uplink: this.name, mac: state.mac };
   }
 
-  /** Moves the addresses, once the bridge is there. Repeating it changes nothing. */
+  /** Moves the addresses if the bridge is there. Repeating it changes nothing. */
   async move(): Promise<void> {
     const state = readState(this.#file, UplinkState);
     if (state === undefined) return;
     const links = await readLinks();
+    if (!links.some((l) => l.name === UNDERLAY_BRIDGE)) return;
     const uplink = links.find((l) => l.name === this.name);
     await ipBatch(moveLines(state, uplink));
     // Neighbours' questions for the bridge's addresses are the bridge's to answer.

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { moveLines, uplinkState } from './uplink.js';
+import { mergeUplinkState, moveLines, uplinkState } from './uplink.js';
 
 const link = {
   name: 'eth0',
@@ -56,5 +56,19 @@ describe('moving the uplink into br-phy', () => {
       'addr replace fd00:31:99::1/64 dev br-phy nodad',
       'route replace default via 172.31.99.254 dev br-phy metric 100',
     ]);
+  });
+
+  it('keeps what moved before when the uplink gets another address', () => {
+    const now = { ...state, mac: '02:ff:00:00:00:01', addresses: [{ ip: '192.0.2.7', prefixLength: 25 }], routes: [] };
+    expect(mergeUplinkState(state, now)).toEqual({
+      uplink: 'eth0',
+      mac: '02:aa:00:00:00:01',
+      addresses: [
+        { ip: '172.31.99.1', prefixLength: 24 },
+        { ip: 'fd00:31:99::1', prefixLength: 64 },
+        { ip: '192.0.2.7', prefixLength: 25 },
+      ],
+      routes: [{ destination: 'default', gateway: '172.31.99.254', metric: 100 }],
+    });
   });
 });

@@ -35,6 +35,20 @@ export function uplinkState(link: HostLink, routes: readonly HostRoute[]): Uplin
   };
 }
 
+/** What is known from before together with what was added to the uplink since, by a DHCP client for example. */
+export function mergeUplinkState(known: UplinkState | undefined, now: UplinkState): UplinkState {
+  if (known === undefined) return now;
+  const of = <T>(list: readonly T[], key: (one: T) => string) => new Map(list.map((one) => [key(one), one] as const));
+  const addresses = (state: UplinkState) => of(state.addresses, (a) => a.ip);
+  const routes = (state: UplinkState) => of(state.routes, (r) => `${r.destination} ${r.metric ?? 0}`);
+  return {
+    ...now,
+    mac: known.mac,
+    addresses: [...new Map([...addresses(known), ...addresses(now)]).values()],
+    routes: [...new Map([...routes(known), ...routes(now)]).values()],
+  };
+}
+
 /** `ip -batch` lines that move it. Added to the bridge before they leave the uplink, so that a crash loses none. */
 export function moveLines(state: UplinkState, uplink: HostLink | undefined): string[] {
   const dev = `dev ${UNDERLAY_BRIDGE}`;

@@ -1,8 +1,9 @@
-import { connectOvsdb, type OpenVSwitchTables, type OvsdbClient, type Replica } from 'ovsdb-client';
+import { connectOvsdb, type OpenVSwitchTables, type OvsdbClient, type Replica, type ReplicaChange } from 'ovsdb-client';
+import { isHostInterface } from '../host/pod-link.js';
 
 /** What we follow: our own wishes, and what ovs-vswitchd made of them. */
 const REQUEST = {
-  Open_vSwitch: { columns: ['bridges', 'manager_options', 'external_ids', 'next_cfg', 'cur_cfg'] },
+  Open_vSwitch: { columns: ['bridges', 'manager_options', 'external_ids'] },
   Bridge: {
     columns: ['name', 'ports', 'controller', 'datapath_type', 'fail_mode', 'protocols', 'other_config', 'external_ids'],
   },
@@ -28,4 +29,20 @@ export async function openSwitchDatabase(target: string, signal: AbortSignal): P
   await client.ready;
   const replica = await client.monitor('Open_vSwitch', REQUEST, { timeoutMs: 60_000, signal });
   return { client, replica };
+}
+
+/** Whether a change concerns more than pods' ports, which come and go by our own doing. */
+export function isStructural({ tables }: ReplicaChange<OpenVSwitchTables, typeof REQUEST>): boolean {
+  const { Interface: faces, Bridge: bridges, Open_vSwitch, Controller, Manager } = tables;
+  if ([Open_vSwitch, Controller, Manager].some((table) => table !== undefined)) return true;
+  const touched = [...(faces?.removed ?? []), ...(faces?.changed ?? []).map((row) => row.after)];
+  if (touched.some((row) => !isHostInterface(row.name))) return true;
+  return (bridges?.changed ?? []).some(
+    ({ before, after }) =>
+      before.controller !== after.controller ||
+      before.datapath_type !== after.datapath_type ||
+      before.fail_mode !== after.fail_mode ||
+      before.protocols !== after.protocols ||
+      before.other_config !== after.other_config,
+  );
 }

@@ -26,6 +26,20 @@ export async function ensureSwitch(
   return changes;
 }
 
+/** What ovs-vswitchd could not make of the plan, one sentence each. */
+export function switchProblems(replica: SwitchReplica, plan: SwitchPlan): readonly string[] {
+  return plan.bridges.flatMap((bridge) =>
+    bridge.interfaces.flatMap(({ name, ofportRequest }) => {
+      const row = replica.table('Interface').byName(name);
+      if (row === undefined) return [`there is no interface ${name}`];
+      if (row.error !== undefined) return [`interface ${name}: ${row.error}`];
+      if (ofportRequest !== undefined && row.ofport !== undefined && row.ofport !== ofportRequest)
+        return [`interface ${name} has the ofport ${row.ofport}, not ${ofportRequest}`];
+      return [];
+    }),
+  );
+}
+
 function draftChanges(draft: Draft, replica: SwitchReplica, plan: SwitchPlan): string[] {
   const changes: string[] = [];
   const root = [...replica.table('Open_vSwitch').rows.values()][0];
