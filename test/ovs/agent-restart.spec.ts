@@ -144,6 +144,8 @@ describe.skipIf(!canRunNodes())('a node agent over its restarts', () => {
   });
 
   it('does not look the whole machine over for each pod', async () => {
+    // What the configuration before this has set off.
+    await wait(600);
     const log = await logSince(async () => {
       await add('x');
       await del('x');
