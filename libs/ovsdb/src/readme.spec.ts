@@ -1,38 +1,13 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
-import { startTestServer } from './testing/index.js';
+import { openVSwitchSchema, startTestServer } from './testing/index.js';
 
 const home = new URL('..', import.meta.url).pathname;
 const [, code = ''] = /```ts\n([\s\S]*?)```/.exec(readFileSync(join(home, 'README.md'), 'utf8')) ?? [];
 
-const optional = (key: string): object => ({ type: { key, min: 0, max: 1 } });
-const many = (refTable: string): object => ({ type: { key: { type: 'uuid', refTable }, min: 0, max: 'unlimited' } });
-const strings = { type: { key: 'string', value: 'string', min: 0, max: 'unlimited' } };
-const SCHEMA = {
-  name: 'Open_vSwitch',
-  tables: {
-    Open_vSwitch: {
-      isRoot: true,
-      columns: { bridges: many('Bridge'), next_cfg: { type: 'integer' }, cur_cfg: { type: 'integer' } },
-    },
-    Bridge: { columns: { name: { type: 'string' }, ports: many('Port') } },
-    Port: { columns: { name: { type: 'string' }, interfaces: many('Interface') } },
-    Interface: {
-      columns: {
-        name: { type: 'string' },
-        type: { type: 'string' },
-        ofport: optional('integer'),
-        ofport_request: optional('integer'),
-        error: optional('string'),
-        external_ids: strings,
-      },
-    },
-  },
-};
-
 test('the example of the README runs', async () => {
-  const server = await startTestServer({ schemas: [SCHEMA], vswitchd: true });
+  const server = await startTestServer({ schemas: [openVSwitchSchema], vswitchd: true });
   const folder = mkdtempSync(join(home, '.readme-'));
   const log = vi.spyOn(console, 'log').mockImplementation(() => {});
   try {

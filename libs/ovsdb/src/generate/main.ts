@@ -2,11 +2,11 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { parseJson } from '../notation/json.js';
 import { parseDatabaseSchema } from '../schema/parse.js';
-import { emitTypes } from './emit.js';
+import { emitSchema, emitTypes } from './emit.js';
 
-const USAGE = `usage: ovsdb-generate SCHEMA [--out FILE] [--import MODULE]
+const USAGE = `usage: ovsdb-generate SCHEMA [--out FILE] [--import MODULE] [--schema]
 Writes TypeScript types for an OVSDB schema file (.ovsschema). MODULE is what the types import from, "ovsdb-client"
-unless told.
+unless told. With --schema, writes the schema itself as a constant.
 `;
 
 const { values, positionals } = parseArgs({
@@ -15,6 +15,7 @@ const { values, positionals } = parseArgs({
     out: { type: 'string' },
     import: { type: 'string' },
     internal: { type: 'boolean' },
+    schema: { type: 'boolean' },
     help: { type: 'boolean' },
   },
 });
@@ -29,7 +30,8 @@ if (values.help === true || file === undefined) {
     values.internal === true
       ? { uuid: '../notation/uuid.js', define: '../model/tables.js' }
       : { uuid: from, define: from };
-  const text = emitTypes(parseDatabaseSchema(parseJson(readFileSync(file, 'utf8'))), modules);
+  const schema = parseDatabaseSchema(parseJson(readFileSync(file, 'utf8')));
+  const text = values.schema === true ? emitSchema(schema) : emitTypes(schema, modules);
   if (values.out === undefined) process.stdout.write(text);
   else writeFileSync(values.out, text);
 }

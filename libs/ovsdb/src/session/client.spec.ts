@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../clock.js';
 import { ConnectionError, InterfaceError, OvsdbError } from '../errors.js';
-import { startTestServer, type TestServer, type TestServerOptions } from '../testing/index.js';
+import { openVSwitchSchema, startTestServer, type TestServer, type TestServerOptions } from '../testing/index.js';
 import { connectOvsdb } from './dial.js';
 import { listenOvsdb } from './listen.js';
 import type { ConnectOptions, OvsdbClient } from './types.js';
@@ -402,42 +402,6 @@ describe('transactions', () => {
 });
 
 describe('with a played ovs-vswitchd', () => {
-  const vswitch = {
-    name: 'Open_vSwitch',
-    tables: {
-      Open_vSwitch: {
-        isRoot: true,
-        maxRows: 1,
-        columns: {
-          bridges: { type: { key: { type: 'uuid', refTable: 'Bridge' }, min: 0, max: 'unlimited' } },
-          next_cfg: { type: 'integer' },
-          cur_cfg: { type: 'integer' },
-        },
-      },
-      Bridge: {
-        columns: {
-          name: { type: 'string', mutable: false },
-          ports: { type: { key: { type: 'uuid', refTable: 'Port' }, min: 0, max: 'unlimited' } },
-        },
-      },
-      Port: {
-        columns: {
-          name: { type: 'string', mutable: false },
-          interfaces: { type: { key: { type: 'uuid', refTable: 'Interface' }, min: 1, max: 'unlimited' } },
-        },
-      },
-      Interface: {
-        columns: {
-          name: { type: 'string', mutable: false },
-          type: { type: 'string' },
-          ofport: { type: { key: 'integer', min: 0, max: 1 } },
-          ofport_request: { type: { key: 'integer', min: 0, max: 1 } },
-          error: { type: { key: 'string', min: 0, max: 1 } },
-        },
-      },
-    },
-  };
-
   async function addPort(client: OvsdbClient, name: string, type: string): Promise<number | undefined> {
     const tx = client.transaction('Open_vSwitch');
     const iface = tx.insert('Interface', { name, type, ofport_request: 9 });
@@ -449,7 +413,7 @@ describe('with a played ovs-vswitchd', () => {
 
   test("waitForVswitchd resolves when cur_cfg has followed, and rejects with the interface's error", async () => {
     const failInterface = (name: string): string | undefined => (name === 'bad' ? 'no such device' : undefined);
-    const server = await start({ schemas: [vswitch], vswitchd: { failInterface } });
+    const server = await start({ schemas: [openVSwitchSchema], vswitchd: { failInterface } });
     const client = connect(server.target);
     expect(await addPort(client, 'good', 'internal')).toBe(1);
     expect(server.rows('Open_vSwitch', 'Interface')).toMatchObject([{ name: 'good', ofport: 9 }]);
@@ -459,7 +423,7 @@ describe('with a played ovs-vswitchd', () => {
   });
 
   test('without ovs-vswitchd the deadline ends the wait, and says that the change is committed', async () => {
-    const server = await start({ schemas: [vswitch] });
+    const server = await start({ schemas: [openVSwitchSchema] });
     server.transact('Open_vSwitch', { op: 'insert', table: 'Open_vSwitch', row: {} });
     const client = connect(server.target);
     const tx = client.transaction('Open_vSwitch');

@@ -21,7 +21,7 @@ function atoms(row: EngineRow, column: string): readonly Atom[] {
 }
 
 /**
- * Plays ovs-vswitchd: gives ofports to the interfaces of bridges, errors to those that fail, and raises cur_cfg to
+ * Plays ovs-vswitchd: gives datapath ids to bridges, ofports to the interfaces of bridges, errors to those that fail, and raises cur_cfg to
  * next_cfg, all in one transaction as the real one does.
  */
 export class FakeVswitchd {
@@ -70,13 +70,22 @@ export class FakeVswitchd {
     if (operations.length > 0) this.#core.apply(DATABASE, operations);
   }
 
+  #datapathId(bridge: EngineRow): object[] {
+    const column = bridge.values.datapath_id;
+    const config = bridge.values.other_config;
+    if (column === undefined || [...column.values()].length > 0) return [];
+    const wanted = config instanceof Map ? config.get('datapath-id') : undefined;
+    const datapath_id = wanted ?? bridge.uuid.replaceAll('-', '').slice(0, 16);
+    return [{ op: 'update', table: 'Bridge', where: [['_uuid', '==', ['uuid', bridge.uuid]]], row: { datapath_id } }];
+  }
+
   #bridge(bridge: EngineRow): object[] {
     const interfaces = atoms(bridge, 'ports')
       .flatMap((uuid) => this.#rows('Port').get(uuid as Uuid) ?? [])
       .flatMap((port) => atoms(port, 'interfaces'))
       .flatMap((uuid) => this.#rows('Interface').get(uuid as Uuid) ?? []);
     const used = new Set(interfaces.map((row) => Number(atoms(row, 'ofport')[0] ?? 0)));
-    const operations: object[] = [];
+    const operations: object[] = this.#datapathId(bridge);
     for (const row of interfaces) {
       if (atoms(row, 'ofport').length > 0) continue;
       const error = this.#options.failInterface?.(text(row, 'name'), text(row, 'type'));
