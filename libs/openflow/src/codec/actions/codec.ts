@@ -22,16 +22,25 @@ const ACTIONS: { readonly [K in KnownKind]: ActionRow<ActionOf<K>> } = {
 
 type AnyForm = ActionForm<Action>;
 const rows = ACTIONS as unknown as Readonly<Record<string, ActionRow<Action>>>;
-const standard: AnyForm[] = [];
-const nicira: AnyForm[] = [];
-const onf = new Map<number, AnyForm>();
-for (const row of Object.values(rows)) {
-  for (const form of row.forms) {
-    if (form.experimenter === 0) standard[form.type] = form;
-    else if (form.experimenter === NICIRA_ID) nicira[form.type] = form;
-    else onf.set(form.type, form);
-  }
+/** Forms by type, of one version. */
+interface Forms {
+  readonly standard: (AnyForm | undefined)[];
+  readonly nicira: (AnyForm | undefined)[];
+  readonly onf: Map<number, AnyForm>;
 }
+function formsOf(version: WireVersion): Forms {
+  const forms: Forms = { standard: [], nicira: [], onf: new Map() };
+  for (const row of Object.values(rows)) {
+    for (const form of row.forms) {
+      if (form.versions?.includes(version) === false) continue;
+      if (form.experimenter === 0) forms.standard[form.type] = form;
+      else if (form.experimenter === NICIRA_ID) forms.nicira[form.type] = form;
+      else forms.onf.set(form.type, form);
+    }
+  }
+  return forms;
+}
+const FORMS: Readonly<Record<WireVersion, Forms>> = { 4: formsOf(4), 5: formsOf(5), 6: formsOf(6) };
 
 const MAX_NESTING = 64;
 const EXPERIMENTER = 0xffff;
@@ -45,12 +54,13 @@ function readAction(r: ByteReader, ctx: ActionContext): Action {
   if (length > r.end - start) r.fail(`action of ${length} bytes, ${r.end - start} left`, start);
   const outer = r.end;
   r.end = start + length;
+  const forms = FORMS[ctx.version];
   let form: AnyForm | undefined;
-  if (type !== EXPERIMENTER) form = standard[type];
+  if (type !== EXPERIMENTER) form = forms.standard[type];
   else if (length >= 16) {
     const experimenter = r.u32();
-    if (experimenter === NICIRA_ID) form = nicira[r.u16()];
-    else if (experimenter === ONF_ID) form = onf.get(r.u16());
+    if (experimenter === NICIRA_ID) form = forms.nicira[r.u16()];
+    else if (experimenter === ONF_ID) form = forms.onf.get(r.u16());
   }
   if (form !== undefined && (form.variable ? length < form.size : length !== form.size))
     r.fail(`action ${type} of ${length} bytes, want ${form.size}`, start);
@@ -126,6 +136,8 @@ function writeAction(w: ByteWriter, action: Action, ctx: ActionContext): void {
   const row = rows[action.kind];
   if (row === undefined) throw new OpenFlowEncodeError('actions', `no action is called ${action.kind}`);
   const form = row.forms[row.pick === undefined ? 0 : row.pick(action, ctx.version)] as AnyForm;
+  if (form.versions?.includes(ctx.version) === false)
+    throw new OpenFlowEncodeError('actions', `this version has no action ${action.kind}`);
   if (form.experimenter === 0) {
     w.u16(form.type);
     w.skip(2);

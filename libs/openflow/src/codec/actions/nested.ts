@@ -1,5 +1,5 @@
 import { OpenFlowEncodeError } from '../errors.js';
-import { FIELD_INFO, fieldOfHeader } from '../fields/info.js';
+import { FIELD_INFO, fieldOfExactHeader } from '../fields/info.js';
 import type { Subfield } from '../fields/match.js';
 import { ofsNbits, subfieldOf } from '../fields/oxm.js';
 import type { ByteReader } from '../wire/reader.js';
@@ -43,7 +43,7 @@ const ctForm: ActionForm<ActionOf<'ct'>> = variable(
       r.skip(3);
       const alg = r.u16();
       let zone: number | Subfield | undefined = packed;
-      if (source !== 0) zone = source >>> 16 === 0xffff ? undefined : subfieldOf(fieldOfHeader(source, 0), packed);
+      if (source !== 0) zone = subfieldOf(fieldOfExactHeader(source, 0), packed);
       if (zone === undefined || flags > 3) return undefined;
       const nested = ctx.readActions(r);
       const nat = nested[0]?.kind === 'nat' ? nested[0].nat : undefined;

@@ -1,11 +1,11 @@
 import { OpenFlowEncodeError } from '../errors.js';
-import { FIELD_INFO, fieldOfHeader } from '../fields/info.js';
+import { FIELD_INFO, fieldOfExactHeader } from '../fields/info.js';
 import type { Subfield } from '../fields/match.js';
 import { ofsNbits, readHeader, subfieldOf, writeHeader, writeOxm } from '../fields/oxm.js';
 import { PORT, portFrom16, portTo16 } from '../ports.js';
 import type { ByteReader } from '../wire/reader.js';
 import type { ByteWriter } from '../wire/writer.js';
-import { type ActionForm, type ActionRow, nx, ONF_ID, variable } from './row.js';
+import { type ActionForm, type ActionRow, nx, ONF_ID, until14, variable } from './row.js';
 import { copyFieldForm, readCopyField, readSetField, setFieldForm, writeCopyField } from './standard.js';
 import { type ActionOf, HASH_FIELDS, MULTIPATH_ALGORITHMS, PACKET_IN_REASONS, type PacketInReason } from './types.js';
 
@@ -33,80 +33,87 @@ function writeHeader32(w: ByteWriter, s: Subfield): void {
 }
 function readSubfield32(r: ByteReader, packed: number): Subfield | undefined {
   const header = r.u32();
-  return subfieldOf(header >>> 16 === 0xffff ? undefined : fieldOfHeader(header, 0), packed);
+  return subfieldOf(fieldOfExactHeader(header, 0), packed);
 }
 
 /** { u16 ofs_nbits; u32 dst; u64 value }: writes up to 64 bits of a field */
-const loadForm = nx<ActionOf<'load'>>(
-  7,
-  24,
-  (w, a) => {
-    w.u16(ofsNbits(a.target));
-    writeHeader32(w, a.target);
-    const value = BigInt(a.value);
-    if (value < 0n || value >> BigInt(a.target.bits) !== 0n)
-      throw new OpenFlowEncodeError(a.target.field, `${value} does not fit ${a.target.bits} bits`);
-    w.u64(value);
-  },
-  (r) => {
-    const packed = r.u16();
-    const target = readSubfield32(r, packed);
-    const value = r.u64();
-    if (target === undefined) return undefined;
-    if (value >> BigInt(target.bits) !== 0n) r.fail(`${value} does not fit ${target.bits} bits`);
-    return { kind: 'load', target, value: target.bits <= 32 ? Number(value) : value };
-  },
-);
-
-/** { pad[6]; oxm; pad } */
-const regLoad2Form = variable(
-  nx<ActionOf<'set_field'>>(
-    33,
+const loadForm = until14(
+  nx<ActionOf<'load'>>(
+    7,
     24,
-    (w, a, { version }) => {
-      w.skip(6);
-      writeOxm(w, FIELD_INFO[a.field], a.value, a.mask, version, a.bytes);
+    (w, a) => {
+      w.u16(ofsNbits(a.target));
+      writeHeader32(w, a.target);
+      const value = BigInt(a.value);
+      if (value < 0n || value >> BigInt(a.target.bits) !== 0n)
+        throw new OpenFlowEncodeError(a.target.field, `${value} does not fit ${a.target.bits} bits`);
+      w.u64(value);
     },
     (r) => {
-      r.skip(6);
-      const action = readSetField(r);
-      return action && { ...action, via: 'reg_load2' };
+      const packed = r.u16();
+      const target = readSubfield32(r, packed);
+      const value = r.u64();
+      if (target === undefined) return undefined;
+      if (value >> BigInt(target.bits) !== 0n) r.fail(`${value} does not fit ${target.bits} bits`);
+      return { kind: 'load', target, value: target.bits <= 32 ? Number(value) : value };
     },
   ),
 );
 
+/** { pad[6]; oxm; pad } */
+const regLoad2Form = until14(
+  variable(
+    nx<ActionOf<'set_field'>>(
+      33,
+      24,
+      (w, a, { version }) => {
+        w.skip(6);
+        writeOxm(w, FIELD_INFO[a.field], a.value, a.mask, version, a.bytes);
+      },
+      (r) => {
+        r.skip(6);
+        const action = readSetField(r);
+        return action && { ...action, via: 'reg_load2' };
+      },
+    ),
+  ),
+);
+
 /** { u16 n_bits, src_ofs, dst_ofs; oxm src, dst } */
-const moveForm = variable(
-  nx<ActionOf<'move'>>(
-    6,
-    24,
-    (w, a) => {
-      w.u16(a.source.bits);
-      w.u16(a.source.offset);
-      w.u16(a.target.offset);
-      writeHeader(w, FIELD_INFO[a.source.field].first);
-      writeHeader(w, FIELD_INFO[a.target.field].first);
-    },
-    (r) => {
-      const bits = r.u16();
-      const from = r.u16();
-      const to = r.u16();
-      const source = readHeader(r);
-      const target = readHeader(r);
-      if (source === undefined || target === undefined) return undefined;
-      if (from + bits > source.bytes * 8 || to + bits > target.bytes * 8) r.fail('bits outside the field');
-      return {
-        kind: 'move',
-        source: { field: source.name, offset: from, bits },
-        target: { field: target.name, offset: to, bits },
-      };
-    },
+const moveForm = until14(
+  variable(
+    nx<ActionOf<'move'>>(
+      6,
+      24,
+      (w, a) => {
+        w.u16(a.source.bits);
+        w.u16(a.source.offset);
+        w.u16(a.target.offset);
+        writeHeader(w, FIELD_INFO[a.source.field].first);
+        writeHeader(w, FIELD_INFO[a.target.field].first);
+      },
+      (r) => {
+        const bits = r.u16();
+        const from = r.u16();
+        const to = r.u16();
+        const source = readHeader(r);
+        const target = readHeader(r);
+        if (source === undefined || target === undefined) return undefined;
+        if (from + bits > source.bytes * 8 || to + bits > target.bytes * 8) r.fail('bits outside the field');
+        return {
+          kind: 'move',
+          source: { field: source.name, offset: from, bits },
+          target: { field: target.name, offset: to, bits },
+        };
+      },
+    ),
   ),
 );
 /** ONF's 1.3 extension 3200: { u16 3200; pad[2]; as copy_field } */
 const onfCopyForm: ActionForm<ActionOf<'move'>> = {
   experimenter: ONF_ID,
   type: 3200,
+  versions: [4, 5],
   size: 24,
   variable: true,
   write: (w, a, ctx) => {
@@ -440,7 +447,7 @@ const sample4Form = nx<ActionOf<'sample'>>(
       const header = r.u32();
       if (header === 0) sources.push(r.u32());
       else {
-        const source = subfieldOf(fieldOfHeader(header, 0), r.u16());
+        const source = subfieldOf(fieldOfExactHeader(header, 0), r.u16());
         r.skip(2);
         if (source === undefined) return undefined;
         sources.push(source);

@@ -15,6 +15,8 @@ export interface ActionForm<A> {
   /** 0 for the standard's own; otherwise type is the experimenter's subtype. */
   readonly experimenter: number;
   readonly type: number;
+  /** The versions that have it; all when absent. */
+  readonly versions?: readonly WireVersion[];
   /** Bytes in all; a form of variable size gives its least size and `variable`. */
   readonly size: number;
   readonly variable: boolean;
@@ -56,3 +58,7 @@ export const nx = <A>(type: number, size: number, write: Write<A>, read: Read<A>
 });
 /** The same form with `size` as the least size. */
 export const variable = <A>(form: ActionForm<A>): ActionForm<A> => ({ ...form, variable: true });
+
+/** A form that 1.5 no longer has, and one that only 1.5 has. In other versions it reads as `unknown`. */
+export const until14 = <A>(form: ActionForm<A>): ActionForm<A> => ({ ...form, versions: [4, 5] });
+export const only15 = <A>(form: ActionForm<A>): ActionForm<A> => ({ ...form, versions: [6] });

@@ -3,7 +3,7 @@ import { readHeader, readOxm, writeHeader, writeOxm } from '../fields/oxm.js';
 import { NO_TRUNCATION, PORT } from '../ports.js';
 import type { ByteReader } from '../wire/reader.js';
 import type { ByteWriter } from '../wire/writer.js';
-import { type ActionContext, type ActionRow, of, variable } from './row.js';
+import { type ActionContext, type ActionRow, of, only15, variable } from './row.js';
 import type { ActionOf } from './types.js';
 
 // Actions of OpenFlow 1.3 to 1.5 (7.2.6), and those of 1.1 that Open vSwitch still takes (set_vlan_vid, mod_...).
@@ -48,7 +48,11 @@ export const setFieldForm = variable(
     25,
     8,
     (w, a, { version }) => writeOxm(w, FIELD_INFO[a.field], a.value, a.mask, version, a.bytes),
-    (r) => readSetField(r),
+    (r, { version }) => {
+      const action = readSetField(r);
+      // Only 1.5 has masks here.
+      return version < 6 && action?.mask !== undefined ? undefined : action;
+    },
   ),
 );
 
@@ -90,7 +94,7 @@ export function readCopyField(r: ByteReader): ActionOf<'move'> | undefined {
     target: { field: target.name, offset: to, bits },
   };
 }
-export const copyFieldForm = variable(of<ActionOf<'move'>>(28, 24, writeCopyField, readCopyField));
+export const copyFieldForm = only15(variable(of<ActionOf<'move'>>(28, 24, writeCopyField, readCopyField)));
 
 const ethType = <K extends 'push_vlan' | 'push_mpls' | 'pop_mpls'>(
   type: number,
@@ -207,11 +211,13 @@ export const STANDARD_ACTIONS: { readonly [K in StandardKind]: ActionRow<ActionO
   },
   meter: {
     forms: [
-      of(
-        29,
-        8,
-        (w, a) => w.u32(a.meter),
-        (r) => ({ kind: 'meter', meter: r.u32() }),
+      only15(
+        of(
+          29,
+          8,
+          (w, a) => w.u32(a.meter),
+          (r) => ({ kind: 'meter', meter: r.u32() }),
+        ),
       ),
     ],
   },

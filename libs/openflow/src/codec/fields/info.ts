@@ -136,6 +136,14 @@ export const fieldOfHeader = (header: number, experimenter: number): FieldInfo |
     ? experimenters.get(experimenter * 128 + ((header >>> 9) & 0x7f))
     : standard.get(header >>> 9);
 
+/** As `fieldOfHeader`, for a bare header: its length must be the field's, and it has no mask. */
+export function fieldOfExactHeader(header: number, experimenter: number): FieldInfo | undefined {
+  const info = fieldOfHeader(header, experimenter);
+  if (info === undefined || header & 0x100) return undefined;
+  const length = (header & 0xff) - (header >>> 16 === 0xffff ? 4 : 0);
+  return info.variable || length === info.bytes ? info : undefined;
+}
+
 /** By name or alias. */
 export const fieldByName = (name: string): FieldInfo | undefined => byText.get(name);
 /** By code point name such as `NXM_NX_REG0`. */

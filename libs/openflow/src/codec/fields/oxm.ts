@@ -2,7 +2,7 @@ import { OpenFlowEncodeError } from '../errors.js';
 import type { WireVersion } from '../version.js';
 import type { ByteReader } from '../wire/reader.js';
 import type { ByteWriter } from '../wire/writer.js';
-import { FIELD_INFO, type FieldInfo, fieldOfHeader, type PointInfo } from './info.js';
+import { FIELD_INFO, type FieldInfo, fieldOfExactHeader, fieldOfHeader, type PointInfo } from './info.js';
 import type { Match, Subfield, UnknownOxm } from './match.js';
 import type { FieldName } from './table.js';
 
@@ -218,7 +218,7 @@ export function writeHeader(w: ByteWriter, point: PointInfo): void {
 /** Reads a bare header; undefined if the field is not known. */
 export function readHeader(r: ByteReader): FieldInfo | undefined {
   const header = r.u32();
-  return fieldOfHeader(header, header >>> 16 === 0xffff ? r.u32() : 0);
+  return fieldOfExactHeader(header, header >>> 16 === 0xffff ? r.u32() : 0);
 }
 
 /** Offset and size of a subfield in 16 bits: offset << 6 | bits - 1. */

@@ -40,17 +40,24 @@ const add: MessageRow<BundleAdd> = {
     w.u32(m.bundleId);
     w.skip(2);
     w.u16(m.flags);
+    const start = w.length;
     ctx.writeMessage(w, m.message);
+    if (m.properties === undefined) return;
+    w.align8(start);
+    writeKept(w, m.properties);
   },
   read: (r, ctx) => {
     const bundleId = r.u32();
     r.skip(2);
     const flags = r.u16();
+    const start = r.pos;
     r.enter('message');
     const message = ctx.readMessage(r);
     r.leave();
-    r.pos = r.end;
-    return { kind: 'bundle_add', bundleId, flags, message };
+    if (r.left === 0) return { kind: 'bundle_add', bundleId, flags, message };
+    r.pos = Math.min(start + ((r.pos - start + 7) & ~7), r.end);
+    const properties = readProperties(r, () => false);
+    return { kind: 'bundle_add', bundleId, flags, message, ...(properties && { properties }) };
   },
 };
 

@@ -115,18 +115,20 @@ const config = <K extends 'get_config_reply' | 'set_config'>(kind: K, type: numb
 export const ROLE = enumeration({ nochange: 0, equal: 1, primary: 2, secondary: 3 });
 const ROLE_REASON = enumeration({ master_request: 0, config: 1, experimenter: 2 });
 
-// struct ofp_role_request { u32 role; pad[4]; u64 generation_id }
+// struct ofp_role_request { u32 role; u16 short_id (1.5); pad; u64 generation_id }
 const role = <K extends 'role_request' | 'role_reply'>(kind: K, type: number): MessageRow<RoleMessage<K>> => ({
   id: standard(type),
   write: (w, m) => {
     w.u32(ROLE.numberOf(m.role));
-    w.skip(4);
+    w.u16(m.shortId ?? 0);
+    w.skip(2);
     w.u64(m.generationId);
   },
-  read: (r) => {
+  read: (r, { version }) => {
     const n = r.u32();
-    r.skip(4);
-    return { kind, role: ROLE.nameOf(n) ?? n, generationId: r.u64() };
+    const shortId = version === 6 ? r.u16() : 0;
+    r.skip(version === 6 ? 2 : 4);
+    return { kind, role: ROLE.nameOf(n) ?? n, generationId: r.u64(), ...(shortId !== 0 && { shortId }) };
   },
 });
 

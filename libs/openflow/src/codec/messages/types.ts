@@ -194,6 +194,8 @@ export interface RoleMessage<K extends 'role_request' | 'role_reply'> {
   readonly kind: K;
   readonly role: Role | number;
   readonly generationId: bigint;
+  /** 1.5: the controller's short id, 0 where unset. */
+  readonly shortId?: number;
 }
 
 export interface RoleStatus {
@@ -248,6 +250,7 @@ export interface BundleAdd {
   readonly bundleId: number;
   readonly flags: number;
   readonly message: Message;
+  readonly properties?: readonly Property[];
 }
 
 export interface MeterBand {
