@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { KUBELET } from '../../apps/lab/src/host/services.js';
@@ -121,7 +121,7 @@ async function main(): Promise<void> {
     const { command, ...rest } = JSON.parse(line) as { command: string } & Record<string, unknown>;
     if (command !== 'ADD') continue;
     for (const [key, value] of Object.entries(rest))
-      if (typeof value === 'number' && key !== 'exit') (parts[key] ??= []).push(value);
+      if (typeof value === 'number' && key !== 'exit') parts[key] = [...(parts[key] ?? []), value];
   }
   const result = {
     benchmark: 'CNI ADD, three-node lab, one after another',
