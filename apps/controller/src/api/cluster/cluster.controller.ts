@@ -1,11 +1,13 @@
-import { NodeView, PodView, PolicyView, ProblemView, ROUTES, ServiceView, StatusView } from '@heddle/api';
-import { Controller } from '@nestjs/common';
+import { FlowsView, NodeView, PodView, PolicyView, ProblemView, ROUTES, ServiceView, StatusView } from '@heddle/api';
+import { Controller, Param } from '@nestjs/common';
 import { z } from 'zod';
 import { Gone, Input, Operation } from '../http/operation.js';
+import { FlowsService } from './flows.service.js';
 import { ObjectsService } from './objects.service.js';
 import { StatusService, StatusViews } from './status.service.js';
 
 const WaitQuery = z.object({ waitMs: z.coerce.number().int().min(0).max(600_000).default(0) });
+const FlowsQuery = z.object({ table: z.string().optional(), object: z.string().optional() });
 
 @Controller()
 export class ClusterController {
@@ -13,6 +15,7 @@ export class ClusterController {
     private readonly objects: ObjectsService,
     private readonly nodeStatus: StatusService,
     private readonly views: StatusViews,
+    private readonly nodeFlows: FlowsService,
   ) {}
 
   @Operation({
@@ -37,6 +40,19 @@ export class ClusterController {
   })
   nodes(): NodeView[] {
     return this.nodeStatus.nodes();
+  }
+
+  @Operation({
+    method: 'GET',
+    route: ROUTES.nodeFlows,
+    permission: 'read',
+    summary:
+      'Flows and groups that a node should have, with their owners; `table=NAME` and `object=KIND/NS/NAME` narrow it.',
+    query: FlowsQuery,
+    answer: FlowsView,
+  })
+  flows(@Param('name') name: string, @Input('query') query: z.output<typeof FlowsQuery>): FlowsView {
+    return this.nodeFlows.of(name, query);
   }
 
   @Operation({

@@ -1,11 +1,12 @@
 import { Module } from '@nestjs/common';
 import { ClusterController } from './cluster.controller.js';
+import { FlowsService } from './flows.service.js';
 import { ObjectsService } from './objects.service.js';
 import { StatusService, StatusViews } from './status.service.js';
 
 @Module({
   controllers: [ClusterController],
-  providers: [ObjectsService, StatusService, StatusViews],
+  providers: [FlowsService, ObjectsService, StatusService, StatusViews],
   exports: [StatusService, StatusViews],
 })
 export class ClusterModule {}
