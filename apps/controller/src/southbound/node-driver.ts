@@ -37,6 +37,8 @@ export interface NodeSwitchState {
   /** Mods that the read-back of the present connection called for. */
   readonly modsAtConnect: number;
   readonly bundlesSent: number;
+  /** Times that the whole switch was read back and compared. */
+  readonly readBacks: number;
   /** Flows and groups of ours that somebody else had changed, added or removed. */
   readonly driftFound: number;
 }
@@ -80,6 +82,7 @@ export class NodeDriver {
   #modsSent = 0;
   #modsAtConnect = 0;
   #bundlesSent = 0;
+  #readBacks = 0;
   #driftFound = 0;
 
   constructor(
@@ -98,6 +101,7 @@ export class NodeDriver {
       modsSent: this.#modsSent,
       modsAtConnect: this.#modsAtConnect,
       bundlesSent: this.#bundlesSent,
+      readBacks: this.#readBacks,
       driftFound: this.#driftFound,
     };
   }
@@ -272,6 +276,7 @@ export class NodeDriver {
       else await new Promise((resolve) => setImmediate(resolve));
     }
     if (this.#session !== session) return undefined;
+    this.#readBacks++;
     if (cause === 'connect') this.#modsAtConnect = found.length;
     if (cause === 'drift') this.#reportDrift(found);
     else {
