@@ -64,7 +64,7 @@ export class Assembly {
     const tables = this.nodes.get(name);
     if (tables === undefined) return;
     this.nodes.delete(name);
-    this.removed.set(name, { flows: new Set(tables.flows.keys()), groups: new Set(tables.groups.keys()) });
+    this.removed.set(name, tables.everything());
   }
 
   update(owner: string, fragment: Fragment | undefined): void {

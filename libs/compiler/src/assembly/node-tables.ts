@@ -70,6 +70,14 @@ export class NodeTables implements NodeFlowSet {
     return flows.size === 0 && groups.size === 0 ? undefined : { flows, groups };
   }
 
+  /** All keys that a switch may have: what is there and what went since the last look. */
+  everything(): NodeDelta {
+    return {
+      flows: new Set([...this.flows.keys(), ...this.touched.keys()]),
+      groups: new Set([...this.groups.keys(), ...this.touchedGroups.keys()]),
+    };
+  }
+
   get pending(): boolean {
     return this.touched.size > 0 || this.touchedGroups.size > 0;
   }
