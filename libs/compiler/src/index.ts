@@ -1,6 +1,6 @@
 export * from './compiler.js';
 export * from './evaluate/index.js';
-export * from './evaluate/index.js';
+export * from './explain/index.js';
 export type { Direction, PeerShape, PolicyShape, RuleShape } from './features/policy.js';
 export { POLICY_PRIORITY } from './features/rule-flows.js';
 export * from './model/brands.js';

@@ -1,0 +1,232 @@
+import { formatFlow, formatIpv4, formatIpv6 } from 'openflow-ts/codec';
+import type { Compiler } from '../compiler.js';
+import { type FieldValue, type Journey, type Lookup, readField, type Slots } from '../evaluate/index.js';
+import type { Direction } from '../features/policy.js';
+import { policyRef } from '../features/rule-flows.js';
+import { type Ip, ip } from '../model/brands.js';
+import { type AttachmentFact, factKey } from '../model/facts.js';
+import type { ObjectRef } from '../model/output.js';
+import { ETH } from '../pipeline/constants.js';
+import { type TableName, tableById } from '../pipeline/tables.js';
+import type { IdentityInfo } from '../policy/identity.js';
+import type { Asked } from './ends.js';
+import { isAllowed, judge, type PolicyOpinion, ruleName } from './policy-facts.js';
+import type { Decision, ExplainPath, MetFlow, NearMiss, Verdict } from './types.js';
+
+/** Turns what a packet met into reasons. */
+
+interface Reading {
+  readonly compiler: Compiler;
+  readonly asked: Asked;
+  readonly decisions: Decision[];
+  readonly nearMisses: NearMiss[];
+}
+
+/** Reads one lookup. Tables without a reader decide nothing, unless they drop. */
+type Reader = (reading: Reading, lookup: Lookup, stage: TableName) => void;
+
+const READERS: Partial<Record<TableName, Reader>> = {
+  ServiceLB: (reading, lookup, stage) => {
+    const { flow } = lookup;
+    if (flow === undefined || flow.priority === 0) return;
+    const balanced = flow.instructions.some((i) => i.kind === 'apply_actions');
+    note(reading, lookup, stage, balanced ? 'balanced' : 'rejected');
+  },
+  EgressAdmin: (reading, lookup, stage) => admin(reading, lookup, stage),
+  IngressAdmin: (reading, lookup, stage) => admin(reading, lookup, stage),
+  EgressPolicy: (reading, lookup, stage) => policies(reading, lookup, stage, 'egress'),
+  IngressPolicy: (reading, lookup, stage) => policies(reading, lookup, stage, 'ingress'),
+  Route: (reading, lookup, stage) => {
+    if (drops(lookup)) note(reading, lookup, stage, 'denied');
+    // Only the route of a pod to itself looks at the port that the packet came in by.
+    else note(reading, lookup, stage, lookup.flow?.match.in_port === undefined ? 'routed' : 'allowed');
+  },
+};
+
+export function readPath(compiler: Compiler, asked: Asked, journey: Journey): ExplainPath {
+  const reading: Reading = { compiler, asked, decisions: [], nearMisses: [] };
+  for (const lookup of journey.lookups) {
+    const stage = tableById(lookup.tableId)?.name;
+    if (stage === undefined) continue;
+    const reader = READERS[stage];
+    if (reader !== undefined) reader(reading, lookup, stage);
+    else if (drops(lookup)) note(reading, lookup, stage, 'denied');
+  }
+  const verdict = ending(reading, journey);
+  return {
+    family: asked.family,
+    source: asked.source,
+    destination: destinationText(compiler, asked, journey),
+    verdict,
+    decisions: reading.decisions,
+    nearMisses: verdict === 'denied' ? reading.nearMisses : [],
+    flows: journey.lookups.flatMap(metFlows),
+  };
+}
+
+/** A flow without instructions, or none at all. */
+const drops = ({ flow }: Lookup): boolean => flow === undefined || flow.instructions.length === 0;
+
+function note({ decisions }: Reading, lookup: Lookup, stage: TableName, decision: string): void {
+  const { flow, node } = lookup;
+  const reason = flow?.provenance.why ?? 'No flow takes the packet.';
+  // The pipeline itself is nobody that a person could ask.
+  const objects = (flow?.provenance.owners ?? []).filter((o) => o.kind !== 'Pipeline');
+  decisions.push({ node, stage, decision, objects, reason });
+}
+
+function admin(reading: Reading, lookup: Lookup, stage: TableName): void {
+  if (drops(lookup)) note(reading, lookup, stage, 'denied');
+  else if (lookup.flow?.priority !== 0) note(reading, lookup, stage, 'allowed');
+}
+
+/** A policy table: the switch says what, the policies say why; both are heard. */
+function policies(reading: Reading, lookup: Lookup, stage: TableName, direction: Direction): void {
+  const { compiler, asked, decisions } = reading;
+  const { node, flow } = lookup;
+  const subject = podAt(compiler, addressIn(lookup.seen, direction === 'ingress' ? 'dst' : 'src'));
+  const identity = subject && identityOf(compiler, subject);
+  if (subject === undefined || identity === undefined) {
+    note(reading, lookup, stage, drops(lookup) ? 'denied' : 'allowed');
+    return;
+  }
+  const peerIp = addressIn(lookup.seen, direction === 'ingress' ? 'src' : 'dst');
+  const peer = podAt(compiler, peerIp);
+  const { protocol } = asked.query;
+  const port = protocol === 'ICMP' ? undefined : Number(lookup.seen.tp_dst ?? 0);
+  const opinion = judge(compiler, {
+    direction,
+    subject: identity,
+    peer: { identity: peer && identityOf(compiler, peer), ip: peerIp },
+    protocol,
+    port,
+  });
+  const passes = !drops(lookup);
+  const name = factKey(subject.namespace, subject.pod);
+  const other = peer === undefined ? peerIp : factKey(peer.namespace, peer.pod);
+  const what = `${protocol}${port === undefined ? '' : ` ${port}`} ${direction === 'ingress' ? 'from' : 'to'} ${other}`;
+  if (!passes) reading.nearMisses.push(...opinion.nearMisses);
+  if (passes === isAllowed(opinion)) {
+    decisions.push({ node, stage, ...agreed(opinion, name, direction, what) });
+    return;
+  }
+  note(reading, lookup, stage, passes ? 'allowed' : 'denied');
+  decisions.push({
+    node,
+    stage: 'facts',
+    decision: 'disagreement',
+    objects: opinion.isolatedBy.map(policyRef),
+    reason: `The flows ${passes ? 'pass' : 'drop'} ${what}, by ${flow === undefined ? 'a table miss' : `"${flow.provenance.why}"`}, but the policies of ${name} would ${passes ? 'drop' : 'pass'} it.`,
+  });
+}
+
+function agreed(
+  { isolatedBy, allowedBy }: PolicyOpinion,
+  name: string,
+  direction: Direction,
+  what: string,
+): Pick<Decision, 'decision' | 'objects' | 'reason'> {
+  if (isolatedBy.length === 0)
+    return { decision: 'allowed', objects: [], reason: `No policy isolates ${name} for ${direction}.` };
+  if (allowedBy.length > 0) {
+    const rules = allowedBy.map(({ policy, rule }) => `${ruleName(rule)} of ${policy}`).join(', ');
+    const objects = distinctRefs(allowedBy.map(({ policy }) => policyRef(policy)));
+    return { decision: 'allowed', objects, reason: `Allowed by ${rules}.` };
+  }
+  return {
+    decision: 'denied',
+    objects: isolatedBy.map(policyRef),
+    reason: `${name} is isolated for ${direction} by ${isolatedBy.join(', ')}, and no rule allows ${what}.`,
+  };
+}
+
+const distinctRefs = (refs: readonly ObjectRef[]): readonly ObjectRef[] => [
+  ...new Map(refs.map((r) => [`${r.namespace}/${r.name}`, r])).values(),
+];
+
+/** Where the packet ended, and whether that is where it was meant to. */
+function ending({ compiler, asked, decisions }: Reading, journey: Journey): Verdict {
+  const [delivery] = journey.deliveries;
+  if (delivery === undefined) {
+    const [drop] = journey.drops;
+    if (drop !== undefined && !decisions.some((d) => d.decision === 'denied' || d.decision === 'rejected'))
+      decisions.push({
+        node: drop.node,
+        stage: stageOf(drop.lookup),
+        decision: 'denied',
+        objects: [],
+        reason: `The packet ends here: ${drop.reason}.`,
+      });
+    return 'denied';
+  }
+  if (journey.lookups.at(-1) !== undefined && stageOf(journey.lookups.at(-1) as Lookup) === 'ServiceReject')
+    return 'rejected';
+  const { node, ofport } = delivery;
+  const receiver = [...compiler.facts('attachment')]
+    .map(([, a]) => a)
+    .find((a) => a.node === node && a.ofport === ofport);
+  const gateway = [...compiler.facts('node')]
+    .map(([, n]) => n)
+    .find((n) => n.name === node && n.gateway.ofport === ofport);
+  const meant =
+    asked.to.kind === 'pod'
+      ? receiver !== undefined && receiver.portKey === asked.to.attachment.portKey
+      : asked.to.kind === 'service'
+        ? receiver !== undefined || gateway !== undefined
+        : gateway !== undefined;
+  const where =
+    receiver !== undefined
+      ? `pod ${factKey(receiver.namespace, receiver.pod)}`
+      : gateway !== undefined
+        ? `the network of ${node}`
+        : `port ${ofport} of ${node}`;
+  decisions.push({
+    node,
+    stage: 'Output',
+    decision: meant ? 'delivered' : 'unknown',
+    objects: receiver === undefined ? [] : [{ kind: 'Pod', namespace: receiver.namespace, name: receiver.pod }],
+    reason: meant ? `It comes to ${where}.` : `It comes to ${where}, where nobody meant it to go.`,
+  });
+  return meant ? 'allowed' : 'unknown';
+}
+
+const stageOf = (lookup: Lookup): string => tableById(lookup.tableId)?.name ?? String(lookup.tableId);
+
+function metFlows({ node, flow, conjunction, tableId }: Lookup): readonly MetFlow[] {
+  const table = tableById(tableId)?.name ?? String(tableId);
+  return [...conjunction, ...(flow === undefined ? [] : [flow])].map((f) => ({
+    node,
+    table,
+    text: formatFlow({ ...f, idleTimeout: 0, hardTimeout: 0, flags: 0, importance: 0 }),
+    owners: f.provenance.owners,
+  }));
+}
+
+const show = (value: FieldValue, family: 4 | 6): Ip =>
+  ip(family === 4 ? formatIpv4(Number(value)) : formatIpv6(BigInt(value)));
+function addressIn(slots: Readonly<Slots>, end: 'src' | 'dst'): Ip {
+  const family = slots.eth_type === ETH.ipv4 ? 4 : 6;
+  return show(readField({ ...slots }, `${family === 4 ? 'ip' : 'ipv6'}_${end}`), family);
+}
+
+function podAt(compiler: Compiler, address: Ip): AttachmentFact | undefined {
+  for (const [, a] of compiler.facts('attachment')) if (a.ips.includes(address)) return a;
+  return undefined;
+}
+
+const identityOf = (compiler: Compiler, pod: AttachmentFact): IdentityInfo | undefined =>
+  compiler.carriedIdentityOf(pod.namespace, pod.pod);
+
+/** The address that was asked for and, behind a service, the backend. */
+function destinationText(compiler: Compiler, { query, destination }: Asked, journey: Journey): string {
+  const withPort = (address: Ip, port: number | undefined) =>
+    port === undefined ? address : address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+  const asked = withPort(destination, query.port);
+  const judged = journey.lookups.find((l) => stageOf(l) === 'DestinationIdentity');
+  if (judged === undefined) return asked;
+  const real = addressIn(judged.seen, 'dst');
+  if (real === destination) return asked;
+  const pod = podAt(compiler, real);
+  const backend = withPort(real, Number(judged.seen.tp_dst ?? 0));
+  return `${asked} -> ${backend}${pod === undefined ? '' : ` (${factKey(pod.namespace, pod.pod)})`}`;
+}
