@@ -203,7 +203,7 @@ describe.skipIf(!hasOvs)('the in-memory server beside ovsdb-server', () => {
       { numRuns: Number(process.env.OVSDB_DIFFERENTIAL_RUNS ?? 150) },
     );
     // The comparison would be empty if nearly everything was refused.
-    expect(committed).toBeGreaterThan(100);
+    expect(committed).toBeGreaterThan(40);
   }, 120_000);
 });
 

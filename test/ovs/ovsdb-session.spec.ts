@@ -150,6 +150,18 @@ describe.skipIf(!hasOvs)('sessions with ovsdb-server', () => {
     expect(sandbox.vsctl('get', 'open', '.', 'cur_cfg')).toBe('0');
   });
 
+  test('a program that is busy for longer than the probes allow keeps its connection', async () => {
+    sandbox.startServer();
+    const client = connect({ probeIntervalMs: 20, reconnect: false });
+    await client.ready;
+    for (let i = 0; i < 10; i++) {
+      await new Promise((resolve) => setTimeout(resolve, 25 + i));
+      const until = performance.now() + 60;
+      while (performance.now() < until);
+    }
+    expect(client.state).toBe('connected');
+  });
+
   test('a call in flight when the connection is lost says that its outcome is unknown', async () => {
     sandbox.startServer();
     sandbox.vsctl('--no-wait', 'init');

@@ -204,7 +204,11 @@ export class ReplicaCore {
     }
     if (method === 'monitor_cond_since') params.push(this.#lastTransaction);
     transport.call(method, params, (error, result) => {
-      if (this.#transport !== transport) return;
+      // Closed, or started anew on another connection: this answer concerns nobody.
+      if (this.#transport !== transport) {
+        done(undefined);
+        return;
+      }
       if (error instanceof OvsdbError && error.code === 'unknown method' && older.length > 0) {
         this.#ask(transport, older, done);
         return;

@@ -249,7 +249,11 @@ export class RpcConnection {
     this.#stopProbe = clock.schedule(delayMs, () => {
       const silentMs = clock.now() - this.#lastHeard;
       if (this.#probing) {
-        this.close({ kind: 'probe-timeout' });
+        // When our own program was busy, the answer may lie unread: timers run before sockets are read, so look again after.
+        setImmediate(() => {
+          if (this.#probing) this.close({ kind: 'probe-timeout' });
+          else this.#scheduleProbe(probeIntervalMs);
+        });
         return;
       }
       if (silentMs < probeIntervalMs) {

@@ -262,6 +262,15 @@ describe('connection', () => {
     expect(pauses.slice(0, 6)).toEqual([75, 150, 300, 600, 750, 750]);
   });
 
+  test('a wait without deadline waits', async () => {
+    const server = await start();
+    const replica = await connect(server.target).monitor('Cars', { Car: {} }, { timeoutMs: Number.POSITIVE_INFINITY });
+    const found = replica.waitFor((r) => r.table('Car').byName('a'), { timeoutMs: Number.POSITIVE_INFINITY });
+    await sleep(20);
+    server.transact('Cars', car('a'));
+    expect(await found).toMatchObject({ name: 'a' });
+  });
+
   test('without reconnect one failure is the end', async () => {
     const client = connect('unix:/nowhere/db.sock', { reconnect: false });
     await expect(client.ready).rejects.toBeInstanceOf(ConnectionError);
