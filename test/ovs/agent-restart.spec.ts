@@ -246,6 +246,15 @@ describe.skipIf(!canRunNodes())('a node agent over its restarts', () => {
     }, 20_000);
   });
 
+  it('lets an ADD that comes too early wait until the node is set up', async () => {
+    await node.endAgent('SIGTERM');
+    const starting = node.startAgent();
+    await eventually(async () => expect((await node.cni({ command: 'STATUS' })).json?.msg).toMatch(/is starting/));
+    expect((await add('early')).status).toBe(0);
+    await starting;
+    expect((await del('early')).status).toBe(0);
+  });
+
   it('says all that is wrong with its environment in one message', async () => {
     await node.endAgent('SIGTERM');
     await expect(node.startAgent({ HEDDLE_NODE_NAME: '', HEDDLE_ENCAP_IP: 'x' })).rejects.toThrow(

@@ -27,6 +27,8 @@ const REPAIR_DELAY_MS = 200;
 const LONG_POLL_MS = 25_000;
 /** A controller that does not answer at start: the last known configuration is used meanwhile. */
 const REGISTER_PATIENCE_MS = 3_000;
+/** How long an early call of the CNI executable waits for the node to be set up. */
+const READY_PATIENCE_MS = 5_000;
 /** How long operations under way may take at shutdown. */
 const SHUTDOWN_MS = 20_000;
 
@@ -42,6 +44,7 @@ export class Agent {
   #database: SwitchDatabase | undefined;
   #hostSetUp: HostSetUp | undefined;
   #node: ReadyNode | undefined;
+  #becameReady: () => void = () => undefined;
   #config: NodeConfig | undefined;
   /** Why the controller does not answer, if so. */
   #controllerLost: string | undefined = 'not registered yet';
@@ -57,10 +60,15 @@ export class Agent {
     this.#uplink = env.uplink === undefined ? undefined : new Uplink(env.uplink, env.stateDir);
     this.#configFile = join(env.stateDir, 'node-config.json');
     this.#neighbours = new TunnelNeighbours((peer, err) => logger.debug({ peer, err }, 'peer_not_primed'));
-    this.#service = new CniService(
-      () => this.#node ?? new CniError(CNI_CODE.unavailable, `the node agent is starting: ${this.#why()}`),
+    const ready = new Promise<void>((resolve) => {
+      this.#becameReady = resolve;
+    });
+    this.#service = new CniService({
+      node: () => this.#node ?? new CniError(CNI_CODE.unavailable, `the node agent is starting: ${this.#why()}`),
+      ready,
+      patienceMs: READY_PATIENCE_MS,
       logger,
-    );
+    });
   }
 
   /** Resolves when CNI operations are served. @throws Error if the socket cannot be used */
@@ -122,6 +130,7 @@ export class Agent {
       trouble: () => this.#trouble(),
       collect: (network, attachments) => reconcile({ ...everything, valid: { network, attachments } }),
     };
+    this.#becameReady();
     database.replica.onState((state) => {
       logger.info({ state }, 'switch_database');
       if (state === 'synced') this.#repairSoon();

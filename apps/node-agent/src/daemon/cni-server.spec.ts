@@ -24,7 +24,8 @@ describe('the socket for the CNI executable', () => {
     dir = mkdtempSync(join(tmpdir(), 'hdagent-'));
     path = join(dir, 'sub/agent.sock');
     const starting = new CniError(CNI_CODE.unavailable, 'the node agent is starting');
-    const service = new CniService(() => starting, logger);
+    const never = new Promise<void>(() => undefined);
+    const service = new CniService({ node: () => starting, ready: never, patienceMs: 20, logger });
     server = await CniServer.listen({ path, handle: (request) => service.handle(request), logger });
   });
   afterEach(async () => {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { NodeConfig } from '@heddle/api';
 import type { Logger } from 'pino';
 import type { Attacher } from '../attach/attacher.js';
@@ -56,14 +57,21 @@ const HANDLERS: Readonly<Record<CniCommand, Handler>> = {
   },
 };
 
+export interface CniServiceOptions {
+  /** The node, or why it does not serve yet. */
+  readonly node: () => ReadyNode | CniError;
+  /** Resolves when `node` gives one. */
+  readonly ready: Promise<void>;
+  /** How long a call that comes too early waits for that; a container runtime's own pause would be longer. */
+  readonly patienceMs: number;
+  readonly logger: Logger;
+}
+
 /** Serves operations of the CNI executable. Never rejects: failures are answers too. */
 export class CniService {
   #active = 0;
 
-  constructor(
-    private readonly node: () => ReadyNode | CniError,
-    private readonly logger: Logger,
-  ) {}
+  constructor(private readonly options: CniServiceOptions) {}
 
   /** Operations under way. */
   get active(): number {
@@ -78,17 +86,18 @@ export class CniService {
     try {
       const request = parseRequest(wire.env, wire.stdin);
       version = request.config.cniVersion;
-      const node = this.node();
-      if (node instanceof CniError) throw request.command === 'STATUS' ? node : asRetry(node);
+      const node =
+        request.command === 'STATUS' ? this.options.node() : await watch.time('readyMs', () => this.#ready());
+      if (node instanceof CniError) throw node;
       const stdout = await HANDLERS[request.command](request, node, watch);
       const timings = watch.parts();
-      this.logger.info({ ...about, ...podOf(request), startMs: wire.startMs, ...timings }, 'cni_done');
+      this.options.logger.info({ ...about, ...podOf(request), startMs: wire.startMs, ...timings }, 'cni_done');
       return { exit: 0, stdout, timings };
     } catch (e) {
       const error = toCniError('the operation failed', e);
       const timings = watch.parts();
       const level = error.code === CNI_CODE.internal ? 'error' : 'warn';
-      this.logger[level](
+      this.options.logger[level](
         {
           ...about,
           code: error.code,
@@ -104,6 +113,13 @@ export class CniService {
     } finally {
       this.#active--;
     }
+  }
+
+  async #ready(): Promise<ReadyNode | CniError> {
+    const { node, ready, patienceMs } = this.options;
+    if (node() instanceof CniError) await Promise.race([ready, sleep(patienceMs, undefined, { ref: false })]);
+    const now = node();
+    return now instanceof CniError ? asRetry(now) : now;
   }
 }
 

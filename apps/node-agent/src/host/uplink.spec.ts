@@ -59,7 +59,7 @@ describe('moving the uplink into br-phy', () => {
   });
 
   it('keeps what moved before when the uplink gets another address', () => {
-    const now = { ...state, mac: '02:ff:00:00:00:01', addresses: [{ ip: '192.0.2.7', prefixLength: 25 }], routes: [] };
+    const now = { ...state, addresses: [{ ip: '192.0.2.7', prefixLength: 25 }], routes: [] };
     expect(mergeUplinkState(state, now)).toEqual({
       uplink: 'eth0',
       mac: '02:aa:00:00:00:01',
@@ -70,5 +70,10 @@ describe('moving the uplink into br-phy', () => {
       ],
       routes: [{ destination: 'default', gateway: '172.31.99.254', metric: 100 }],
     });
+  });
+
+  it('forgets what an interface of the same name but another MAC had', () => {
+    const now = { ...state, mac: '02:ff:00:00:00:01', addresses: [{ ip: '192.0.2.7', prefixLength: 25 }], routes: [] };
+    expect(mergeUplinkState(state, now)).toEqual(now);
   });
 });

@@ -35,15 +35,17 @@ export function uplinkState(link: HostLink, routes: readonly HostRoute[]): Uplin
   };
 }
 
-/** What is known from before together with what was added to the uplink since, by a DHCP client for example. */
+/**
+ * What is known from before together with what was added to the uplink since, by a DHCP client for example. What is known
+ * of another interface (another name or MAC) is forgotten.
+ */
 export function mergeUplinkState(known: UplinkState | undefined, now: UplinkState): UplinkState {
-  if (known === undefined) return now;
+  if (known === undefined || known.uplink !== now.uplink || known.mac !== now.mac) return now;
   const of = <T>(list: readonly T[], key: (one: T) => string) => new Map(list.map((one) => [key(one), one] as const));
   const addresses = (state: UplinkState) => of(state.addresses, (a) => a.ip);
   const routes = (state: UplinkState) => of(state.routes, (r) => `${r.destination} ${r.metric ?? 0}`);
   return {
     ...now,
-    mac: known.mac,
     addresses: [...new Map([...addresses(known), ...addresses(now)]).values()],
     routes: [...new Map([...routes(known), ...routes(now)]).values()],
   };
