@@ -249,11 +249,8 @@ export class RpcConnection {
     this.#stopProbe = clock.schedule(delayMs, () => {
       const silentMs = clock.now() - this.#lastHeard;
       if (this.#probing) {
-        // When our own program was busy, the answer may lie unread: timers run before sockets are read, so look again after.
-        setImmediate(() => {
-          if (this.#probing) this.close({ kind: 'probe-timeout' });
-          else this.#scheduleProbe(probeIntervalMs);
-        });
+        // A program that was busy has read its sockets before this timer runs (libuv polls first), so the answer was seen.
+        this.close({ kind: 'probe-timeout' });
         return;
       }
       if (silentMs < probeIntervalMs) {
