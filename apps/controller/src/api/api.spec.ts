@@ -1,0 +1,414 @@
+import { existsSync, statSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { join } from 'node:path';
+import {
+  ApiClient,
+  Attachment,
+  NodeConfig,
+  NodeView,
+  PodView,
+  PolicyView,
+  ProblemView,
+  path,
+  RealizedAnswer,
+  ROUTES,
+  ServiceView,
+  StatusView,
+} from '@heddle/api';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { TestFolder } from '../testing/folder.js';
+import { type Harness, startHarness } from '../testing/harness.js';
+
+const WEB = `apiVersion: apps/v1
+kind: Deployment
+metadata: { name: web, namespace: shop }
+spec:
+  replicas: 2
+  selector: { matchLabels: { app: web } }
+  template:
+    metadata: { labels: { app: web } }
+    spec: { containers: [{ name: web, ports: [{ name: http, containerPort: 8080 }] }] }
+---
+apiVersion: v1
+kind: Service
+metadata: { name: web, namespace: shop }
+spec: { selector: { app: web }, ports: [{ port: 80, targetPort: http }] }
+`;
+const pod = (name: string, labels: string) =>
+  `apiVersion: v1\nkind: Pod\nmetadata: { name: ${name}, namespace: shop, labels: ${labels} }\nspec: { containers: [{ name: c }] }\n`;
+const NODE = { encapIp: '172.31.99.1', addresses: ['172.31.99.1'], underlayMtu: 1500, datapathType: 'netdev' };
+const ADD = { node: 'node1', containerId: 'c1', ifname: 'eth0', namespace: 'shop', pod: 'web-0' };
+
+let folder: TestFolder;
+let h: Harness;
+
+beforeEach(() => {
+  folder = new TestFolder();
+  folder.write('web.yaml', WEB);
+});
+afterEach(async () => {
+  await h?.stop();
+  folder.remove();
+});
+
+const register = (name = 'node1', body: object = NODE) =>
+  h.client.put(path(ROUTES.agentNode, name), NodeConfig, { body });
+const attach = (body: object = ADD) => h.client.post(ROUTES.agentAttach, Attachment, { body });
+const realized = (portKey: number, timeoutMs: number) =>
+  h.client.post(ROUTES.agentRealized, RealizedAnswer, { body: { portKey, timeoutMs } });
+const status = (waitMs?: number) => h.client.get(ROUTES.status, StatusView, { query: { waitMs } });
+
+describe('the life of a pod', () => {
+  it('goes from registration over attach and realized to detach', async () => {
+    h = await startHarness(folder);
+    expect(await register()).toEqual({
+      generation: 2,
+      node: 'node1',
+      datapathId: '4865646400000001',
+      encap: 'geneve',
+      podMtu: 1442,
+      clusterCidrs: ['10.244.0.0/16', 'fd00:10:244::/56'],
+      serviceCidrs: ['10.96.0.0/16', 'fd00:10:96::/112'],
+      routerMac: '0a:58:00:00:00:01',
+      routerIps: ['169.254.1.1', 'fe80::1'],
+      gateway: { mac: '0a:59:00:00:00:01', ips: ['10.244.0.1', 'fd00:10:244::1'], ofport: 2 },
+      tunnelOfport: 1,
+      openflowTargets: ['tcp::6653'],
+      ovsdbTargets: ['tcp::6640'],
+      peers: [],
+    });
+    h.switches.connect('node1');
+    const attachment = await attach();
+    expect(attachment).toEqual({
+      ...ADD,
+      portKey: 1,
+      ofport: 256,
+      mac: '0a:5a:00:00:00:01',
+      ips: ['10.244.0.2', 'fd00:10:244::2'],
+      mtu: 1442,
+    });
+    expect(await attach()).toEqual(attachment);
+    expect(await realized(1, 1_000)).toMatchObject({ portKey: 1, realized: true });
+    const services = await h.client.get(ROUTES.services, z.array(ServiceView));
+    expect(services).toMatchObject([
+      {
+        clusterIps: ['10.96.1.0', 'fd00:10:96::100'],
+        ports: [{ port: 80, targetPort: 'http', endpoints: ['10.244.0.2:8080', '[fd00:10:244::2]:8080'] }],
+      },
+    ]);
+    const pods = await h.client.get(ROUTES.pods, z.array(PodView));
+    expect(pods.map((p) => [p.name, p.attachment?.node, p.attachment?.realized])).toEqual([
+      ['web-0', 'node1', true],
+      ['web-1', undefined, undefined],
+    ]);
+    const detach = { body: { node: 'node1', containerId: 'c1', ifname: 'eth0' } };
+    await h.client.post(ROUTES.agentDetach, z.object({}), detach);
+    await h.client.post(ROUTES.agentDetach, z.object({}), detach);
+    expect(await h.client.get(path(ROUTES.agentAttachments, 'node1'), z.array(Attachment))).toEqual([]);
+    expect(h.compiler.facts.get('attachment shop/web-0')).toBeUndefined();
+    expect(h.compiler.facts.get('endpoints shop/web')).toMatchObject({ ports: [{ endpoints: [] }] });
+  });
+
+  it('waits for a pod that the source does not know yet', async () => {
+    h = await startHarness(folder);
+    await register();
+    const waiting = attach({ ...ADD, pod: 'late', waitMs: 5_000 });
+    folder.write('late.yaml', pod('late', '{ a: b }'));
+    expect(await waiting).toMatchObject({ pod: 'late' });
+  });
+
+  it('is not realized before the switch has acknowledged it', async () => {
+    h = await startHarness(folder);
+    await register();
+    h.switches.connect('node1');
+    h.switches.automatic = false;
+    const { portKey } = await attach();
+    await expect(realized(portKey, 30)).rejects.toMatchObject({ code: 'timeout', status: 504 });
+    const waiting = realized(portKey, 5_000);
+    h.switches.acknowledgeAll();
+    expect(await waiting).toMatchObject({ realized: true });
+  });
+
+  it.each<[name: string, body: object, code: string, status: number, message: RegExp]>([
+    ['an unknown pod', { ...ADD, pod: 'nobody', waitMs: 0 }, 'unknown_pod', 404, /no pod shop\/nobody/],
+    ['an unknown node', { ...ADD, node: 'node9' }, 'unknown_node', 404, /node node9 has not registered/],
+    ['a pod of another node', { ...ADD, pod: 'pinned' }, 'conflict', 409, /belongs on node node2/],
+    ["a pod in the host's network", { ...ADD, pod: 'host' }, 'bad_request', 400, /host's network/],
+    ['no container', { ...ADD, containerId: '' }, 'bad_request', 400, /containerId/],
+    ['a path as container', { ...ADD, containerId: '../x' }, 'bad_request', 400, /containerId/],
+    ['a wrong type', { ...ADD, waitMs: 'soon' }, 'bad_request', 400, /waitMs/],
+  ])('refuses to attach %s', async (_, body, code, httpStatus, message) => {
+    folder.write('pinned.yaml', pod('pinned', '{}').replace('spec: {', 'spec: { nodeName: node2,'));
+    folder.write('host.yaml', pod('host', '{}').replace('spec: {', 'spec: { hostNetwork: true,'));
+    h = await startHarness(folder);
+    await register();
+    await expect(attach(body)).rejects.toMatchObject({
+      code,
+      status: httpStatus,
+      message: expect.stringMatching(message),
+    });
+    expect(h.controller.runtime.allocations.attachments.size).toBe(0);
+  });
+
+  it('names the pool that is empty', async () => {
+    folder.write('many.yaml', Array.from({ length: 70 }, (_, i) => pod(`p${i}`, '{}')).join('---\n'));
+    h = await startHarness(folder, { HEDDLE_CLUSTER_CIDR: '10.9.0.0/26', HEDDLE_SERVICE_CIDR: '10.96.0.0/16' });
+    await register();
+    for (let i = 0; i < 62; i++) await attach({ ...ADD, containerId: `c${i}`, pod: `p${i}` });
+    await expect(attach({ ...ADD, containerId: 'c62', pod: 'p62' })).rejects.toMatchObject({
+      code: 'pool_exhausted',
+      status: 409,
+      message: expect.stringContaining('10.9.0.0/26'),
+    });
+  });
+});
+
+describe('an identity that changes', () => {
+  const held = () => h.compiler.facts.get('hold shop/a') as { identityKey: string } | undefined;
+
+  it('is held until every switch knows the new one', async () => {
+    folder.write('a.yaml', pod('a', '{ v: "1" }'));
+    h = await startHarness(folder);
+    for (const [i, name] of ['node1', 'node2'].entries()) {
+      await register(name, { ...NODE, encapIp: `172.31.99.${i + 1}` });
+      h.switches.connect(name);
+    }
+    await attach({ ...ADD, pod: 'a' });
+    await status(1_000);
+    h.switches.automatic = false;
+    folder.write('a.yaml', pod('a', '{ v: "2" }'));
+    await h.controller.runtime.source.refresh();
+    const { generation } = h.controller.runtime.engine;
+    expect(held()?.identityKey).toContain('"1"');
+    const waiting = status(5_000);
+    h.switches.acknowledge('node1', generation);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(held()).toBeDefined();
+    h.switches.automatic = true;
+    h.switches.acknowledge('node2', generation);
+    expect(await waiting).toMatchObject({ realized: true, generation: generation + 1 });
+    expect(held()).toBeUndefined();
+  });
+
+  it('is not held for by a switch that is away', async () => {
+    folder.write('a.yaml', pod('a', '{ v: "1" }'));
+    h = await startHarness(folder);
+    for (const [i, name] of ['node1', 'node2'].entries())
+      await register(name, { ...NODE, encapIp: `172.31.99.${i + 1}` });
+    h.switches.connect('node1');
+    await attach({ ...ADD, pod: 'a' });
+    folder.write('a.yaml', pod('a', '{ v: "2" }'));
+    await h.controller.runtime.source.refresh();
+    await expect.poll(held).toBeUndefined();
+    expect(await status(50)).toMatchObject({ realized: false, waitingFor: ['node2: its switch is not connected'] });
+  });
+
+  it('that comes back to what is carried is let go at once', async () => {
+    folder.write('a.yaml', pod('a', '{ v: "1" }'));
+    h = await startHarness(folder);
+    await register();
+    h.switches.connect('node1');
+    await attach({ ...ADD, pod: 'a' });
+    await status(1_000);
+    h.switches.automatic = false;
+    for (const [version, expected] of [
+      ['2', true],
+      ['3', true],
+      ['1', false],
+    ] as const) {
+      folder.write('a.yaml', pod('a', `{ v: "${version}" }`));
+      await h.controller.runtime.source.refresh();
+      expect(held() !== undefined).toBe(expected);
+      expect(held()?.identityKey ?? '"1"').toContain('"1"');
+    }
+  });
+});
+
+describe('status', () => {
+  it('waits for a change on the disk that nobody has noticed yet', async () => {
+    h = await startHarness(folder);
+    await register();
+    h.switches.connect('node1');
+    folder.write('more.yaml', pod('more', '{}'));
+    expect(await status(5_000)).toMatchObject({ realized: true, counts: { pods: 3, services: 1 }, waitingFor: [] });
+  });
+
+  it('says at the time-out what it waited for', async () => {
+    h = await startHarness(folder);
+    await register();
+    h.switches.connect('node1');
+    h.switches.automatic = false;
+    await attach();
+    const { waitingFor, realized: done } = await status(40);
+    expect(done).toBe(false);
+    expect(waitingFor).toEqual([expect.stringMatching(/^node1: its switch has acknowledged generation \d+ of \d+$/)]);
+  });
+
+  it('shows nodes, problems of the source and of what it asks for', async () => {
+    folder.write(
+      'bad.yaml',
+      'apiVersion: v1\nkind: Service\nmetadata: { name: bad }\nspec:\n  clusterIP: 10.1.1.1\n  ports: [{ port: 80 }]\n',
+    );
+    folder.write('broken.yaml', 'a: [\n');
+    h = await startHarness(folder);
+    await register();
+    h.switches.connect('node1');
+    const nodes = await h.client.get(ROUTES.nodes, z.array(NodeView));
+    expect(nodes).toMatchObject([
+      { name: 'node1', key: 1, blocks: ['10.244.0.0/26', 'fd00:10:244::/122'], openflow: { connected: true } },
+    ]);
+    const problems = await h.client.get(ROUTES.problems, z.array(ProblemView));
+    expect(problems.map((p) => [p.file, p.severity])).toEqual([
+      ['broken.yaml', 'error'],
+      ['bad.yaml', 'error'],
+    ]);
+    expect(problems[1]).toMatchObject({ line: 1, reason: expect.stringContaining('not in the service CIDR') });
+    const policies = await h.client.get(ROUTES.policies, z.array(PolicyView));
+    expect(policies).toEqual([]);
+  });
+});
+
+describe('the configuration of a node', () => {
+  const config = (after: number, waitMs: number) =>
+    h.client.get(path(ROUTES.agentNodeConfig, 'node1'), NodeConfig, { query: { after, waitMs } });
+
+  it('is answered when a peer joins', async () => {
+    h = await startHarness(folder);
+    const { generation } = await register();
+    const waiting = config(generation, 5_000);
+    await register('node2', { ...NODE, encapIp: '172.31.99.2' });
+    expect(await waiting).toMatchObject({
+      generation: generation + 1,
+      peers: [{ name: 'node2', encapIp: '172.31.99.2' }],
+    });
+  });
+
+  it('is answered unchanged when the time is up, and at once to who knows another life', async () => {
+    h = await startHarness(folder);
+    const { generation } = await register();
+    expect(await config(generation, 20)).toMatchObject({ generation });
+    expect(await config(generation + 100, 60_000)).toMatchObject({ generation });
+  });
+});
+
+describe('a restart', () => {
+  it('compiles the same facts, and knows everything that it answered', async () => {
+    const database = { HEDDLE_DATABASE_URL: `sqlite:${join(folder.path, 'db')}` };
+    h = await startHarness(folder, database);
+    const config = await register();
+    const first = await attach();
+    const second = await attach({ ...ADD, containerId: 'c2', pod: 'web-1' });
+    const facts = new Map(h.compiler.facts);
+    await h.stop();
+    h = await startHarness(folder, database);
+    expect(h.controller.runtime.engine.generation).toBe(1);
+    expect(new Map([...h.compiler.facts].sort())).toEqual(new Map([...facts].sort()));
+    expect(await register()).toEqual(config);
+    expect(await attach()).toEqual(first);
+    expect(await h.client.get(path(ROUTES.agentAttachments, 'node1'), z.array(Attachment))).toEqual([first, second]);
+  });
+});
+
+describe('the edge', () => {
+  const raw = (options: object, body = ''): Promise<{ status: number; text: string; type: string }> =>
+    new Promise((resolve, reject) => {
+      const call = request({ socketPath: folder.socket, ...options }, (response) => {
+        let text = '';
+        response.on('data', (part) => (text += part));
+        response.on('end', () =>
+          resolve({ status: response.statusCode ?? 0, text, type: response.headers['content-type'] ?? '' }),
+        );
+      });
+      call.on('error', reject);
+      call.end(body);
+    });
+  const json = { 'content-type': 'application/json' };
+
+  it.each<[name: string, options: object, body: string, status: number, code: string]>([
+    ['a path that is not there', { path: '/v1/nothing' }, '', 404, 'not_found'],
+    ['a body that is no JSON', { method: 'POST', path: ROUTES.agentAttach, headers: json }, '{', 400, 'bad_request'],
+    [
+      'a body that is too large',
+      { method: 'POST', path: ROUTES.agentAttach, headers: json },
+      JSON.stringify({ x: 'x'.repeat(300_000) }),
+      413,
+      'bad_request',
+    ],
+    ['a query that does not fit', { path: `${ROUTES.status}?waitMs=soon` }, '', 400, 'bad_request'],
+    ['flows of a node that is not there', { path: path(ROUTES.nodeFlows, 'nope') }, '', 404, 'not_found'],
+    [
+      'a port that is not there',
+      { method: 'POST', path: ROUTES.agentRealized, headers: json },
+      '{"portKey":9,"timeoutMs":0}',
+      404,
+      'not_found',
+    ],
+  ])('refuses %s with a code', async (_, options, body, httpStatus, code) => {
+    h = await startHarness(folder);
+    const answer = await raw(options, body);
+    expect([answer.status, JSON.parse(answer.text)]).toEqual([httpStatus, expect.objectContaining({ code })]);
+  });
+
+  it('keeps its unix socket to its owner, replaces a stale one and removes its own', async () => {
+    writeFileSync(folder.socket, '');
+    h = await startHarness(folder);
+    expect(statSync(folder.socket).mode & 0o777).toBe(0o600);
+    await h.stop();
+    expect(existsSync(folder.socket)).toBe(false);
+  });
+
+  it('asks for the token on TCP, not on the unix socket, and not for health and metrics', async () => {
+    const token = 'a-token-of-some-length';
+    const tokenFile = join(folder.path, 'token');
+    writeFileSync(tokenFile, `${token}\n`);
+    h = await startHarness(folder, {
+      HEDDLE_API_LISTEN: `tcp:127.0.0.1:0,unix:${folder.socket}`,
+      HEDDLE_API_TOKEN_FILE: tokenFile,
+    });
+    const url = `http://127.0.0.1:${h.controller.apiPorts[0]}`;
+    const call = (given?: string) =>
+      new ApiClient({ url, ...(given === undefined ? {} : { token: given }) }).get(ROUTES.status, StatusView);
+    await expect(call()).rejects.toMatchObject({ status: 401, code: 'unauthorized' });
+    await expect(call(`${token}x`)).rejects.toMatchObject({ status: 401, code: 'unauthorized' });
+    await expect(call(token)).resolves.toMatchObject({ version: '0.1.0' });
+    await expect(status()).resolves.toMatchObject({ version: '0.1.0' });
+    expect(await new ApiClient({ url }).text('GET', ROUTES.health)).toContain('ok');
+    expect(await new ApiClient({ url }).text('GET', ROUTES.metrics)).toContain('heddle_generation 1');
+  });
+
+  it('states a permission for every route, and documents them all', async () => {
+    h = await startHarness(folder);
+    const document = z
+      .object({
+        paths: z.record(
+          z.string(),
+          z.record(z.string(), z.object({ 'x-heddle-permission': z.enum(['public', 'read', 'agent']) })),
+        ),
+      })
+      .parse(JSON.parse(await h.client.text('GET', ROUTES.openapi)));
+    const documented = Object.keys(document.paths).sort();
+    const served = Object.values(ROUTES)
+      .map((route) => route.replace(/:([a-z]+)/g, '{$1}'))
+      .sort();
+    expect(documented).toEqual(served);
+    const open = Object.entries(document.paths).filter(([, methods]) =>
+      Object.values(methods).some((m) => m['x-heddle-permission'] === 'public'),
+    );
+    expect(open.map(([route]) => route).sort()).toEqual([ROUTES.health, ROUTES.metrics, ROUTES.openapi].sort());
+  });
+
+  it('counts what it does', async () => {
+    h = await startHarness(folder);
+    await register();
+    h.switches.connect('node1');
+    await attach();
+    await status(1_000);
+    const metrics = await h.client.text('GET', ROUTES.metrics);
+    expect(metrics).toMatch(/^heddle_attach_seconds_count\{result="ok"\} 1$/m);
+    expect(metrics).toMatch(/^heddle_node_connected\{node="node1"\} 1$/m);
+    expect(metrics).toMatch(/^heddle_realization_seconds_count\{node="node1"\} \d+$/m);
+    expect(metrics).toMatch(/^heddle_source_problems\{severity="error"\} 0$/m);
+    expect(metrics).toMatch(/^nodejs_eventloop_lag_seconds /m);
+  });
+});
