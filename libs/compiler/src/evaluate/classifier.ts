@@ -73,17 +73,29 @@ function compileClauses(flow: Flow): readonly Clause[] | undefined {
   return clauses;
 }
 
-/** @throws EvaluateError for matches that are not modelled. */
-export function compileTables(flows: Iterable<Flow>): ReadonlyMap<number, Table> {
-  const tables = new Map<number, Entry[]>();
-  for (const flow of flows) {
-    const entry: Entry = { flow, ...compileTests(flow), clauses: compileClauses(flow) };
-    const table = tables.get(flow.tableId);
-    if (table === undefined) tables.set(flow.tableId, [entry]);
-    else table.push(entry);
+/** The tables of a flow set, each made ready when a packet first comes there. */
+export class Tables {
+  readonly #flows = new Map<number, Flow[]>();
+  readonly #ready = new Map<number, Table>();
+
+  constructor(flows: Iterable<Flow>) {
+    for (const flow of flows) {
+      const table = this.#flows.get(flow.tableId);
+      if (table === undefined) this.#flows.set(flow.tableId, [flow]);
+      else table.push(flow);
+    }
   }
-  for (const table of tables.values()) table.sort((a, b) => b.flow.priority - a.flow.priority);
-  return tables;
+
+  /** @throws EvaluateError for matches that are not modelled. */
+  get(tableId: number): Table {
+    const known = this.#ready.get(tableId);
+    if (known !== undefined) return known;
+    const table = (this.#flows.get(tableId) ?? [])
+      .map((flow): Entry => ({ flow, ...compileTests(flow), clauses: compileClauses(flow) }))
+      .sort((a, b) => b.flow.priority - a.flow.priority);
+    this.#ready.set(tableId, table);
+    return table;
+  }
 }
 
 function passes(slots: Slots, test: Test): boolean {

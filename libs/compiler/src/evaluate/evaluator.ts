@@ -1,6 +1,6 @@
 import type { Flow, Group, NodeFlowSet } from '../model/output.js';
 import { runActions } from './actions.js';
-import { compileTables, lookup, type Table } from './classifier.js';
+import { lookup, Tables } from './classifier.js';
 import { ConnectionTable } from './conntrack.js';
 import { EvaluateError } from './errors.js';
 import { type Slots, writeMasked } from './fields.js';
@@ -36,7 +36,7 @@ export const LIMITS = { depth: 64, lookups: 4096 } as const;
 
 interface CompiledNode {
   readonly source: NodeFlowSet;
-  readonly tables: ReadonlyMap<number, Table>;
+  readonly tables: Tables;
 }
 
 export function createEvaluator(options: EvaluatorOptions): Evaluator {
@@ -49,7 +49,7 @@ export function createEvaluator(options: EvaluatorOptions): Evaluator {
     if (source === undefined) throw new EvaluateError(name, 'no such node');
     const known = compiled.get(name);
     if (known?.source === source) return known;
-    const made = { source, tables: compileTables(source.flows.values()) };
+    const made = { source, tables: new Tables(source.flows.values()) };
     compiled.set(name, made);
     return made;
   };
@@ -143,8 +143,7 @@ export function createEvaluator(options: EvaluatorOptions): Evaluator {
       if (lookups.length >= LIMITS.lookups) throw new EvaluateError(thread.node, `more than ${LIMITS.lookups} lookups`);
       if (thread.depth > LIMITS.depth)
         throw new EvaluateError(thread.node, `resubmit nests deeper than ${LIMITS.depth}`);
-      const table = nodeOf(thread.node).tables.get(tableId);
-      const found = table === undefined ? undefined : lookup(table, thread.slots);
+      const found = lookup(nodeOf(thread.node).tables.get(tableId), thread.slots);
       const done: Lookup = {
         node: thread.node,
         tableId,
