@@ -220,7 +220,12 @@ function addressOf(server: Server, target: Target): string {
  */
 export async function startTestServer(options: TestServerOptions): Promise<TestServer> {
   const folder = await mkdtemp(join(tmpdir(), 'ovsdb-test-'));
-  const server = new InMemoryServer(options, folder);
-  await server.start();
-  return server;
+  try {
+    const server = new InMemoryServer(options, folder);
+    await server.start();
+    return server;
+  } catch (error) {
+    await rm(folder, { recursive: true, force: true });
+    throw error;
+  }
 }
