@@ -96,7 +96,7 @@ export function factsOf(cluster: OracleCluster, encap: ConfigFact['encap'] = 'ge
       },
     });
     for (const block of node.blocks)
-      put({ kind: 'block', key: block, value: { cidr: cidr(block), node: nodeName(node.name), vpc: vpc(1) } });
+      put({ kind: 'block', key: cidr(block), value: { cidr: cidr(block), node: nodeName(node.name), vpc: vpc(1) } });
   }
   for (const [name, labels] of Object.entries(cluster.namespaces))
     put({ kind: 'namespace', key: name, value: { name, labels } });

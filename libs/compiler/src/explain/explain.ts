@@ -139,18 +139,21 @@ function withAnswer(
   return { ...path, verdict: 'denied', decisions: [...path.decisions, lost] };
 }
 
+/** Decisions about the way, which differs from backend to backend. */
+const WAY: readonly string[] = ['balanced', 'routed', 'delivered'];
+
 /** Backends that are judged alike by the same objects are one path. */
 function distinct(paths: readonly ExplainPath[]): readonly ExplainPath[] {
   const kept = new Map<string, { path: ExplainPath; more: number }>();
   for (const path of paths) {
-    const decided = path.decisions.filter((d) => d.decision !== 'routed' && d.decision !== 'balanced');
+    const decided = path.decisions.filter((d) => !WAY.includes(d.decision));
     const key = JSON.stringify([path.verdict, decided.map((d) => [d.stage, d.decision, d.objects]), path.nearMisses]);
     const known = kept.get(key);
     if (known === undefined) kept.set(key, { path, more: 0 });
     else known.more++;
   }
   return [...kept.values()].map(({ path, more }) =>
-    more === 0 ? path : { ...path, destination: `${path.destination} (and ${more} more backends alike)` },
+    more === 0 ? path : { ...path, destination: `${path.destination} (and ${more} more alike)` },
   );
 }
 
