@@ -2,6 +2,7 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR } from '@nestjs/core';
 import { AgentModule } from './api/agent/agent.module.js';
 import { ClusterModule } from './api/cluster/cluster.module.js';
+import { ExplainModule } from './api/explain/explain.module.js';
 import { AccessGuard } from './api/http/access.guard.js';
 import { ErrorFilter } from './api/http/error.filter.js';
 import { InputInterceptor } from './api/http/input.interceptor.js';
@@ -18,7 +19,7 @@ class AppModule {}
 export function appModule(runtime: Runtime): DynamicModule {
   return {
     module: AppModule,
-    imports: [runtimeModule(runtime), AgentModule, ClusterModule, OperationsModule],
+    imports: [runtimeModule(runtime), AgentModule, ClusterModule, ExplainModule, OperationsModule],
     providers: [
       { provide: APP_GUARD, useClass: AccessGuard },
       { provide: APP_INTERCEPTOR, useClass: InputInterceptor },

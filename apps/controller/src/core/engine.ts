@@ -1,5 +1,13 @@
 import type { RegisterNode } from '@heddle/api';
-import { type ConfigFact, type FactChange, factKey, type NodeDelta, type NodeName, nodeName } from '@heddle/compiler';
+import {
+  type Compiler,
+  type ConfigFact,
+  type FactChange,
+  factKey,
+  type NodeDelta,
+  type NodeName,
+  nodeName,
+} from '@heddle/compiler';
 import type { Allocations } from '../allocation/allocations.js';
 import type { AttachInput, Lease } from '../allocation/attachments.js';
 import type { Registration } from '../allocation/node-registry.js';
@@ -8,7 +16,7 @@ import { Serial } from '../serial.js';
 import type { Source, SourceObjects } from '../source/model.js';
 import type { FactTable } from './fact-table.js';
 import { HOLD_TIMEOUT_MS, Holds } from './holds.js';
-import type { CompilerPort, SwitchesPort } from './ports.js';
+import type { SwitchesPort } from './ports.js';
 import type { Watchers } from './watchers.js';
 import type { World } from './world.js';
 
@@ -31,7 +39,7 @@ export interface EngineOptions {
   readonly allocations: Allocations;
   readonly facts: FactTable;
   readonly world: World;
-  readonly compiler: CompilerPort;
+  readonly compiler: Compiler;
   readonly switches: SwitchesPort;
   readonly watchers: Watchers;
   readonly clock: Clock;

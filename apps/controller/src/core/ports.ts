@@ -1,14 +1,4 @@
-import type { ApplyResult, FactChange, NodeDelta, NodeFlowSet, NodeName } from '@heddle/compiler';
-
-/** What the core needs of the compiler. */
-export interface CompilerPort {
-  apply(changes: readonly FactChange[]): ApplyResult;
-  node(name: NodeName): NodeFlowSet | undefined;
-  /** The identity that a pod's present labels give. */
-  identityOf(namespace: string, pod: string): { readonly key: string; readonly number: number } | undefined;
-  /** NAMESPACE/NAME of the pods that a policy applies to. */
-  subjectsOf(policyKey: string): Iterable<string>;
-}
+import type { NodeDelta, NodeName } from '@heddle/compiler';
 
 /** One switch as its driver sees it. */
 export interface SwitchState {

@@ -1,11 +1,11 @@
-import type { ConfigFact, IdSource } from '@heddle/compiler';
+import type { Compiler, ConfigFact, IdSource } from '@heddle/compiler';
 import { Allocations } from '../allocation/allocations.js';
 import { ROUTER_MAC } from '../allocation/macs.js';
 import type { Clock } from '../clock.js';
 import type { Config } from '../config/config.js';
 import { Engine } from '../core/engine.js';
 import { FactTable } from '../core/fact-table.js';
-import type { CompilerPort, OvsdbPort, SwitchesPort } from '../core/ports.js';
+import type { OvsdbPort, SwitchesPort } from '../core/ports.js';
 import { Watchers } from '../core/watchers.js';
 import { World } from '../core/world.js';
 import type { Logger } from '../logging/logger.js';
@@ -29,7 +29,7 @@ export interface SouthboundNeeds {
   readonly logger: Logger;
   readonly clock: Clock;
   readonly metrics: Metrics;
-  readonly compiler: CompilerPort;
+  readonly compiler: Compiler;
   readonly allocations: Allocations;
   /** True when what the compiler gives is the whole desired state. */
   readonly inSync: () => boolean;
@@ -41,7 +41,7 @@ export interface RuntimeOptions {
   readonly config: Config;
   readonly logger: Logger;
   readonly clock: Clock;
-  readonly createCompiler: (ids: IdSource) => CompilerPort;
+  readonly createCompiler: (ids: IdSource) => Compiler;
   readonly createSouthbound: (needs: SouthboundNeeds) => Southbound;
 }
 
@@ -54,7 +54,7 @@ export class Runtime {
     readonly database: Database,
     readonly allocations: Allocations,
     readonly source: Source,
-    readonly compiler: CompilerPort,
+    readonly compiler: Compiler,
     readonly facts: FactTable,
     readonly world: World,
     readonly watchers: Watchers,

@@ -1,10 +1,10 @@
 import { ApiClient } from '@heddle/api';
+import { type Compiler, createCompiler } from '@heddle/compiler';
 import { systemClock } from '../clock.js';
 import { readConfig } from '../config/config.js';
 import { Controller } from '../controller.js';
 import { createLogger } from '../logging/logger.js';
 import type { RuntimeOptions } from '../runtime/runtime.js';
-import { FakeCompiler } from './fake-compiler.js';
 import { FakeSwitches } from './fake-switches.js';
 import type { TestFolder } from './folder.js';
 
@@ -12,12 +12,12 @@ export interface Harness {
   readonly controller: Controller;
   readonly client: ApiClient;
   readonly switches: FakeSwitches;
-  readonly compiler: FakeCompiler;
+  readonly compiler: Compiler;
   readonly folder: TestFolder;
   stop(): Promise<void>;
 }
 
-/** A controller on a unix socket with real HTTP, a real database and a real source, but neither compiler nor switches. */
+/** A controller on a unix socket with real HTTP, a real database and a real source, the real compiler, but no switches. */
 export async function startHarness(
   folder: TestFolder,
   environment: Readonly<Record<string, string>> = {},
@@ -32,13 +32,13 @@ export async function startHarness(
     ...environment,
   });
   const switches = new FakeSwitches();
-  let compiler: FakeCompiler | undefined;
+  let compiler: Compiler | undefined;
   const options: RuntimeOptions = {
     config,
     logger: createLogger(config.logLevel),
     clock: systemClock,
     createCompiler: (ids) => {
-      compiler = new FakeCompiler(ids);
+      compiler = createCompiler(ids);
       return compiler;
     },
     createSouthbound: () => ({

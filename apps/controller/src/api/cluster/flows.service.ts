@@ -1,10 +1,9 @@
 import { type FlowsView, type FlowView, formatObjectRef, type ObjectRef } from '@heddle/api';
-import { type Flow, nodeName, tableById } from '@heddle/compiler';
+import { type Compiler, type Flow, nodeName, tableById } from '@heddle/compiler';
 import { Inject, Injectable } from '@nestjs/common';
 import { formatActions, formatFlow, formatGroup, formatMatch } from 'openflow-ts/codec';
 import { Allocations } from '../../allocation/allocations.js';
 import { Engine } from '../../core/engine.js';
-import type { CompilerPort } from '../../core/ports.js';
 import { Refusal } from '../../errors.js';
 import { COMPILER } from '../../runtime/tokens.js';
 
@@ -21,7 +20,7 @@ export class FlowsService {
   constructor(
     private readonly allocations: Allocations,
     private readonly engine: Engine,
-    @Inject(COMPILER) private readonly compiler: CompilerPort,
+    @Inject(COMPILER) private readonly compiler: Compiler,
   ) {}
 
   /** @throws Refusal not_found */

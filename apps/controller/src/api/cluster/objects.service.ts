@@ -1,10 +1,9 @@
 import type { PodView, PolicyView, ServiceView } from '@heddle/api';
-import { factKey } from '@heddle/compiler';
+import { type Compiler, factKey } from '@heddle/compiler';
 import { Inject, Injectable } from '@nestjs/common';
 import { Allocations } from '../../allocation/allocations.js';
 import { Engine } from '../../core/engine.js';
 import { FactTable } from '../../core/fact-table.js';
-import type { CompilerPort } from '../../core/ports.js';
 import { World } from '../../core/world.js';
 import { COMPILER } from '../../runtime/tokens.js';
 
@@ -16,7 +15,7 @@ export class ObjectsService {
     private readonly facts: FactTable,
     private readonly allocations: Allocations,
     private readonly engine: Engine,
-    @Inject(COMPILER) private readonly compiler: CompilerPort,
+    @Inject(COMPILER) private readonly compiler: Compiler,
   ) {}
 
   pods(): PodView[] {

@@ -1,9 +1,9 @@
 import type { NodeView, ProblemView, StatusView } from '@heddle/api';
-import { nodeName } from '@heddle/compiler';
+import { type Compiler, nodeName } from '@heddle/compiler';
 import { Inject, Injectable } from '@nestjs/common';
 import { Allocations } from '../../allocation/allocations.js';
 import { Engine } from '../../core/engine.js';
-import type { CompilerPort, OvsdbPort, SwitchesPort, SwitchState } from '../../core/ports.js';
+import type { OvsdbPort, SwitchesPort, SwitchState } from '../../core/ports.js';
 import { World } from '../../core/world.js';
 import { COMPILER, OVSDB, SOURCE, SWITCHES } from '../../runtime/tokens.js';
 import type { Source } from '../../source/model.js';
@@ -25,7 +25,7 @@ export class StatusService {
   constructor(
     private readonly engine: Engine,
     private readonly allocations: Allocations,
-    @Inject(COMPILER) private readonly compiler: CompilerPort,
+    @Inject(COMPILER) private readonly compiler: Compiler,
     @Inject(SWITCHES) private readonly switches: SwitchesPort,
     @Inject(OVSDB) private readonly ovsdb: OvsdbPort,
   ) {}
@@ -86,7 +86,7 @@ export class StatusViews {
     private readonly status: StatusService,
     private readonly engine: Engine,
     private readonly world: World,
-    @Inject(COMPILER) private readonly compiler: CompilerPort,
+    @Inject(COMPILER) private readonly compiler: Compiler,
     @Inject(SOURCE) private readonly source: Source,
   ) {}
 
