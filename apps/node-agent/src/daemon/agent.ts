@@ -206,7 +206,7 @@ export class Agent {
         if (this.#stop.signal.aborted) throw err;
         this.#controllerLost = err instanceof Error ? err.message : String(err);
         const recalled = Date.now() < giveUp ? undefined : readState(this.#configFile, NodeConfig);
-        this.logger.warn({ err, recalled: recalled !== undefined }, 'register_failed');
+        this.logger.warn({ reason: this.#controllerLost, recalled: recalled !== undefined }, 'register_failed');
         if (recalled !== undefined && recalled.node === this.env.nodeName) {
           this.#config = recalled;
           return;
@@ -236,8 +236,10 @@ export class Agent {
         delayMs = 100;
       } catch (err) {
         if (this.#stop.signal.aborted) return;
+        // Once for each outage; the repetitions say nothing new.
+        const level = this.#controllerLost === undefined ? 'warn' : 'debug';
         this.#controllerLost = err instanceof Error ? err.message : String(err);
-        this.logger.warn({ err, again: isUnknownNode(err) }, 'configuration_not_followed');
+        this.logger[level]({ reason: this.#controllerLost, forgotten: isUnknownNode(err) }, 'controller_lost');
         await this.#pause(delayMs);
         delayMs = Math.min(delayMs * 2, 5_000);
       }
