@@ -12,6 +12,7 @@ import {
   formatGroup,
   type GroupMod,
   groupMod,
+  parseFlow,
   sameFlow,
   type Version,
 } from 'openflow-ts/codec';
@@ -85,6 +86,18 @@ describe.skipIf(!hasOvs())('the codec against Open vSwitch', () => {
       const found = back.get(flowKey(flow));
       if (found === undefined || !sameFlow(flow, found))
         expect.soft(found && formatFlow(found), name).toBe(formatFlow(flow));
+    }
+    expect(back.size).toBe(FLOWS.length);
+  });
+
+  it('reads what ovs-ofctl prints, statistics and all', async () => {
+    for (const [name, flow] of FLOWS) await install('OF1.4', name, flow);
+    const text = await ovs.ofctl('-O', 'OpenFlow14', '--no-names', 'dump-flows', 'br-int');
+    const lines = text.split('\n').filter((line) => line.includes('actions='));
+    const back = new Map(lines.map((line) => [flowKey(parseFlow(line)), line]));
+    for (const [name, flow] of FLOWS) {
+      const line = back.get(flowKey(flow));
+      if (line === undefined || !sameFlow(flow, parseFlow(line))) expect.soft(line, name).toBe(formatFlow(flow));
     }
     expect(back.size).toBe(FLOWS.length);
   });

@@ -20,14 +20,14 @@ export function formatIpv4(value: number): string {
   return `${value >>> 24}.${(value >>> 16) & 255}.${(value >>> 8) & 255}.${value & 255}`;
 }
 
-function ipv6Groups(text: string, whole: string): number[] {
+function ipv6Groups(text: string, whole: string, last: boolean): number[] {
   if (text === '') return [];
   const groups: number[] = [];
   const parts = text.split(':');
   parts.forEach((part, i) => {
     if (part.includes('.')) {
       // RFC 4291, 2.2 form 3: an IPv4 address may stand for the last two groups.
-      if (i !== parts.length - 1) fail('an IPv6 address', whole);
+      if (!last || i !== parts.length - 1) fail('an IPv6 address', whole);
       const v4 = parseIpv4(part);
       groups.push(v4 >>> 16, v4 & 0xffff);
     } else if (/^[0-9a-fA-F]{1,4}$/.test(part)) groups.push(Number.parseInt(part, 16));
@@ -40,8 +40,8 @@ function ipv6Groups(text: string, whole: string): number[] {
 export function parseIpv6(text: string): bigint {
   const halves = text.split('::');
   if (halves.length > 2) return fail('an IPv6 address', text);
-  const head = ipv6Groups(halves[0] ?? '', text);
-  const tail = halves.length === 2 ? ipv6Groups(halves[1] ?? '', text) : [];
+  const head = ipv6Groups(halves[0] ?? '', text, halves.length === 1);
+  const tail = halves.length === 2 ? ipv6Groups(halves[1] ?? '', text, true) : [];
   const gap = 8 - head.length - tail.length;
   if (halves.length === 2 ? gap < 1 : gap !== 0) return fail('an IPv6 address', text);
   let value = 0n;

@@ -8,9 +8,13 @@ import {
   decodeMessage,
   encodeMessage,
   formatActions,
+  formatFlow,
   formatMessage,
   type Instruction,
   OpenFlowDecodeError,
+  parseFlow,
+  parseGroup,
+  sameFlow,
   VERSIONS,
   type Version,
   type WireVersion,
@@ -92,6 +96,33 @@ describe.skipIf(!present)('vectors of Open vSwitch', () => {
     const bad = unexpected('print', vectors, (v) => {
       const text = formatMessage(decodeMessage(bytesOf(v.hex))).trimEnd();
       return text === v.text?.trimEnd() ? undefined : `printed ${text}`;
+    });
+    expect(bad).toEqual([]);
+  });
+
+  it('reads the texts that ovs-ofctl reads, and means the same', () => {
+    const vectors = load(/^generated/).filter((v) => v.kind === 'flow_mod' && v.error === undefined);
+    expect(vectors.length).toBeGreaterThan(2000);
+    const bad = unexpected('parse', vectors, (v) => {
+      const theirs = decodeMessage(bytesOf(v.hex)).message;
+      try {
+        const flow = parseFlow(v.input as string);
+        if (theirs.kind !== 'flow_mod' || !sameFlow(flow, theirs)) return `read as ${formatFlow(flow)}`;
+        // What we print of it, we read again.
+        return sameFlow(parseFlow(formatFlow(flow)), flow) ? undefined : `printed as ${formatFlow(flow)}`;
+      } catch (error) {
+        return String(error);
+      }
+    });
+    expect(bad).toEqual([]);
+  });
+
+  it('reads the texts of groups that ovs-ofctl reads', () => {
+    const vectors = load(/^generated-mods-of15/).filter((v) => v.kind === 'group_mod' && v.error === undefined);
+    expect(vectors.length).toBeGreaterThan(15);
+    const bad = unexpected('parse', vectors, (v) => {
+      const again = hexOf(encodeMessage(parseGroup(v.input as string), { version: 'OF1.5', xid: 0 }));
+      return again === v.hex ? undefined : `became ${again}`;
     });
     expect(bad).toEqual([]);
   });

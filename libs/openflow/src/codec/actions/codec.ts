@@ -129,8 +129,14 @@ function writeAction(w: ByteWriter, action: Action, ctx: ActionContext): void {
       return;
     }
   }
-  if (action.kind === 'load' && ctx.version === 6) {
-    writeAction(w, setFieldOf(action), ctx);
+  if (action.kind === 'load' && (ctx.version === 6 || action.target.bits > 64)) {
+    // 1.5 has no load; before it, one load takes 64 bits.
+    const set = setFieldOf(action);
+    writeAction(
+      w,
+      set.mask === undefined && ctx.version !== 6 ? { ...set, mask: FIELD_INFO[set.field].ones } : set,
+      ctx,
+    );
     return;
   }
   const row = rows[action.kind];
@@ -165,7 +171,7 @@ export function setFieldOf(a: ActionOf<'load'>): ActionOf<'set_field'> {
     field,
     value: as(value),
     ...(whole ? {} : { mask: as(mask) }),
-    ...(info.variable ? { bytes: info.bytes } : {}),
+    ...(info.variable && !whole ? { bytes: info.bytes } : {}),
   };
 }
 

@@ -1,4 +1,3 @@
-import { OpenFlowEncodeError } from '../errors.js';
 import type { WireVersion } from '../version.js';
 import type { ByteReader } from '../wire/reader.js';
 import type { ByteWriter } from '../wire/writer.js';
@@ -49,8 +48,7 @@ const WRITE: Writers = {
     w.skip(4);
     return TYPE.CLEAR_ACTIONS;
   },
-  meter: (w, i, version) => {
-    if (version === 6) throw new OpenFlowEncodeError('instructions.meter', 'an action in OF1.5, not an instruction');
+  meter: (w, i) => {
     w.u32(i.meter);
     return TYPE.METER;
   },
@@ -60,8 +58,24 @@ const WRITE: Writers = {
   },
 };
 
+/** A meter is an instruction up to 1.4 and the first applied action from 1.5 on; either may be given for any version. */
+function placeMeter(instructions: readonly Instruction[], version: WireVersion): readonly Instruction[] {
+  const meter = instructions.find((i) => i.kind === 'meter');
+  const apply = instructions.find((i) => i.kind === 'apply_actions');
+  if (version === 6 && meter !== undefined) {
+    const applied: Instruction = { kind: 'apply_actions', actions: [meter, ...(apply?.actions ?? [])] };
+    const others = instructions.filter((i) => i !== meter);
+    return apply === undefined ? [applied, ...others] : others.map((i) => (i === apply ? applied : i));
+  }
+  const [first, ...rest] = apply?.actions ?? [];
+  if (version !== 6 && first?.kind === 'meter')
+    return [first, ...instructions.map((i) => (i === apply ? { kind: 'apply_actions' as const, actions: rest } : i))];
+  return instructions;
+}
+
 /** Writes instructions in the order given. */
-export function writeInstructions(w: ByteWriter, instructions: readonly Instruction[], version: WireVersion): void {
+export function writeInstructions(w: ByteWriter, given: readonly Instruction[], version: WireVersion): void {
+  const instructions = placeMeter(given, version);
   for (const instruction of instructions) {
     const start = w.skip(4);
     const write = WRITE[instruction.kind] as (w: ByteWriter, i: Instruction, v: WireVersion) => number;

@@ -74,10 +74,16 @@ const REWRITE: Rewrites = {
   output_reg: (a) => (a.maxLen === 0xffff ? { kind: 'output_reg', source: a.source } : a),
   controller: normalizeController,
   set_field: (a) =>
-    FIELD_INFO[a.field].variable
+    FIELD_INFO[a.field].variable && a.mask === undefined
       ? { kind: 'set_field', field: a.field, value: a.value }
       : set(a.field, a.value, a.mask),
-  load: (a) => ({ ...a, value: BigInt(a.value) }),
+  load: (a) => {
+    const { field, offset, bits } = a.target;
+    const whole = offset === 0 && bits === FIELD_INFO[field].bits;
+    if (FIELD_INFO[field].variable && whole) return { kind: 'set_field', field, value: BigInt(a.value) };
+    const shift = BigInt(offset);
+    return loads(field, BigInt(a.value) << shift, ((1n << BigInt(bits)) - 1n) << shift);
+  },
   move: (a) => ({ kind: 'move', source: a.source, target: a.target }),
   mod_dl_src: (a) => set('eth_src', a.mac),
   mod_dl_dst: (a) => set('eth_dst', a.mac),

@@ -39,6 +39,15 @@ function reduce(field: FieldName, entry: Entry, bytes: number | undefined): Entr
 const valuePart = (entry: Entry): Value => (typeof entry === 'object' ? entry[0] : entry);
 const maskPart = (entry: Entry, ones: Value): Value => (typeof entry === 'object' ? entry[1] : ones);
 
+/** A register may be matched in several forms at once: the bits of all of them. */
+function mergeRegister(out: LooseMatch, name: string, entry: Entry): void {
+  const before = out[name];
+  const of = (e: Entry): readonly [number, number] => [valuePart(e) as number, maskPart(e, 0xffffffff) as number];
+  const [v, m] = of(entry);
+  const [v0, m0] = before === undefined ? [0, 0] : of(before);
+  out[name] = reduce(name as FieldName, [((v & m) | v0) >>> 0, (m | m0) >>> 0], undefined) as Entry;
+}
+
 /** Splits a wide register into the 32-bit registers that it is made of, the highest bits in the lowest number. */
 function splitRegister(out: LooseMatch, entry: Entry, first: number, count: number): void {
   const ones = (1n << BigInt(32 * count)) - 1n;
@@ -50,16 +59,7 @@ function splitRegister(out: LooseMatch, entry: Entry, first: number, count: numb
     if (part === 0) continue;
     const name = `reg${first + i}`;
     const bits = Number((value >> shift) & 0xffffffffn);
-    // Both forms of a register in one match: the bits of either.
-    const before = out[name];
-    const merged: readonly [number, number] =
-      before === undefined
-        ? [bits, part]
-        : [
-            ((valuePart(before) as number) | (bits & part)) >>> 0,
-            ((maskPart(before, 0xffffffff) as number) | part) >>> 0,
-          ];
-    out[name] = reduce(name as FieldName, merged, undefined) as Entry;
+    mergeRegister(out, name, [bits, part]);
   }
 }
 
@@ -91,6 +91,7 @@ export function normalizeMatch(match: Match): Match {
     } else if (name === 'in_port_nxm') out.in_port = portFrom16(valuePart(entry) as number);
     else if (name === 'vlan_tci') splitTci(out, entry);
     else if (name === 'packet_type' && valuePart(entry) === 0) continue;
+    else if (/^reg\d/.test(name)) mergeRegister(out, name, entry);
     else out[name] = entry;
   }
   const names = Object.keys(out).sort((a, b) => FIELD_INFO[a as FieldName].rank - FIELD_INFO[b as FieldName].rank);

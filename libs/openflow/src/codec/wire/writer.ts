@@ -30,7 +30,9 @@ export class ByteWriter {
   }
 
   u8(value: number): void {
-    this.bytes[this.skip(1)] = value;
+    // `skip` may replace the buffer, so it comes first.
+    const at = this.skip(1);
+    this.bytes[at] = value;
   }
   u16(value: number): void {
     const at = this.skip(2);
