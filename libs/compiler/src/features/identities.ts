@@ -1,9 +1,9 @@
 import { sameElements } from '../engine/equal.js';
 import { type Context, type Entry, index, type Memo, memo, type Root, root } from '../engine/steps.js';
-import type { Labels, NetworkPolicyFact, PolicyRule } from '../model/facts.js';
+import type { NetworkPolicyFact, PolicyRule } from '../model/facts.js';
 import { compareText, compound, parts } from '../policy/canonical.js';
 import { type IdentityInfo, identityKeyOf, isPerReplicaLabel, namespaceKeyOf } from '../policy/identity.js';
-import { canonicalSelector, compileSelector, selectorKeys } from '../policy/selector.js';
+import { canonicalSelector, compileSelector, requiredLabel, selectorKeys } from '../policy/selector.js';
 import type { Env } from './env.js';
 
 /** Per-replica labels that policies select on; one key, ''. */
@@ -12,6 +12,8 @@ const countedLabels = index('countedLabels', 0);
 const namespaceKeys = index('namespaceKeys', 1);
 /** Canonical texts by namespace name: more than one only while pods are held at an identity of before. */
 const namespaceKeysNamed = index('namespaceKeysNamed', 1);
+/** Canonical texts by label of the namespace, so that a selector looks at candidates and not at every namespace. */
+const namespacesWithLabel = index('namespacesWithLabel', 2);
 /** Identity keys by canonical namespace text. */
 const identitiesOfNamespace = index('identitiesOfNamespace', 1);
 
@@ -99,15 +101,28 @@ export function identities(env: Env): Identities {
     return { entries };
   });
 
-  const selectedNamespaces = memo<readonly string[]>('selectedNamespaces', (selector, cx) => {
-    const matches = compileSelector(selector);
-    const out: string[] = [];
-    for (const key of cx.members(namespaceKeys, '')) {
-      const [, labels] = JSON.parse(key) as [string, [string, string][]];
-      if (matches(Object.fromEntries(labels) as Labels)) out.push(key);
-    }
-    return out.sort(compareText);
-  });
+  const namespaceLabels = root('namespaceLabels', 2, identitiesOfNamespace, (key) => ({
+    entries: Object.entries(env.identities.namespaceLabels(key)).map(
+      ([name, value]): Entry => [namespacesWithLabel, compound(name, value), key],
+    ),
+  }));
+
+  const selectedNamespaces = memo<readonly string[]>(
+    'selectedNamespaces',
+    (selector, cx) => {
+      const matches = compileSelector(selector);
+      const needed = requiredLabel(selector);
+      const candidates =
+        needed === undefined
+          ? [cx.members(namespaceKeys, '')]
+          : needed.values.map((value) => cx.members(namespacesWithLabel, compound(needed.key, value)));
+      const out: string[] = [];
+      for (const list of candidates)
+        for (const key of list) if (matches(env.identities.namespaceLabels(key))) out.push(key);
+      return out.sort(compareText);
+    },
+    sameElements,
+  );
 
   const namespacesOf = (selection: readonly string[], cx: Context): Iterable<string> =>
     selection[0] === 'namespace'
@@ -130,5 +145,5 @@ export function identities(env: Env): Identities {
     sameElements,
   );
 
-  return { roots: [policyLabels, podRoles], ofLabels, ofPod, selected };
+  return { roots: [policyLabels, podRoles, namespaceLabels], ofLabels, ofPod, selected };
 }

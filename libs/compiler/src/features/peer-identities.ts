@@ -18,7 +18,7 @@ export function peerIdentityFeature(env: Env, identities: Identities, policies: 
     nodesOf: (identity: string, attachment: AttachmentFact, config: ConfigFact, cx: Context) => readonly NodeName[],
     flow: (prefix: Prefix, identity: Identity, attachment: AttachmentFact, from: Origin) => Flow,
   ): Root =>
-    root(name, 3, 'attachment', (key, cx) => {
+    root(name, 4, 'attachment', (key, cx) => {
       const [config, attachment] = [configOf(cx), cx.fact('attachment', key)];
       const identity = cx.read(identities.ofPod, key);
       if (config === undefined || attachment === undefined || identity === undefined) return undefined;

@@ -53,12 +53,12 @@ export interface PolicyShape {
 }
 
 /** Which policies isolate an identity; key: `isolationKey`. */
-export const isolating = index('isolating', 2);
+export const isolating = index('isolating', 3);
 export const isolationKey = (direction: Direction, identity: number): string => `${direction}/${identity}`;
 /** Policies whose egress rules name an identity as a peer, by its number. */
-const egressPeerOf = index('egressPeerOf', 2);
+const egressPeerOf = index('egressPeerOf', 3);
 /** Same for ingress; kept only where the tunnel does not carry the identity. */
-const ingressPeerOf = index('ingressPeerOf', 2);
+const ingressPeerOf = index('ingressPeerOf', 3);
 
 export interface Policies {
   readonly roots: readonly Root[];
@@ -183,7 +183,7 @@ export function policyFeature(env: Env, identities: Identities): Policies {
     Object.is,
   );
 
-  const policy = root('policy', 2, 'policy', (key, cx) => {
+  const policy = root('policy', 3, 'policy', (key, cx) => {
     const policy = cx.read(shape, key);
     const config = configOf(cx);
     if (policy === undefined || config === undefined) return undefined;

@@ -61,7 +61,19 @@ export function identityKeyOf(pod: PodFact, namespaceKey: string, counted: Reado
 /** Takes keys apart, each once: what a key says never changes, and neither does its number. */
 export class IdentityTable {
   private readonly known = new Map<string, IdentityInfo>();
+  private readonly namespaces = new Map<string, Labels>();
   constructor(private readonly ids: IdSource) {}
+
+  /** Labels of a canonical namespace text. */
+  namespaceLabels(namespaceKey: string): Labels {
+    let labels = this.namespaces.get(namespaceKey);
+    if (labels === undefined) {
+      const [, pairs] = JSON.parse(namespaceKey) as KeyShape[0];
+      labels = Object.fromEntries(pairs);
+      this.namespaces.set(namespaceKey, labels);
+    }
+    return labels;
+  }
 
   get(key: string): IdentityInfo {
     let info = this.known.get(key);

@@ -16,6 +16,14 @@ export function canonicalSelector(selector: LabelSelector): string {
 export const selectorKeys = (canonical: string): readonly string[] =>
   (JSON.parse(canonical) as Requirement[]).map(([key]) => key);
 
+/** A label that everything selected has, with one of these values, if the selector asks for one. */
+export function requiredLabel(
+  canonical: string,
+): { readonly key: string; readonly values: readonly string[] } | undefined {
+  const found = (JSON.parse(canonical) as Requirement[]).find(([, operator]) => operator === 'In');
+  return found === undefined ? undefined : { key: found[0], values: found.slice(2) };
+}
+
 /** What the selector says about labels. NotIn and DoesNotExist hold for a missing key (Kubernetes API conventions). */
 export function compileSelector(canonical: string): (labels: Labels) => boolean {
   const requirements = JSON.parse(canonical) as Requirement[];

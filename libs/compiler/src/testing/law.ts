@@ -53,7 +53,7 @@ export const EXPANDERS: Readonly<Record<string, (states: readonly State[]) => Wa
   duplicates: (states) =>
     straight(states).flatMap(({ changes, state }) => [
       { changes: [...changes, ...changes], state },
-      { changes: changes.map((c) => structuredClone(c)), state },
+      { changes: changes.map((c) => JSON.parse(JSON.stringify(c)) as FactChange), state },
     ]),
   empties: (states) => straight(states.flatMap((s) => [new Map(), s, new Map()])),
   'through everything': (states) => {
