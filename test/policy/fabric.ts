@@ -67,6 +67,16 @@ export class Fabric {
     });
   }
 
+  /** Forgets every connection. */
+  forget(): void {
+    this.#evaluator = this.#fresh();
+  }
+
+  /** A packet that comes in at a port of a node. */
+  sendAt(node: string, ofport: number, packet: Packet): Journey {
+    return this.#evaluator.send(node, ofport, packet);
+  }
+
   send(pod: PodName, packet: Packet): Journey {
     const { node, ofport } = placeOf(pod);
     return this.#evaluator.send(node, ofport, packet);

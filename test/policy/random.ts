@@ -1,0 +1,125 @@
+import fc from 'fast-check';
+import { NAMESPACES, PODS } from './cluster.js';
+import type { OracleCluster, OraclePod } from './oracle.js';
+import { podIps, splitName } from './pods.js';
+import type { LabelSelector, NetworkPolicyManifest, Peer, Port } from './types.js';
+
+/** Random clusters and policies over a small vocabulary, so that selectors, names and ranges meet often. */
+
+const pick = <T>(...values: readonly T[]): fc.Arbitrary<T> => fc.constantFrom(...values);
+const maybe = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined });
+
+const KEYS = ['pod', 'tier', 'ns'] as const;
+const VALUES = ['a', 'b', 'c', 'x', 'y'] as const;
+const labels = fc.dictionary(pick(...KEYS), pick(...VALUES), { maxKeys: 2 });
+
+/** Numbers around which ports and ranges lie. */
+export const PORTS = [79, 80, 81, 82, 8080] as const;
+const containerPorts = fc.uniqueArray(
+  fc.record({ name: pick('http', 'admin'), protocol: pick('TCP', 'UDP', 'SCTP'), containerPort: pick(80, 81, 8080) }),
+  { maxLength: 3, selector: (p) => `${p.name} ${p.protocol}` },
+);
+
+const requirement = fc.oneof(
+  fc.record({
+    key: pick(...KEYS),
+    operator: pick('In' as const, 'NotIn' as const),
+    values: fc.uniqueArray(pick(...VALUES), { minLength: 1, maxLength: 3 }),
+  }),
+  fc.record({ key: pick(...KEYS), operator: pick('Exists' as const, 'DoesNotExist' as const) }),
+);
+const selector: fc.Arbitrary<LabelSelector> = fc.oneof(
+  { weight: 2, arbitrary: fc.constant({}) },
+  { weight: 2, arbitrary: fc.record({ matchLabels: labels }) },
+  { weight: 1, arbitrary: fc.record({ matchExpressions: fc.array(requirement, { maxLength: 2 }) }) },
+);
+const namespaceSelector: fc.Arbitrary<LabelSelector> = fc.oneof(
+  selector,
+  pick(...NAMESPACES).map((n) => ({ matchLabels: { 'kubernetes.io/metadata.name': n } })),
+);
+
+/** Prefixes around the addresses of the pods; `length` counts from the end of the address. */
+function block(address: string, hostBits: number): string {
+  if (!address.includes(':')) {
+    const last = Number(address.slice(address.lastIndexOf('.') + 1));
+    const kept = hostBits >= 8 ? 0 : (last >> hostBits) << hostBits;
+    return `${address.slice(0, address.lastIndexOf('.'))}.${kept}/${32 - Math.min(hostBits, 8)}`;
+  }
+  const last = Number.parseInt(address.slice(address.lastIndexOf(':') + 1), 16);
+  const kept = (last >> hostBits) << hostBits;
+  return `${address.slice(0, address.lastIndexOf(':'))}:${kept.toString(16)}/${128 - hostBits}`;
+}
+const ipBlock = fc
+  .record({
+    family: pick(0, 1),
+    pod: pick(...PODS),
+    bits: fc.integer({ min: 0, max: 8 }),
+    except: fc.array(fc.record({ pod: pick(...PODS), bits: fc.integer({ min: 0, max: 7 }) }), { maxLength: 2 }),
+    everything: fc.boolean(),
+  })
+  .map(({ family, pod, bits, except, everything }): Peer => {
+    const cidr = everything ? (family === 0 ? '0.0.0.0/0' : '::/0') : block(podIps(pod)[family] as string, bits);
+    // An exception must lie within its block.
+    const inside = except
+      .filter((e) => everything || (e.bits < bits && block(podIps(e.pod)[family] as string, bits) === cidr))
+      .map((e) => block(podIps(e.pod)[family] as string, e.bits));
+    return { ipBlock: { cidr, ...(inside.length > 0 ? { except: inside } : {}) } };
+  });
+
+const peer: fc.Arbitrary<Peer> = fc.oneof(
+  selector.map((podSelector) => ({ podSelector })),
+  namespaceSelector.map((n) => ({ namespaceSelector: n })),
+  fc.record({ podSelector: selector, namespaceSelector }),
+  ipBlock,
+);
+const protocol = pick('TCP' as const, 'UDP' as const, 'SCTP' as const);
+const port: fc.Arbitrary<Port> = fc.oneof(
+  fc.record({ protocol, port: pick(...PORTS) }),
+  fc.record({ port: pick(...PORTS) }),
+  fc.record({ protocol }),
+  fc.record({ protocol, port: pick('http', 'admin', 'nothing') }),
+  fc.record({ protocol, port: pick(1, 79, 80), endPort: pick(80, 81, 100, 65535) }),
+);
+const peers = maybe(fc.array(peer, { maxLength: 3 }));
+const ports = maybe(fc.array(port, { maxLength: 3 }));
+const defined = <T extends object>(o: T): T =>
+  Object.fromEntries(Object.entries(o).filter(([, v]) => v !== undefined)) as T;
+
+const policies = fc
+  .array(
+    fc.record({
+      namespace: pick(...NAMESPACES),
+      podSelector: selector,
+      policyTypes: maybe(fc.subarray(['Ingress' as const, 'Egress' as const], { minLength: 1 })),
+      ingress: maybe(fc.array(fc.record({ from: peers, ports }).map(defined), { maxLength: 2 })),
+      egress: maybe(fc.array(fc.record({ to: peers, ports }).map(defined), { maxLength: 2 })),
+    }),
+    { maxLength: 4 },
+  )
+  .map((list) =>
+    list.map(
+      ({ namespace, ...spec }, i): NetworkPolicyManifest => ({
+        apiVersion: 'networking.k8s.io/v1',
+        kind: 'NetworkPolicy',
+        metadata: { namespace, name: `p${i}` },
+        spec: defined(spec) as NetworkPolicyManifest['spec'],
+      }),
+    ),
+  );
+
+const pods = fc.subarray([...PODS], { minLength: 4 }).chain((names) =>
+  fc.tuple(
+    ...names.map((pod) =>
+      fc.record({ labels, containerPorts }).map((p): OraclePod => {
+        const [namespace, name] = splitName(pod);
+        return { namespace, name, ips: podIps(pod), ...p };
+      }),
+    ),
+  ),
+);
+
+export const randomCluster: fc.Arbitrary<OracleCluster> = fc.record({
+  namespaces: fc.tuple(labels, labels, labels).map(([x, y, z]) => ({ x, y, z })),
+  pods,
+  policies,
+});
