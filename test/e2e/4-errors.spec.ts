@@ -3,6 +3,9 @@ import { join } from 'node:path';
 import { ProblemView, ROUTES } from '@heddle/api';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { listNetns } from '../../apps/lab/src/host/netns.js';
+import { netnsPath } from '../../apps/lab/src/host/paths.js';
+import { findProcesses } from '../../apps/lab/src/host/processes.js';
 import { ROOT, TestLab, until } from '../support/lab.js';
 
 const lab = new TestLab();
@@ -95,7 +98,7 @@ describe('CNI input', () => {
     try {
       lab.writeManifest(
         'spare.yaml',
-        'apiVersion: v1\nkind: Pod\nmetadata: { name: spare, namespace: net }\nspec: { nodeName: not-a-node, containers: [] }\n',
+        'apiVersion: v1\nkind: Pod\nmetadata: { name: spare, namespace: net }\nspec: { nodeName: not-a-node, containers: [{ name: c, image: heddle/echo }] }\n',
       );
       await until('the pod is known', async () => (await lab.podViews()).some((p) => p.name === 'spare'));
       const r = await cni(
@@ -119,12 +122,14 @@ describe('CNI input', () => {
 
 describe('the lab', () => {
   it('leaves nothing behind when everything of it was killed before "down"', async () => {
-    const pids = (await lab.run('pgrep', ['-f', lab.paths.stateDir])).stdout.split('\n').filter((p) => p !== '');
-    expect(pids.length).toBeGreaterThan(6);
-    for (const pid of pids) if (Number(pid) !== process.pid) await lab.run('kill', ['-9', pid]);
+    const namespaces = (await listNetns(lab.paths)).map(netnsPath);
+    const processes = await findProcesses(lab.paths, namespaces);
+    // Controller, kubelet part, three times database, switch and agent, and a program in each pod.
+    expect(processes.length).toBeGreaterThan(15);
+    for (const { pid } of processes) process.kill(pid, 'SIGKILL');
     await lab.down();
     expect((await lab.run('ip', ['netns', 'list'])).stdout).not.toContain(lab.paths.prefix);
-    expect((await lab.run('pgrep', ['-f', lab.paths.stateDir])).stdout).toBe('');
+    expect(await findProcesses(lab.paths, [])).toEqual([]);
     expect((await lab.run('sh', ['-c', `grep -c ${lab.paths.prefix} /proc/mounts || true`])).stdout.trim()).toBe('0');
   });
 });
