@@ -1,0 +1,156 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
+import { join } from 'node:path';
+import { ApiClient, Attachment, NodeConfig, NodeView, path, RealizedAnswer, ROUTES, StatusView } from '@heddle/api';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { systemClock } from '../../apps/controller/src/clock.js';
+import { readConfig } from '../../apps/controller/src/config/config.js';
+import { Controller } from '../../apps/controller/src/controller.js';
+import { createLogger } from '../../apps/controller/src/logging/logger.js';
+import { production } from '../../apps/controller/src/runtime/production.js';
+import { TestFolder } from '../../apps/controller/src/testing/folder.js';
+import { hasOvs, startSwitch, type TestSwitch } from '../support/ovs.js';
+
+const SHOP = `apiVersion: apps/v1
+kind: Deployment
+metadata: { name: web, namespace: shop }
+spec:
+  replicas: 2
+  selector: { matchLabels: { app: web } }
+  template:
+    metadata: { labels: { app: web } }
+    spec: { containers: [{ name: web, ports: [{ name: http, containerPort: 8080 }] }] }
+---
+apiVersion: v1
+kind: Service
+metadata: { name: web, namespace: shop }
+spec: { selector: { app: web }, ports: [{ port: 80, targetPort: http }] }
+`;
+const POLICY = `apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: { name: web, namespace: shop }
+spec:
+  podSelector: { matchLabels: { app: web } }
+  ingress: [{ from: [{ podSelector: { matchLabels: { app: web } } }] }]
+`;
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+describe.skipIf(!hasOvs())('the controller over a real switch', () => {
+  let folder: TestFolder;
+  let controller: Controller | undefined;
+  let ovs: TestSwitch | undefined;
+  let client: ApiClient;
+  /** The same over restarts, as the switch dials it. */
+  let port: number;
+
+  beforeEach(async () => {
+    folder = new TestFolder();
+    folder.write('shop.yaml', SHOP);
+    port = await freePort();
+    await start();
+  });
+  afterEach(async () => {
+    await controller?.stop();
+    await ovs?.stop();
+    ovs = undefined;
+    folder.remove();
+  });
+
+  async function start(): Promise<void> {
+    const config = readConfig({
+      HEDDLE_SOURCE: `manifests:${folder.manifests}`,
+      HEDDLE_DATABASE_URL: `sqlite:${join(folder.path, 'db')}`,
+      HEDDLE_OPENFLOW_LISTEN: `tcp:127.0.0.1:${port}`,
+      HEDDLE_OVSDB_LISTEN: `unix:${join(folder.path, 'ovsdb.sock')}`,
+      HEDDLE_API_LISTEN: `unix:${folder.socket}`,
+      HEDDLE_LOG_LEVEL: 'error',
+    });
+    client = new ApiClient({ url: `unix:${folder.socket}` });
+    controller = await Controller.start({ config, logger: createLogger('error'), clock: systemClock, ...production });
+  }
+  async function stop(): Promise<void> {
+    await controller?.stop();
+    controller = undefined;
+  }
+  /** Registers node1, dials its switch in and attaches both pods. */
+  async function bringUp(): Promise<TestSwitch> {
+    const body = { encapIp: '172.31.99.1', addresses: ['172.31.99.1'], underlayMtu: 1500, datapathType: 'netdev' };
+    const node = await client.put(path(ROUTES.agentNode, 'node1'), NodeConfig, { body });
+    ovs = await startSwitch({ datapathId: BigInt(`0x${node.datapathId}`) });
+    await ovs.vsctl('set-fail-mode', 'br-int', 'secure');
+    await ovs.vsctl('set-controller', 'br-int', `tcp:127.0.0.1:${port}`);
+    for (const [i, pod] of ['web-0', 'web-1'].entries()) {
+      const attach = { node: 'node1', containerId: `c${i}`, ifname: 'eth0', namespace: 'shop', pod };
+      const { portKey } = await client.post(ROUTES.agentAttach, Attachment, { body: attach });
+      const realized = { portKey, timeoutMs: 10_000 };
+      await client.post(ROUTES.agentRealized, RealizedAnswer, { body: realized });
+    }
+    return ovs;
+  }
+  const settled = () => client.get(ROUTES.status, StatusView, { query: { waitMs: 20_000 } });
+  const node1 = async () => {
+    const [node] = await client.get(ROUTES.nodes, z.array(NodeView));
+    return node ?? expect.fail('there is no node');
+  };
+
+  it('has every flow on the switch when it says that all is realized', async () => {
+    const { flows } = await bringUp();
+    expect(await settled()).toMatchObject({ realized: true, nodes: { total: 1, connected: 1, realized: 1 } });
+    const node = await node1();
+    expect(node.flows).toBeGreaterThan(100);
+    expect(await flows()).toHaveLength(node.flows);
+  });
+
+  it('sends nothing after a restart without changes, not even when a manifest broke meanwhile', async () => {
+    const { flows } = await bringUp();
+    await settled();
+    const before = await flows();
+    await stop();
+    folder.write('shop.yaml', 'kind: [');
+    await start();
+    expect(await settled()).toMatchObject({ realized: true, source: { problems: 1 } });
+    expect(await node1()).toMatchObject({ modsAtConnect: 0, modsSent: 0 });
+    expect(await flows()).toEqual(before);
+  });
+
+  it('sends only the difference after a restart with a change', async () => {
+    const { flows } = await bringUp();
+    await settled();
+    const before = new Set(await flows());
+    await stop();
+    folder.write('policy.yaml', POLICY);
+    await start();
+    await settled();
+    const after = await flows();
+    const fresh = after.filter((flow) => !before.has(flow));
+    expect(fresh.length).toBeGreaterThan(0);
+    expect(after.length).toBe(before.size + fresh.length);
+    expect((await node1()).modsAtConnect).toBe(fresh.length);
+  });
+
+  it("puts a pod's packets under the new identity only after the flows for it are there", async () => {
+    const { flows } = await bringUp();
+    folder.write('policy.yaml', POLICY);
+    await settled();
+    const classify = async () => (await flows('in_port=256,table=0')).join();
+    const before = await classify();
+    folder.write(
+      'shop.yaml',
+      SHOP.replaceAll('app: web }', 'app: web, tier: front }').replace(
+        'selector: { matchLabels: { app: web, tier: front }',
+        'selector: { matchLabels: { app: web }',
+      ),
+    );
+    expect(await settled()).toMatchObject({ realized: true, waitingFor: [] });
+    expect(await classify()).not.toBe(before);
+  });
+});
