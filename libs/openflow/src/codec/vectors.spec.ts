@@ -100,6 +100,18 @@ describe.skipIf(!present)('vectors of Open vSwitch', () => {
     expect(bad).toEqual([]);
   });
 
+  it('prints other messages as ofp-print does', () => {
+    const vectors = load(/^ofp-(print|errors)/).filter(
+      (v) => ours(v) && v.error === undefined && v.text !== undefined && !v.text.includes('decode error'),
+    );
+    expect(vectors.length).toBeGreaterThan(40);
+    const bad = unexpected('ofp-print', vectors, (v) => {
+      const text = formatMessage(decodeMessage(bytesOf(v.hex))).trimEnd();
+      return text === v.text?.trimEnd() ? undefined : `printed ${text}`;
+    });
+    expect(bad).toEqual([]);
+  });
+
   it('reads the texts that ovs-ofctl reads, and means the same', () => {
     const vectors = load(/^generated/).filter((v) => v.kind === 'flow_mod' && v.error === undefined);
     expect(vectors.length).toBeGreaterThan(2000);

@@ -135,14 +135,20 @@ function readInner(this: MessageContext, r: ByteReader): Message {
   return message;
 }
 
+/** Encoding never waits and never calls back, so one buffer serves all. */
+const scratch = new ByteWriter();
+
 /** Encodes one message. Throws `OpenFlowEncodeError` when the version cannot say it or it exceeds 65535 bytes. */
 export function encodeMessage(
   message: Message,
   options: { readonly version: Version; readonly xid: number },
 ): Uint8Array<ArrayBuffer> {
-  const w = new ByteWriter(256);
-  writeMessage(w, message, options);
-  return w.copy();
+  try {
+    writeMessage(scratch, message, options);
+    return scratch.copy();
+  } finally {
+    scratch.truncate(0);
+  }
 }
 
 /** Decodes exactly one message. Throws `OpenFlowDecodeError` and nothing else. */

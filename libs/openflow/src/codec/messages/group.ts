@@ -102,6 +102,7 @@ export function readBuckets(r: ByteReader, type: GroupType, version: WireVersion
 
 // Netronome's property: { u16 0xffff; u16 len; u32 0x154d; u32 1; pad[4]; char method[16]; u64 param; OXMs whose values are masks; pad }
 const NETRONOME = 0x0000154d;
+const NETRONOME_COMPAT = 0x00001540;
 const METHOD_BYTES = 16;
 
 export function writeGroupProperties(w: ByteWriter, g: GroupProperties, version: WireVersion): void {
@@ -118,7 +119,7 @@ export function writeGroupProperties(w: ByteWriter, g: GroupProperties, version:
     if (selectionMethod.length >= METHOD_BYTES)
       throw new OpenFlowEncodeError('group_mod.selectionMethod', 'at most 15 characters');
     writeProperty(w, PROP.EXPERIMENTER, () => {
-      w.u32(NETRONOME);
+      w.u32(g.selectionVendor === 'compat' ? NETRONOME_COMPAT : NETRONOME);
       w.u32(1);
       w.skip(4);
       const name = w.skip(METHOD_BYTES);
@@ -133,9 +134,11 @@ export function writeGroupProperties(w: ByteWriter, g: GroupProperties, version:
 export function readGroupProperties(r: ByteReader): GroupProperties {
   const g: { -readonly [K in keyof GroupProperties]: GroupProperties[K] } = {};
   const kept = readProperties(r, (type) => {
-    if (type !== PROP.EXPERIMENTER || r.left < 36 || r.peekU32(r.pos) !== NETRONOME || r.peekU32(r.pos + 4) !== 1)
-      return false;
-    r.skip(12);
+    if (type !== PROP.EXPERIMENTER || r.left < 36) return false;
+    const experimenter = r.u32();
+    if ((experimenter !== NETRONOME && experimenter !== NETRONOME_COMPAT) || r.u32() !== 1) return false;
+    r.skip(4);
+    if (experimenter === NETRONOME_COMPAT) g.selectionVendor = 'compat';
     g.selectionMethod = r.text(METHOD_BYTES);
     g.selectionMethodParam = r.u64();
     const fields: Record<string, number | bigint> = {};

@@ -27,6 +27,9 @@ export interface FlowStats {
   readonly importance: number;
   readonly packetCount: bigint;
   readonly byteCount: bigint;
+  /** Since the flow last matched; 1.5 only. */
+  readonly idleSec?: number;
+  readonly idleNsec?: number;
 }
 
 export interface GroupDesc extends GroupProperties {

@@ -97,6 +97,8 @@ export interface GroupProperties {
   /** Open vSwitch: `hash` or `dp_hash`, in 1.5 only (Netronome experimenter property). */
   readonly selectionMethod?: string;
   readonly selectionMethodParam?: bigint;
+  /** The property carries the number that Open vSwitch 2.4 mistook for Netronome's. */
+  readonly selectionVendor?: 'compat';
   /** Fields to hash over, each with its mask. */
   readonly selectionFields?: { readonly [F in FieldName]?: number | bigint };
   /** 1.5: properties that this library does not know. */

@@ -1,98 +1,174 @@
+import { formatMac } from '../addresses.js';
 import type { Decoded } from '../messages/codec.js';
-import type { FlowMod, GroupMod, Message, MeterBand, MeterMod } from '../messages/types.js';
-import { GROUP, METER, NO_BUFFER, PORT } from '../ports.js';
+import type { FlowRemoved, Message, PacketOut, SwitchConfig } from '../messages/types.js';
+import { NO_BUFFER } from '../ports.js';
+import type { Version } from '../version.js';
 import { formatActions } from './format-actions.js';
-import { formatBucket, formatFlowFlags, formatGroupProperties } from './format-flow.js';
 import { matchParts } from './format-match.js';
+import { printFlowMod, printGroupMod, printMeterMod } from './print-mods.js';
+import { printReply, printRequest } from './print-multipart.js';
+import { duration, portConfig, portFeatures, printPort } from './print-ports.js';
 import { formatPort, hex } from './values.js';
 
-// Messages as `ovs-ofctl ofp-print` writes them.
+// Messages as `ovs-ofctl ofp-print` writes them. Packets inside packet_in and packet_out are not dissected.
 
-const COMMANDS: { readonly [C in FlowMod['command']]: string } = {
-  add: 'ADD',
-  modify: 'MOD',
-  modify_strict: 'MOD_STRICT',
-  delete: 'DEL',
-  delete_strict: 'DEL_STRICT',
+/** Kinds whose name there is not the kind in capitals. */
+const NAMES: { readonly [K in Message['kind']]?: string } = {
+  bundle_add: 'BUNDLE_ADD_MESSAGE',
+};
+const NICIRA = new Set<Message['kind']>([
+  'packet_in2',
+  'resume',
+  'tlv_table_mod',
+  'tlv_table_request',
+  'tlv_table_reply',
+  'set_packet_in_format',
+  'set_controller_id',
+  'ct_flush_zone',
+]);
+const ONF = new Set<Message['kind']>(['flow_monitor_cancel', 'flow_monitor_paused', 'flow_monitor_resumed']);
+const ONF_13 = new Set<Message['kind']>(['role_status', 'bundle_control', 'bundle_add']);
+
+function nameOf(m: Message, version: Version): string {
+  if (m.kind === 'multipart_request' || m.kind === 'multipart_reply')
+    return `OFPST_${m.type.toUpperCase()} ${m.kind === 'multipart_reply' ? 'reply' : 'request'}`;
+  const family = NICIRA.has(m.kind)
+    ? 'NXT'
+    : ONF.has(m.kind) || (version === 'OF1.3' && ONF_13.has(m.kind))
+      ? 'ONFT'
+      : 'OFPT';
+  return `${family}_${NAMES[m.kind] ?? m.kind.toUpperCase()}`;
+}
+
+const CAPABILITIES: readonly (readonly [number, string])[] = [
+  [1, 'FLOW_STATS'],
+  [2, 'TABLE_STATS'],
+  [4, 'PORT_STATS'],
+  [8, 'GROUP_STATS'],
+  [0x20, 'IP_REASM'],
+  [0x40, 'QUEUE_STATS'],
+  [0x100, 'PORT_BLOCKED'],
+  [0x200, 'BUNDLES'],
+  [0x400, 'FLOW_MONITORING'],
+];
+const FRAGMENTS = ['normal', 'drop', 'reassemble', 'nx-match'];
+const REMOVED: Readonly<Record<string, string>> = {
+  idle_timeout: 'idle',
+  hard_timeout: 'hard',
+  delete: 'delete',
+  group_delete: 'group_delete',
+  meter_delete: 'meter_delete',
+  eviction: 'eviction',
+};
+const ROLE_REASONS: Readonly<Record<string, string>> = {
+  master_request: 'primary_request',
+  config: 'configuration_changed',
+  experimenter: 'experimenter_data_changed',
 };
 
-function printFlowMod(m: FlowMod): string {
+function printConfig(m: SwitchConfig<'get_config_reply' | 'set_config'>): string {
+  return ` frags=${FRAGMENTS[m.flags & 3]} miss_send_len=${m.missSendLen}`;
+}
+function printFlowRemoved(m: FlowRemoved): string {
   const match = matchParts(m.match);
   if (m.priority !== 0x8000) match.unshift(`priority=${m.priority}`);
-  const parts = [COMMANDS[m.command]];
-  if (m.tableId !== 0) parts.push(`table:${m.tableId}`);
-  if (match.length > 0) parts.push(match.join());
-  if (m.cookie !== 0n && m.cookie !== 0xffff_ffff_ffff_ffffn) parts.push(`cookie:${hex(m.cookie)}`);
-  if (m.cookieMask !== 0n) parts.push(`cookie:${hex(m.cookie)}/${hex(m.cookieMask)}`);
-  if (m.idleTimeout !== 0) parts.push(`idle:${m.idleTimeout}`);
-  if (m.hardTimeout !== 0) parts.push(`hard:${m.hardTimeout}`);
-  if (m.importance !== 0) parts.push(`importance:${m.importance}`);
-  if (m.bufferId !== NO_BUFFER) parts.push(`buf:0x${m.bufferId.toString(16)}`);
-  if (m.outPort !== PORT.ANY && m.outPort !== 0) parts.push(`out_port:${formatPort(m.outPort)}`);
-  if (m.outGroup !== GROUP.ANY && m.outGroup !== 0) parts.push(`out_group:${m.outGroup}`);
-  parts.push(...formatFlowFlags(m.flags));
-  parts.push(`actions=${formatActions(m.instructions)}`);
-  return parts.join(' ');
+  const parts = [...(match.length > 0 ? [match.join()] : []), `reason=${REMOVED[m.reason] ?? m.reason}`];
+  if (m.tableId !== 0xff) parts.push(`table_id=${m.tableId}`);
+  if (m.cookie !== 0n) parts.push(`cookie:${hex(m.cookie)}`);
+  parts.push(`duration${duration(m.durationSec, m.durationNsec)}`, `idle${m.idleTimeout}`);
+  if (m.hardTimeout !== 0) parts.push(`hard${m.hardTimeout}`);
+  parts.push(`pkts${m.packetCount}`, `bytes${m.byteCount}`);
+  return ` ${parts.join(' ')}`;
 }
+function printPacketOut(m: PacketOut): string {
+  const match = m.match === undefined ? `in_port=${formatPort(m.inPort)}` : matchParts(m.match).join();
+  const rest = m.bufferId === NO_BUFFER ? `data_len=${m.data.length}` : `buffer=0x${m.bufferId.toString(16)}`;
+  return ` ${match} actions=${formatActions(m.actions)} ${rest}`;
+}
+const asText = (data: Uint8Array): string =>
+  Array.from(data, (b) => (b >= 32 && b < 127 ? String.fromCharCode(b) : `\\${b.toString(8).padStart(3, '0')}`)).join(
+    '',
+  );
+const bundleFlags = (flags: number): string =>
+  ['atomic', 'ordered'].filter((_, i) => (flags >>> i) & 1).join(' ') || '0';
 
-const GROUP_COMMANDS: { readonly [C in GroupMod['command']]: string } = {
-  add: 'ADD',
-  modify: 'MOD',
-  delete: 'DEL',
-  insert_bucket: 'INSERT_BUCKET',
-  remove_bucket: 'REMOVE_BUCKET',
-  add_or_mod: 'ADD_OR_MOD',
-};
-const BUCKET_IDS: Readonly<Record<number, string>> = { 4294967293: 'first', 4294967294: 'last', 4294967295: 'all' };
+/** Values of any kind as JSON with bytes in hexadecimal: what is shown of messages that have no text of their own here. */
+const asData = (m: Message): string =>
+  JSON.stringify(m, (_, v: unknown) =>
+    typeof v === 'bigint'
+      ? `0x${v.toString(16)}`
+      : v instanceof Uint8Array
+        ? Array.from(v, (b) => b.toString(16).padStart(2, '0')).join('')
+        : v,
+  );
 
-function printGroupMod(m: GroupMod): string {
-  const parts: string[] = [];
-  if (m.command === 'insert_bucket' || m.command === 'remove_bucket') {
-    const id = m.commandBucketId ?? 0xffffffff;
-    parts.push(`command_bucket_id:${BUCKET_IDS[id] ?? id}`);
+/** What follows `NAME (OF1.3) (xid=0x1):`, with its own leading space or line break. */
+function printBody({ version, xid, message: m }: Decoded): string {
+  switch (m.kind) {
+    case 'flow_mod':
+      return ` ${printFlowMod(m)}`;
+    case 'group_mod':
+      return printGroupMod(m);
+    case 'meter_mod':
+      return ` ${printMeterMod(m)}`;
+    case 'multipart_request':
+      return ` ${printRequest(m)}`;
+    case 'multipart_reply': {
+      const text = printReply(m);
+      if (text === undefined) return ` ${asData(m)}`;
+      return text.startsWith('\n') || text === '' ? text : ` ${text}`;
+    }
+    case 'features_request':
+    case 'get_config_request':
+    case 'barrier_request':
+    case 'barrier_reply':
+    case 'get_async_request':
+    case 'tlv_table_request':
+    case 'flow_monitor_paused':
+    case 'flow_monitor_resumed':
+      return '';
+    case 'hello':
+      return m.versions === undefined ? '' : `\n version bitmap: ${m.versions.map((v) => `0x0${v}`).join(', ')}`;
+    case 'echo_request':
+    case 'echo_reply':
+      return ` ${m.data.length} bytes of payload`;
+    case 'error':
+      return ` ${m.code}\n${asText(m.data)}`;
+    case 'features_reply':
+      return ` dpid:${m.datapathId.toString(16).padStart(16, '0')}\nn_tables:${m.tables}, n_buffers:${m.buffers}\ncapabilities: ${CAPABILITIES.filter(
+        ([bit]) => m.capabilities & bit,
+      )
+        .map(([, name]) => name)
+        .join(' ')}`;
+    case 'get_config_reply':
+    case 'set_config':
+      return printConfig(m);
+    case 'flow_removed':
+      return printFlowRemoved(m);
+    case 'port_status':
+      return ` ${{ add: 'ADD', delete: 'DEL', modify: 'MOD' }[m.reason] ?? m.reason}:${printPort(m.port)}`;
+    case 'port_mod':
+      return ` port: ${formatPort(m.portNo)}: addr:${formatMac(m.hwAddr)}\n     config: ${portConfig(m.config)}\n     mask:   ${portConfig(m.mask)}\n     advertise: ${m.advertise === 0 ? 'UNCHANGED' : portFeatures(m.advertise)}`;
+    case 'packet_out':
+      return printPacketOut(m);
+    case 'role_request':
+    case 'role_reply':
+      return ` role=${m.role}${m.role === 'nochange' || m.role === 'equal' ? '' : ` generation_id=${m.generationId}`}`;
+    case 'role_status':
+      return ` role=${m.role}${m.generationId === 0xffff_ffff_ffff_ffffn ? '' : ` generation_id=${m.generationId}`} reason=${ROLE_REASONS[m.reason] ?? m.reason}`;
+    case 'bundle_control':
+      return `\n bundle_id=0x${m.bundleId.toString(16)} type=${`${m.type}`.toUpperCase()} flags=${bundleFlags(m.flags)}`;
+    case 'bundle_add':
+      return `\n bundle_id=0x${m.bundleId.toString(16)} flags=${bundleFlags(m.flags)}\n${formatMessage({ version, xid, message: m.message })}`;
+    default:
+      return ` ${asData(m)}`;
   }
-  parts.push(`group_id=${m.groupId}`);
-  if (m.command !== 'insert_bucket' && m.command !== 'remove_bucket') parts.push(`type=${m.type}`);
-  parts.push(...formatGroupProperties(m));
-  for (const bucket of m.buckets) parts.push(formatBucket(bucket, m.type));
-  return `\n ${GROUP_COMMANDS[m.command]} ${parts.join()}`;
 }
 
-const METER_COMMANDS = { add: 'ADD', modify: 'MOD', delete: 'DEL' } as const;
-const METER_FLAGS: readonly (readonly [number, string])[] = [
-  [1, 'kbps'],
-  [2, 'pktps'],
-  [4, 'burst'],
-  [8, 'stats'],
-];
-export const METER_NAMES: Readonly<Record<number, string>> = {
-  [METER.SLOWPATH]: 'slowpath',
-  [METER.CONTROLLER]: 'controller',
-  [METER.ALL]: 'all',
-};
-function printMeterMod(m: MeterMod): string {
-  const flags = METER_FLAGS.filter(([f]) => m.flags & f).map(([, name]) => name);
-  const bands = m.bands.map((b: MeterBand) => {
-    const parts = [`type=${b.type}`, `rate=${b.rate}`];
-    if (m.flags & 4) parts.push(`burst_size=${b.burstSize}`);
-    if (b.precLevel !== undefined) parts.push(`prec_level=${b.precLevel}`);
-    return parts.join(' ');
-  });
-  return `${METER_COMMANDS[m.command]} meter=${METER_NAMES[m.meterId] ?? m.meterId} ${flags.length > 0 ? `${flags.join(' ')} ` : ''}bands=\n${bands.join('\n')}`;
-}
-
-/** One message as `ovs-ofctl ofp-print` prints it. */
-export function formatMessage({ version, xid, message }: Decoded): string {
-  const body = printBody(message);
-  const head = `${nameOf(message)} (${version}) (xid=${hex0(xid)}):`;
-  return body.startsWith('\n') ? head + body : `${head} ${body}`;
-}
-const hex0 = (n: number): string => `0x${n.toString(16)}`;
-const nameOf = (m: Message): string => `OFPT_${m.kind.toUpperCase()}`;
-
-function printBody(m: Message): string {
-  if (m.kind === 'flow_mod') return printFlowMod(m);
-  if (m.kind === 'group_mod') return printGroupMod(m);
-  if (m.kind === 'meter_mod') return printMeterMod(m);
-  return '';
+/**
+ * One message as `ovs-ofctl ofp-print` prints it. Packets are not dissected; messages that have no text here
+ * (packet_in, asynchronous configuration, some statistics, what is unknown) are shown as data.
+ */
+export function formatMessage(decoded: Decoded): string {
+  return `${nameOf(decoded.message, decoded.version)} (${decoded.version}) (xid=0x${decoded.xid.toString(16)}):${printBody(decoded)}`;
 }

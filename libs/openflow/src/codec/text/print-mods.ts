@@ -1,0 +1,81 @@
+import type { FlowMod, GroupMod, MeterBand, MeterMod } from '../messages/types.js';
+import { GROUP, METER, NO_BUFFER, PORT } from '../ports.js';
+import { formatActions } from './format-actions.js';
+import { formatBucket, formatFlowFlags, formatGroupProperties } from './format-flow.js';
+import { matchParts } from './format-match.js';
+import { formatPort, hex } from './values.js';
+
+// Modifications as `ovs-ofctl ofp-print` writes them.
+
+const COMMANDS: { readonly [C in FlowMod['command']]: string } = {
+  add: 'ADD',
+  modify: 'MOD',
+  modify_strict: 'MOD_STRICT',
+  delete: 'DEL',
+  delete_strict: 'DEL_STRICT',
+};
+
+export function printFlowMod(m: FlowMod): string {
+  const match = matchParts(m.match);
+  if (m.priority !== 0x8000) match.unshift(`priority=${m.priority}`);
+  const parts = [COMMANDS[m.command]];
+  if (m.tableId !== 0) parts.push(`table:${m.tableId}`);
+  if (match.length > 0) parts.push(match.join());
+  if (m.cookie !== 0n && m.cookie !== 0xffff_ffff_ffff_ffffn) parts.push(`cookie:${hex(m.cookie)}`);
+  if (m.cookieMask !== 0n) parts.push(`cookie:${hex(m.cookie)}/${hex(m.cookieMask)}`);
+  if (m.idleTimeout !== 0) parts.push(`idle:${m.idleTimeout}`);
+  if (m.hardTimeout !== 0) parts.push(`hard:${m.hardTimeout}`);
+  if (m.importance !== 0) parts.push(`importance:${m.importance}`);
+  if (m.bufferId !== NO_BUFFER) parts.push(`buf:0x${m.bufferId.toString(16)}`);
+  if (m.outPort !== PORT.ANY && m.outPort !== 0) parts.push(`out_port:${formatPort(m.outPort)}`);
+  if (m.outGroup !== GROUP.ANY && m.outGroup !== 0) parts.push(`out_group:${m.outGroup}`);
+  parts.push(...formatFlowFlags(m.flags));
+  parts.push(`actions=${formatActions(m.instructions)}`);
+  return parts.join(' ');
+}
+
+const GROUP_COMMANDS: { readonly [C in GroupMod['command']]: string } = {
+  add: 'ADD',
+  modify: 'MOD',
+  delete: 'DEL',
+  insert_bucket: 'INSERT_BUCKET',
+  remove_bucket: 'REMOVE_BUCKET',
+  add_or_mod: 'ADD_OR_MOD',
+};
+const BUCKET_IDS: Readonly<Record<number, string>> = { 4294967293: 'first', 4294967294: 'last', 4294967295: 'all' };
+
+export function printGroupMod(m: GroupMod): string {
+  const parts: string[] = [];
+  if (m.command === 'insert_bucket' || m.command === 'remove_bucket') {
+    const id = m.commandBucketId ?? 0xffffffff;
+    parts.push(`command_bucket_id:${BUCKET_IDS[id] ?? id}`);
+  }
+  parts.push(`group_id=${m.groupId}`);
+  if (m.command !== 'insert_bucket' && m.command !== 'remove_bucket') parts.push(`type=${m.type}`);
+  parts.push(...formatGroupProperties(m));
+  for (const bucket of m.buckets) parts.push(formatBucket(bucket, m.type));
+  return `\n ${GROUP_COMMANDS[m.command]} ${parts.join()}`;
+}
+
+const METER_COMMANDS = { add: 'ADD', modify: 'MOD', delete: 'DEL' } as const;
+const METER_FLAGS: readonly (readonly [number, string])[] = [
+  [1, 'kbps'],
+  [2, 'pktps'],
+  [4, 'burst'],
+  [8, 'stats'],
+];
+export const METER_NAMES: Readonly<Record<number, string>> = {
+  [METER.SLOWPATH]: 'slowpath',
+  [METER.CONTROLLER]: 'controller',
+  [METER.ALL]: 'all',
+};
+export function printMeterMod(m: MeterMod): string {
+  const flags = METER_FLAGS.filter(([f]) => m.flags & f).map(([, name]) => name);
+  const bands = m.bands.map((b: MeterBand) => {
+    const parts = [`type=${b.type}`, `rate=${b.rate}`];
+    if (m.flags & 4) parts.push(`burst_size=${b.burstSize}`);
+    if (b.precLevel !== undefined) parts.push(`prec_level=${b.precLevel}`);
+    return parts.join(' ');
+  });
+  return `${METER_COMMANDS[m.command]} meter=${METER_NAMES[m.meterId] ?? m.meterId} ${flags.length > 0 ? `${flags.join(' ')} ` : ''}bands=\n${bands.join('\n')}`;
+}
