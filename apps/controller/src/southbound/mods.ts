@@ -66,13 +66,40 @@ export function placeOf(flow: Flow): string {
 }
 
 /** Everything else of a compiled flow: equal to `flowBody` of the flow read back. */
-export function bodyOf(flow: Flow): string {
+function bodyOf(flow: Flow): string {
   const known = bodies.get(flow);
   if (known !== undefined) return known;
   const body = flowBody(asReported(flow));
   bodies.set(flow, body);
   return body;
 }
+
+/** Whether values are equal as they stand, member by member. */
+function isEqual(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
+  if (Array.isArray(a)) return Array.isArray(b) && a.length === b.length && a.every((x, i) => isEqual(x, b[i]));
+  let members = 0;
+  for (const key in a) {
+    members++;
+    if (!isEqual(a[key as never], b[key as never])) return false;
+  }
+  for (const _ in b) members--;
+  return members === 0;
+}
+
+/**
+ * Whether the flow read back from a wanted flow's place does what is wanted. Most come back just as they were sent;
+ * the normal form, which costs many times as much, is made for the others only.
+ */
+export function isAsWanted(have: FlowLike, want: Flow): boolean {
+  const plain = have.flags === 0 && have.idleTimeout === 0 && have.hardTimeout === 0 && have.cookie === want.cookie;
+  return (plain && isEqual(have.instructions, want.instructions)) || flowBody(have) === bodyOf(want);
+}
+
+/** Whether two compiled flows of one place do the same. */
+export const isSameFlow = (a: Flow, b: Flow): boolean =>
+  (a.cookie === b.cookie && isEqual(a.instructions, b.instructions)) || bodyOf(a) === bodyOf(b);
 
 const text = (value: unknown): string =>
   JSON.stringify(value, (_, v: unknown) => {

@@ -1,6 +1,16 @@
 import type { Flow, Group } from '@heddle/compiler';
-import { type FlowStats, flowBody, flowKey, type GroupDesc, type Mod, type Version } from 'openflow-ts';
-import { addFlow, bodyOf, deleteFlow, deleteGroup, groupBody, groupBodyOf, placeOf, putGroup } from './mods.js';
+import { type FlowStats, flowKey, type GroupDesc, type Mod, type Version } from 'openflow-ts';
+import {
+  addFlow,
+  deleteFlow,
+  deleteGroup,
+  groupBody,
+  groupBodyOf,
+  isAsWanted,
+  isSameFlow,
+  placeOf,
+  putGroup,
+} from './mods.js';
 
 /** Flows by the compiler's key and groups by id. */
 export interface Content {
@@ -58,7 +68,7 @@ export function planDelta(
     if (want === have) continue;
     if (want === undefined) {
       if (have !== undefined) mods.push(deleteFlow(have));
-    } else if (have === undefined || bodyOf(want) !== bodyOf(have)) mods.push(addFlow(want));
+    } else if (have === undefined || !isSameFlow(want, have)) mods.push(addFlow(want));
   }
   return inOrder(mods);
 }
@@ -104,7 +114,7 @@ export function* differences(
     found.delete(key);
     const common = { object: 'flow', key, wanted: want, found: have } as const;
     if (have === undefined) yield { ...common, kind: 'missing', mod: addFlow(want) };
-    else if (flowBody(have) !== bodyOf(want)) yield { ...common, kind: 'changed', mod: addFlow(want) };
+    else if (!isAsWanted(have, want)) yield { ...common, kind: 'changed', mod: addFlow(want) };
     if (++n % PER_STEP === 0) yield undefined;
   }
   for (const [key, have] of found)
