@@ -166,13 +166,30 @@ function readToken(path: string): string {
   }
 }
 
-/** A variable of ours that we do not know is a typing error; the agent's variables may stand in the same environment. */
+/**
+ * A name that is almost one of ours is a typing error. Others pass: agents and the lab have variables of their own, and
+ * Kubernetes makes HEDDLE_CONTROLLER_SERVICE_HOST and its like out of services.
+ */
 function misspelled(env: Readonly<Record<string, string | undefined>>): string[] {
-  const others =
-    /^HEDDLE_(NODE_NAME|CONTROLLER_URL|OVSDB|ENCAP_IP|DATAPATH_TYPE|AGENT_SOCKET|UPLINK|STATE_DIR|LAB_.*|TEST_.*)$/;
-  return Object.keys(env)
-    .filter((name) => name.startsWith('HEDDLE_') && !(name in VARIABLES) && !others.test(name))
-    .map((name) => `${name}: there is no such variable; see heddle-controller --help`);
+  return Object.keys(env).flatMap((name) => {
+    if (!name.startsWith('HEDDLE_') || name in VARIABLES) return [];
+    const meant = Object.keys(VARIABLES).find((known) => distance(known, name) <= 2);
+    return meant === undefined ? [] : [`${name}: there is no such variable; did you mean ${meant}?`];
+  });
+}
+
+/** Levenshtein's: how many letters to add, leave out or replace. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(replaced, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
 }
 
 function tlsFiles(values: Values, mistakes: string[]): TlsFiles | undefined {
