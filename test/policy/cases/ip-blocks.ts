@@ -242,6 +242,28 @@ export const IP_BLOCK_CASES: readonly Case[] = [
     ],
   },
   {
+    name: 'egress to a block on a named port: an address names no container port',
+    policies: [policy('x', 'named', egressTo(pod('a'), [{ ipBlock: { cidr: 'pod:y/b' } }], [tcp('serve-80-tcp')]))],
+    probes: [
+      {
+        protocol: 'TCP',
+        port: 80,
+        reach: `
+            xxx yyy zzz
+            abc abc abc
+        x/a o.. ... ...
+        x/b ooo ooo ooo
+        x/c ooo ooo ooo
+        y/a ooo ooo ooo
+        y/b ooo ooo ooo
+        y/c ooo ooo ooo
+        z/a ooo ooo ooo
+        z/b ooo ooo ooo
+        z/c ooo ooo ooo`,
+      },
+    ],
+  },
+  {
     name: 'egress to everything but the cluster reaches no pod',
     policies: [policy('x', 'to-the-world', egressTo(pod('a'), [{ ipBlock: { cidr: 'all', except: ['cluster'] } }]))],
     probes: [
