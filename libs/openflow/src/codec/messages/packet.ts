@@ -1,5 +1,5 @@
 import { ACTION_CODEC } from '../actions/codec.js';
-import { reasonName, reasonNumber } from '../actions/nicira.js';
+import { reasonName, reasonNumber } from '../actions/nicira-controller.js';
 import { readMatch, readOxms, writeMatch, writeOxms } from '../fields/oxm.js';
 import { NO_BUFFER, PORT } from '../ports.js';
 import type { WireVersion } from '../version.js';
