@@ -9,7 +9,7 @@ import { commit } from '../pipeline/commit.js';
 import { DEFAULT_VPC } from '../pipeline/constants.js';
 import { checkBuckets } from '../pipeline/contract.js';
 import { act, because, goTo, makeFlow, type Origin } from '../pipeline/flow.js';
-import { matchRegisters, setRegister, subfield } from '../pipeline/registers.js';
+import { matchRegisters, ORIGINAL_IPV4, setRegister, subfield } from '../pipeline/registers.js';
 import { TABLE_ID } from '../pipeline/tables.js';
 import { compareText } from '../policy/canonical.js';
 import { configOf, type Env, originOf } from './env.js';
@@ -72,18 +72,16 @@ function portFlows(
   const chosen = because(from, `Service ${what} is balanced over its ready endpoints.`);
   const portField = PROTOCOLS[port.protocol].port;
   const ip = family === 4 ? 'ip_dst' : 'ipv6_dst';
-  const saved = subfield('originalDestination').field;
   const keep = act([
     {
       kind: 'move',
       source: { field: ip, offset: 0, bits: family === 4 ? 32 : 128 },
-      target: family === 4 ? IPV4_DESTINATION : subfield('originalDestination'),
+      target: family === 4 ? ORIGINAL_IPV4 : subfield('originalDestination'),
     },
     { kind: 'move', source: { field: portField, offset: 0, bits: 16 }, target: subfield('originalPort') },
     setRegister('serviceDnat', 1),
     { kind: 'group', group: id },
   ]);
-  if (saved !== 'xxreg2') throw new TypeError('IPv4 destinations are kept in the first register of xxreg2');
   return {
     flows: [
       ...frontends.map((address) => makeFlow('ServiceLB', 100, frontend(address), keep, chosen)),
@@ -92,9 +90,6 @@ function portFlows(
     group: { id, buckets: buckets(ready, port.protocol, family), provenance: chosen.provenance },
   };
 }
-
-/** The most significant register of xxreg2. */
-const IPV4_DESTINATION = { field: 'reg8', offset: 0, bits: 32 } as const;
 
 /** Bucket ids that stay with their endpoint when others come and go, so that its connections do too. */
 function buckets(endpoints: readonly Endpoint[], protocol: L4Protocol, family: Family): readonly Bucket[] {
@@ -133,7 +128,7 @@ function backendFlow(protocol: L4Protocol, endpoint: Endpoint, from: Origin): Fl
   const portField = PROTOCOLS[protocol].port;
   const [ip, saved] =
     prefix.family === 4
-      ? (['ip_dst', IPV4_DESTINATION] as const)
+      ? (['ip_dst', ORIGINAL_IPV4] as const)
       : (['ipv6_dst', subfield('originalDestination')] as const);
   return makeFlow(
     'EndpointDNAT',

@@ -170,6 +170,9 @@ const SUBFIELDS = Object.fromEntries(
   REGISTER_NAMES.map((n) => [n, { field: REGISTERS[n].field, offset: REGISTERS[n].lsb, bits: width(n) }]),
 ) as Readonly<Record<RegisterName, Subfield>>;
 
+/** Where originalDestination keeps an IPv4 address: in the most significant of its four registers. */
+export const ORIGINAL_IPV4 = { field: 'reg8', offset: 0, bits: 32 } as const satisfies Subfield;
+
 /** Bits of the 32-bit register that a field covers. Not for originalDestination. */
 export const registerMask = (name: RegisterName): number => {
   const { lsb } = REGISTERS[name];
