@@ -2,9 +2,6 @@ import 'reflect-metadata';
 import { systemClock } from './clock.js';
 import { ConfigError, readConfig } from './config/config.js';
 import { helpText } from './config/help.js';
-import { Controller } from './controller.js';
-import { createLogger } from './logging/logger.js';
-import { production } from './runtime/production.js';
 import { VERSION } from './version.js';
 
 /** A stop that takes longer than this is forced. */
@@ -26,6 +23,12 @@ async function main(args: readonly string[]): Promise<number> {
     return 2;
   }
   const config = readConfig(process.env);
+  // Loaded late: half a second that nobody should wait for to read the help or a mistake.
+  const [{ Controller }, { createLogger }, { production }] = await Promise.all([
+    import('./controller.js'),
+    import('./logging/logger.js'),
+    import('./runtime/production.js'),
+  ]);
   const logger = createLogger(config.logLevel);
   // Before the start, so that a signal in the middle of it is not lost.
   const stopped = new Promise<string>((resolve) => {

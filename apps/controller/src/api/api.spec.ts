@@ -419,8 +419,13 @@ describe('the edge', () => {
     expect([answer.status, JSON.parse(answer.text)]).toEqual([httpStatus, expect.objectContaining({ code })]);
   });
 
-  it('keeps its unix socket to its owner, replaces a stale one and removes its own', async () => {
-    writeFileSync(folder.socket, '');
+  it('does not take a file for a socket that was left behind', async () => {
+    writeFileSync(folder.socket, 'precious');
+    await expect(startHarness(folder)).rejects.toThrow(/api\.sock exists and is not a socket/);
+    expect(existsSync(folder.socket)).toBe(true);
+  });
+
+  it('keeps its unix socket to its owner, and removes it in the end', async () => {
     h = await startHarness(folder);
     expect(statSync(folder.socket).mode & 0o777).toBe(0o600);
     await h.stop();

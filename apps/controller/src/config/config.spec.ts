@@ -159,8 +159,14 @@ describe('a mistake is told with what to do', () => {
   });
 
   it('all of them in one message', () => {
-    const env = { HEDDLE_ENCAP: 'gre', HEDDLE_DATABASE_URL: 'x', HEDDLE_SOURCE: 'y', HEDDLE_SERVICE_CIRD: 'z' };
-    expect(() => read(env)).toThrow(/^the configuration has 4 mistakes:\n {2}HEDDLE_\w+: .*(\n {2}HEDDLE_\w+: .*){3}$/);
+    const env = {
+      HEDDLE_ENCAP: 'gre',
+      HEDDLE_DATABASE_URL: 'x',
+      HEDDLE_SOURCE: 'y',
+      HEDDLE_SERVICE_CIRD: 'z',
+      HEDDLE_API_LISTEN: 'tcp:0.0.0.0:1',
+    };
+    expect(() => read(env)).toThrow(/^the configuration has 7 mistakes:\n {2}HEDDLE_\w+: .*(\n {2}HEDDLE_\w+: .*){6}$/);
   });
 });
 

@@ -58,7 +58,6 @@ export const VARIABLES = {
   HEDDLE_ENCAP: 'geneve or vxlan (default geneve)',
   HEDDLE_LOG_LEVEL: 'trace, debug, info, warn, error or fatal (default info)',
 } as const;
-type Name = keyof typeof VARIABLES;
 
 const endpoints = z.string().transform((text, context) => {
   try {
@@ -125,37 +124,48 @@ const Environment = z.object({
     .default('info'),
 });
 type Values = z.output<typeof Environment>;
+/** What could be read: one wrong variable must not hide the mistakes in the others. */
+type Readable = Partial<Values>;
 
 /** @throws ConfigError that lists every mistake */
 export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
   // An empty variable is one that is not set, as most shells and unit files mean it.
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
-  const parsed = Environment.safeParse(given);
-  const mistakes = parsed.success ? [] : parsed.error.issues.map((i) => `${String(i.path[0])}: ${i.message}`);
+  const mistakes: string[] = [];
+  const values: Record<string, unknown> = {};
+  for (const [name, schema] of Object.entries(Environment.shape)) {
+    const parsed = schema.safeParse(given[name]);
+    if (parsed.success) values[name] = parsed.data;
+    else mistakes.push(...parsed.error.issues.map((i) => `${name}: ${i.message}`));
+  }
+  const readable = values as Readable;
+  const tls = tlsFiles(given, readable, mistakes);
+  const openflowListen = listeners(given, readable, 'HEDDLE_OPENFLOW_LISTEN', 6653, mistakes);
+  const ovsdbListen = listeners(given, readable, 'HEDDLE_OVSDB_LISTEN', 6640, mistakes);
+  checkApi(given, readable, mistakes);
+  const families = networks(readable, mistakes);
   mistakes.push(...misspelled(given));
-  if (!parsed.success) throw new ConfigError(mistakes);
-  const values = parsed.data;
-  const tls = tlsFiles(values, mistakes);
-  const openflowListen = listeners(values, 'HEDDLE_OPENFLOW_LISTEN', tls, 6653, mistakes);
-  const ovsdbListen = listeners(values, 'HEDDLE_OVSDB_LISTEN', tls, 6640, mistakes);
-  checkApi(values, tls, mistakes);
-  const families = networks(values, mistakes);
   if (mistakes.length > 0) throw new ConfigError(mistakes);
+  const all = values as Values;
   return {
-    source: { kind: 'manifests', directory: values.HEDDLE_SOURCE },
-    databaseUrl: values.HEDDLE_DATABASE_URL,
+    source: { kind: 'manifests', directory: all.HEDDLE_SOURCE },
+    databaseUrl: all.HEDDLE_DATABASE_URL,
     openflowListen,
     ovsdbListen,
-    apiListen: values.HEDDLE_API_LISTEN,
+    apiListen: all.HEDDLE_API_LISTEN,
     tls,
-    clusterCidrs: values.HEDDLE_CLUSTER_CIDR,
-    serviceCidrs: values.HEDDLE_SERVICE_CIDR,
+    clusterCidrs: all.HEDDLE_CLUSTER_CIDR,
+    serviceCidrs: all.HEDDLE_SERVICE_CIDR,
     families,
-    encap: values.HEDDLE_ENCAP,
-    logLevel: values.HEDDLE_LOG_LEVEL,
-    apiToken: values.HEDDLE_API_TOKEN_FILE,
+    encap: all.HEDDLE_ENCAP,
+    logLevel: all.HEDDLE_LOG_LEVEL,
+    apiToken: all.HEDDLE_API_TOKEN_FILE,
   };
 }
+
+type Given = Readonly<Record<string, string | undefined>>;
+const TLS_NAMES = ['HEDDLE_TLS_KEY', 'HEDDLE_TLS_CERT', 'HEDDLE_TLS_CA'] as const;
+const hasTls = (given: Given): boolean => TLS_NAMES.some((name) => given[name] !== undefined);
 
 function readToken(path: string): string {
   try {
@@ -192,36 +202,35 @@ function distance(a: string, b: string): number {
   return row[b.length] ?? 0;
 }
 
-function tlsFiles(values: Values, mistakes: string[]): TlsFiles | undefined {
+function tlsFiles(given: Given, values: Readable, mistakes: string[]): TlsFiles | undefined {
   const { HEDDLE_TLS_KEY: key, HEDDLE_TLS_CERT: cert, HEDDLE_TLS_CA: ca } = values;
   if (key !== undefined && cert !== undefined && ca !== undefined) return { key, cert, ca };
-  if (key !== undefined || cert !== undefined || ca !== undefined)
-    mistakes.push('HEDDLE_TLS_KEY, HEDDLE_TLS_CERT, HEDDLE_TLS_CA: give all three or none');
+  if (hasTls(given) && TLS_NAMES.some((name) => given[name] === undefined))
+    mistakes.push(`${TLS_NAMES.join(', ')}: give all three or none`);
   return undefined;
 }
 
 function listeners(
-  values: Values,
-  name: Name & ('HEDDLE_OPENFLOW_LISTEN' | 'HEDDLE_OVSDB_LISTEN'),
-  tls: TlsFiles | undefined,
+  given: Given,
+  values: Readable,
+  name: 'HEDDLE_OPENFLOW_LISTEN' | 'HEDDLE_OVSDB_LISTEN',
   port: number,
   mistakes: string[],
 ): readonly Endpoint[] {
-  const given = values[name];
-  if (given === undefined && tls === undefined)
+  if (given[name] === undefined && !hasTls(given))
     mistakes.push(
-      `${name}: is missing: without HEDDLE_TLS_KEY, HEDDLE_TLS_CERT and HEDDLE_TLS_CA say tcp:0.0.0.0:${port} to accept unencrypted connections`,
+      `${name}: is missing: without ${TLS_NAMES.join(', ')} say tcp:0.0.0.0:${port} to accept unencrypted connections`,
     );
-  if (given?.some((e) => e.kind === 'ssl') && tls === undefined)
-    mistakes.push(`${name}: ssl needs HEDDLE_TLS_KEY, HEDDLE_TLS_CERT and HEDDLE_TLS_CA`);
-  return given ?? [{ kind: 'ssl', host: '0.0.0.0', port }];
+  if (values[name]?.some((e) => e.kind === 'ssl') && !hasTls(given))
+    mistakes.push(`${name}: ssl needs ${TLS_NAMES.join(', ')}`);
+  return values[name] ?? [{ kind: 'ssl', host: '0.0.0.0', port }];
 }
 
-function checkApi(values: Values, tls: TlsFiles | undefined, mistakes: string[]): void {
-  for (const endpoint of values.HEDDLE_API_LISTEN) {
-    if (endpoint.kind === 'ssl' && tls === undefined)
-      mistakes.push('HEDDLE_API_LISTEN: ssl needs HEDDLE_TLS_KEY, HEDDLE_TLS_CERT and HEDDLE_TLS_CA');
-    if (endpoint.kind !== 'unix' && !isLoopback(endpoint.host) && values.HEDDLE_API_TOKEN_FILE === undefined)
+function checkApi(given: Given, values: Readable, mistakes: string[]): void {
+  for (const endpoint of values.HEDDLE_API_LISTEN ?? []) {
+    if (endpoint.kind === 'ssl' && !hasTls(given))
+      mistakes.push(`HEDDLE_API_LISTEN: ssl needs ${TLS_NAMES.join(', ')}`);
+    if (endpoint.kind !== 'unix' && !isLoopback(endpoint.host) && given.HEDDLE_API_TOKEN_FILE === undefined)
       mistakes.push(
         `HEDDLE_API_TOKEN_FILE: is missing: ${endpoint.host} is reachable from outside, so a token is needed`,
       );
@@ -232,8 +241,9 @@ export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
 }
 
-function networks(values: Values, mistakes: string[]): Family[] {
+function networks(values: Readable, mistakes: string[]): Family[] {
   const { HEDDLE_CLUSTER_CIDR: cluster, HEDDLE_SERVICE_CIDR: service } = values;
+  if (cluster === undefined || service === undefined) return [];
   const families = ([4, 6] as const).filter((f) => cluster.some((c) => familyOf(c) === f));
   for (const text of cluster) {
     const { family, prefix } = range(text);

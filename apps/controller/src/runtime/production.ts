@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { formatEndpoint } from '@heddle/api';
 import { createCompiler, nodeName } from '@heddle/compiler';
 import { OvsdbManager, SwitchManager } from '../southbound/index.js';
+import { removeStaleSocket } from '../unix-socket.js';
 import type { RuntimeOptions, Southbound, SouthboundNeeds } from './runtime.js';
 
 /** The parts of a controller that serves real switches. */
@@ -36,6 +37,8 @@ function createSouthbound(needs: SouthboundNeeds): Southbound {
         cert: readFileSync(config.tls.cert),
         ca: readFileSync(config.tls.ca),
       };
+      for (const endpoint of [...config.openflowListen, ...config.ovsdbListen])
+        if (endpoint.kind === 'unix') await removeStaleSocket(endpoint.path);
       await switches.start({ listen: config.openflowListen, tls });
       await ovsdb.start({ listen: config.ovsdbListen.map(formatEndpoint), tls });
     },

@@ -1,9 +1,9 @@
 import { chmodSync, existsSync, readFileSync, unlinkSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import { connect } from 'node:net';
 import { type Endpoint, formatEndpoint } from '@heddle/api';
 import type { TlsFiles } from '../../config/config.js';
+import { removeStaleSocket } from '../../unix-socket.js';
 import { markLocal } from './access.guard.js';
 
 /** Headers and bodies of a request must arrive in this time; answers may take longer (long polls). */
@@ -50,7 +50,7 @@ export class Listeners {
     const server = this.server(endpoint);
     server.requestTimeout = REQUEST_TIMEOUT_MS;
     if (endpoint.kind === 'unix') {
-      await removeStale(endpoint.path);
+      await removeStaleSocket(endpoint.path);
       // The socket must not be open to others for a moment: the mode comes from the umask at bind.
       const before = process.umask(0o177);
       try {
@@ -86,19 +86,4 @@ function started(server: Server, listen: () => void): Promise<void> {
     });
     listen();
   });
-}
-
-/** Removes the socket that a killed process left; one that somebody answers on is in use. */
-async function removeStale(path: string): Promise<void> {
-  if (!existsSync(path)) return;
-  const answered = await new Promise<boolean>((resolve) => {
-    const probe = connect(path);
-    probe.once('connect', () => {
-      probe.destroy();
-      resolve(true);
-    });
-    probe.once('error', () => resolve(false));
-  });
-  if (answered) throw new Error('another process listens there');
-  unlinkSync(path);
 }
