@@ -114,6 +114,16 @@ const rows: [string, Flow[], Sent[]][] = [
   ['UDP one way', tracking({}), [udp, udp, udp, udp]],
   ['UDP both ways', tracking({}), [udp, udpBack, udp, udpBack]],
   ['SCTP', tracking({}), [client(l4('sctp', C, S, 1000, 80)), server(l4('sctp', S, C, 80, 1000))]],
+  [
+    'SCTP to another port, which the tracker takes for the same connection',
+    tracking({}),
+    [client(l4('sctp', C, S, 1000, 80)), server(l4('sctp', S, C, 81, 1000)), client(l4('sctp', C, S, 2000, 82))],
+  ],
+  [
+    'destination NAT, SCTP',
+    tracking(dnat, [v4]),
+    [client(l4('sctp', C, VIP, 1000, 80)), client(l4('sctp', C, VIP, 1000, 80)), server(l4('sctp', S, C, 80, 1000))],
+  ],
   ['ICMP echo', tracking({}), [client(ping), client(ping), server(replyTo(ping)), client(ping)]],
   ['ICMPv6 echo', tracking({}), [client(ping6), server(replyTo(ping6)), client(ping6)]],
   ['an echo reply alone', tracking({}), [server(replyTo(ping))]],

@@ -291,3 +291,25 @@ test('force in the wrong direction turns the connection round', () => {
   expect(track(table, udpBack, { ...commit, force: true }).ct_state).toBe(fresh | trk);
   expect(track(table, udp, look).ct_state).toBe(est | rpl | trk);
 });
+
+describe('SCTP', () => {
+  const to = (port: number) => l4('sctp', C, S, undefined, 1000, port);
+  test.each([
+    [false, est | rpl, 1],
+    [true, fresh, 2],
+  ])('with ports tracked: %s', (sctpPorts, state, connections) => {
+    const table = new ConnectionTable({ sctpPorts });
+    track(table, to(80), commit);
+    // An answer from a port that nobody asked.
+    expect(track(table, l4('sctp', S, C, undefined, 81, 1000), commit).ct_state).toBe(state | trk);
+    expect(table.connections()).toHaveLength(connections);
+  });
+  test.each([
+    [false, 80],
+    [true, 8080],
+  ])('with ports tracked: %s, translation gives port %i', (sctpPorts, port) => {
+    const table = new ConnectionTable({ sctpPorts });
+    const nat = { kind: 'dst' as const, address: parseIpv4('10.0.0.3'), port: { min: 8080, max: 8080 } };
+    expect(track(table, to(80), { ...commit, nat }).tp_dst).toBe(port);
+  });
+});

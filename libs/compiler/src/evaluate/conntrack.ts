@@ -57,8 +57,23 @@ const textOf = (zone: number, t: Tuple): string =>
   `${zone}|${t.family}|${t.proto}|${t.src}|${t.srcPort}|${t.dst}|${t.dstPort}`;
 const turned = (t: Tuple): Tuple => ({ ...t, src: t.dst, dst: t.src, srcPort: t.dstPort, dstPort: t.srcPort });
 
+export interface TrackerOptions {
+  /**
+   * Whether SCTP connections have ports. The kernel's tracker knows them; that of the userspace datapath (measured with
+   * Open vSwitch 3.1) knows the addresses only, and translates no SCTP port. Default false.
+   */
+  readonly sctpPorts?: boolean;
+}
+
 /** Connections of one switch, all zones. */
 export class ConnectionTable {
+  /** IP protocols whose ports are tracked and translated. */
+  readonly #ported: ReadonlySet<FieldValue>;
+
+  constructor({ sctpPorts = false }: TrackerOptions = {}) {
+    this.#ported = new Set([IPPROTO.tcp, IPPROTO.udp, ...(sctpPorts ? [IPPROTO.sctp] : [])]);
+  }
+
   readonly #byTuple = new Map<string, { readonly connection: Connection; readonly reply: boolean }>();
 
   /** Every connection once. */
@@ -79,7 +94,7 @@ export class ConnectionTable {
   execute(slots: Slots, inner: Slots | undefined, request: CtRequest): void {
     const state = Number(slots.ct_state ?? 0);
     const fresh = state !== 0 && slots.ct_zone !== request.zone ? 0 : state;
-    const extracted = tupleOf(slots, inner);
+    const extracted = tupleOf(slots, inner, this.#ported);
     if (extracted === undefined) {
       write(slots, request.zone, undefined, undefined, CT_STATE.inv);
       return;
@@ -119,13 +134,14 @@ export class ConnectionTable {
         next = CT_STATE.new;
         if (request.commit) {
           connection = this.#create(request, tuple, phase);
-          if (connection?.nat !== undefined) next |= translate(slots, undefined, connection, false, false);
+          if (connection?.nat !== undefined)
+            next |= translate(slots, undefined, connection, false, false, this.#ported);
           // The datapath found no free port for the translation.
           if (connection === undefined) next = CT_STATE.inv;
         }
       }
     } else if (connection !== undefined && request.nat !== undefined && connection.nat !== undefined && !translated)
-      next |= translate(slots, inner, connection, reply, related);
+      next |= translate(slots, inner, connection, reply, related, this.#ported);
 
     write(slots, request.zone, connection, tuple, next);
     if (connection !== undefined && request.mark !== undefined) {
@@ -144,11 +160,13 @@ export class ConnectionTable {
   }
 
   #create({ zone, nat }: CtRequest, original: Tuple, phase: Phase): Connection | undefined {
-    const reply = nat?.kind === undefined ? turned(original) : this.#free(zone, replyTuples(original, nat.kind, nat));
+    const reply =
+      nat?.kind === undefined ? turned(original) : this.#free(zone, replyTuples(original, nat.kind, nat, this.#ported));
     if (reply === undefined) return undefined;
     const connection: Connection = { zone, original, reply, nat: nat?.kind, mark: 0, label: 0n, phase };
-    this.#byTuple.set(textOf(zone, original), { connection, reply: false });
+    // The original last: where both are one (an address with itself, without ports) a packet counts as original.
     this.#byTuple.set(textOf(zone, reply), { connection, reply: true });
+    this.#byTuple.set(textOf(zone, original), { connection, reply: false });
     return connection;
   }
 }
@@ -158,9 +176,14 @@ const portClass = (port: number): { readonly min: number; readonly max: number }
   port < 512 ? { min: 1, max: 511 } : port < 1024 ? { min: 600, max: 1023 } : { min: 1024, max: 65535 };
 
 /** Candidates for the reply direction of a translated connection, best first. */
-function* replyTuples(original: Tuple, kind: NatKind, nat: NatRequest): Generator<Tuple> {
+function* replyTuples(
+  original: Tuple,
+  kind: NatKind,
+  nat: NatRequest,
+  ported: ReadonlySet<FieldValue>,
+): Generator<Tuple> {
   const back = turned(original);
-  const hasPorts = ([IPPROTO.tcp, IPPROTO.udp, IPPROTO.sctp] as number[]).includes(original.proto);
+  const hasPorts = ported.has(original.proto);
   if (kind === 'dst') {
     const address = nat.address ?? back.src;
     const { min, max } = nat.port ?? { min: back.srcPort, max: back.srcPort };
@@ -191,8 +214,14 @@ const ECHO_ANSWER: Readonly<Record<number, number>> = {
 const ICMP_ERRORS: ReadonlySet<number> = new Set([3, 4, 5, 11, 12]);
 const ICMPV6_ERRORS: ReadonlySet<number> = new Set([1, 2, 3, 4]);
 
+const NO_PORTS = { srcPort: 0, dstPort: 0 } as const;
+
 /** Undefined for packets that cannot be tracked: they are +inv. */
-function tupleOf(slots: Slots, inner: Slots | undefined): { tuple: Tuple; related: boolean } | undefined {
+function tupleOf(
+  slots: Slots,
+  inner: Slots | undefined,
+  ported: ReadonlySet<FieldValue>,
+): { tuple: Tuple; related: boolean } | undefined {
   const v6 = slots.eth_type === 0x86dd;
   if (!v6 && slots.eth_type !== 0x0800) return undefined;
   const proto = Number(slots.nw_proto ?? 0);
@@ -202,7 +231,7 @@ function tupleOf(slots: Slots, inner: Slots | undefined): { tuple: Tuple; relate
   const type = Number(slots.tp_src ?? 0);
   if (proto === (v6 ? IPPROTO.icmpv6 : IPPROTO.icmp)) {
     if ((v6 ? ICMPV6_ERRORS : ICMP_ERRORS).has(type)) {
-      const about = inner === undefined ? undefined : tupleOf(inner, undefined);
+      const about = inner === undefined ? undefined : tupleOf(inner, undefined, ported);
       return about === undefined || about.related ? undefined : { tuple: turned(about.tuple), related: true };
     }
     const answer = ECHO_ANSWER[type];
@@ -211,10 +240,10 @@ function tupleOf(slots: Slots, inner: Slots | undefined): { tuple: Tuple; relate
     const port = (t: number) => Number(slots.icmp_id ?? 0) * 256 + t;
     return { tuple: { ...base, proto, srcPort: port(type), dstPort: port(answer) }, related: false };
   }
-  return {
-    tuple: { ...base, proto, srcPort: Number(slots.tp_src ?? 0), dstPort: Number(slots.tp_dst ?? 0) },
-    related: false,
-  };
+  const ports = ported.has(proto)
+    ? { srcPort: Number(slots.tp_src ?? 0), dstPort: Number(slots.tp_dst ?? 0) }
+    : NO_PORTS;
+  return { tuple: { ...base, proto, ...ports }, related: false };
 }
 
 /** Flags that no TCP sends (as pf checks them). */
@@ -270,16 +299,23 @@ function advance(connection: Connection, reply: boolean, flags: number): Update 
 }
 
 /** Writes the translated addresses; returns the ct_state bit that says so. */
-function translate(slots: Slots, inner: Slots | undefined, c: Connection, reply: boolean, related: boolean): number {
+function translate(
+  slots: Slots,
+  inner: Slots | undefined,
+  c: Connection,
+  reply: boolean,
+  related: boolean,
+  ported: ReadonlySet<FieldValue>,
+): number {
   // A packet of the original direction becomes the reply tuple turned round, and the other way about.
   const target = turned(reply ? c.original : c.reply);
   // Answers to a packet whose destination was translated get their source translated.
   const kind: NatKind = reply === (c.nat === 'src') ? 'dst' : 'src';
-  setSide(slots, target, kind, !related && ([6, 17, 132] as FieldValue[]).includes(slots.nw_proto ?? 0));
+  setSide(slots, target, kind, !related && ported.has(slots.nw_proto ?? 0));
   if (related) {
     if (inner === undefined) throw new EvaluateError('', 'an ICMP error without an inner packet was found related');
     const other = turned(target);
-    setSide(inner, other, kind === 'src' ? 'dst' : 'src', ([6, 17, 132] as FieldValue[]).includes(inner.nw_proto ?? 0));
+    setSide(inner, other, kind === 'src' ? 'dst' : 'src', ported.has(inner.nw_proto ?? 0));
   }
   return kind === 'src' ? CT_STATE.snat : CT_STATE.dnat;
 }

@@ -1,7 +1,7 @@
 import type { Flow, Group, NodeFlowSet } from '../model/output.js';
 import { runActions } from './actions.js';
 import { lookup, Tables } from './classifier.js';
-import { ConnectionTable } from './conntrack.js';
+import { ConnectionTable, type TrackerOptions } from './conntrack.js';
 import { EvaluateError } from './errors.js';
 import { type Slots, writeMasked } from './fields.js';
 import { headersOf, type Packet } from './packet.js';
@@ -19,6 +19,7 @@ export interface EvaluatorOptions {
   readonly wire?: Wire;
   /** Default: the first bucket. */
   readonly chooseBucket?: ChooseBucket;
+  readonly tracker?: TrackerOptions;
 }
 
 /** Runs packets through the flows of one or more switches. Holds the connection tables; everything else is pure. */
@@ -56,7 +57,7 @@ export function createEvaluator(options: EvaluatorOptions): Evaluator {
   const connections = (node: string): ConnectionTable => {
     const known = tracked.get(node);
     if (known !== undefined) return known;
-    const made = new ConnectionTable();
+    const made = new ConnectionTable(options.tracker);
     tracked.set(node, made);
     return made;
   };

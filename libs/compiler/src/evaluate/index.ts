@@ -1,4 +1,4 @@
-export { type Connection, ConnectionTable, type Tuple } from './conntrack.js';
+export { type Connection, ConnectionTable, type TrackerOptions, type Tuple } from './conntrack.js';
 export { EvaluateError } from './errors.js';
 export * from './evaluator.js';
 export { type FieldValue, readField, type Slots } from './fields.js';
