@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connectOpenFlow, type OpenFlowSession } from 'openflow-ts';
 import {
+  aggregateStatsRequest,
   encodeMessage,
   type FlowMod,
   type FlowStats,
@@ -42,8 +43,7 @@ describe.skipIf(!hasOvs())('the codec against Open vSwitch', () => {
     await ovs?.stop();
   });
 
-  const dump = (version: Version): Promise<readonly FlowStats[]> =>
-    sessions[version].multipart({ ...flowStatsRequest(), type: 'flow' });
+  const dump = (version: Version): Promise<readonly FlowStats[]> => sessions[version].multipart(flowStatsRequest());
   /** Installs one flow; a refusal names the flow. */
   async function install(version: Version, name: string, flow: FlowMod): Promise<void> {
     const result = await sessions[version].apply([flow]);
@@ -224,7 +224,7 @@ describe.skipIf(!hasOvs())('the codec against Open vSwitch', () => {
     expect(tables.length).toBe(254);
     const stats = await session.multipart({ kind: 'multipart_request', type: 'port', portNo: 0xffffffff });
     expect(stats.map((port) => port.portNo)).toEqual([0xfffffffe]);
-    const aggregate = await session.multipart({ ...flowStatsRequest(), kind: 'multipart_request', type: 'aggregate' });
+    const aggregate = await session.multipart(aggregateStatsRequest());
     expect(aggregate).toEqual([{ packetCount: 0n, byteCount: 0n, flowCount: 0 }]);
     expect(await session.multipart({ kind: 'multipart_request', type: 'group_features' })).toMatchObject([
       { maxGroups: [0xffffff00, 0xffffff00, 0xffffff00, 0xffffff00] },

@@ -2,6 +2,8 @@ import { GROUP, NO_BUFFER, PORT, TABLE_ALL } from '../ports.js';
 import type { FlowStatsFilter, MultipartRequest } from './multipart-types.js';
 import type { FlowMod, GroupMod } from './types.js';
 
+type RequestOf<T extends MultipartRequest['type']> = Extract<MultipartRequest, { readonly type: T }>;
+
 const FLOW_MOD_DEFAULTS: FlowMod = {
   kind: 'flow_mod',
   command: 'add',
@@ -32,15 +34,27 @@ export const groupMod = (partial: Partial<Omit<GroupMod, 'kind'>> & { readonly g
   ...partial,
 });
 
-/** A request for the flows that match `filter`; all flows of all tables by default. */
-export const flowStatsRequest = (filter: Partial<FlowStatsFilter> = {}): MultipartRequest => ({
-  kind: 'multipart_request',
-  type: 'flow',
+const EVERY_FLOW: FlowStatsFilter = {
   tableId: TABLE_ALL,
   outPort: PORT.ANY,
   outGroup: GROUP.ANY,
   cookie: 0n,
   cookieMask: 0n,
   match: {},
+};
+
+/** A request for the flows that match `filter`; all flows of all tables by default. */
+export const flowStatsRequest = (filter: Partial<FlowStatsFilter> = {}): RequestOf<'flow'> => ({
+  kind: 'multipart_request',
+  type: 'flow',
+  ...EVERY_FLOW,
+  ...filter,
+});
+
+/** A request for the sum of the counters of the flows that match `filter`. */
+export const aggregateStatsRequest = (filter: Partial<FlowStatsFilter> = {}): RequestOf<'aggregate'> => ({
+  kind: 'multipart_request',
+  type: 'aggregate',
+  ...EVERY_FLOW,
   ...filter,
 });
