@@ -97,6 +97,7 @@ export class Runtime {
       clock,
       lastGood: new SourceTexts(database),
       onError: (error) => logger.error({ event: 'source-failed', error }),
+      onProblem: (problem) => logger.warn({ event: 'source-problem', ...problem }),
     });
     const compiler = options.createCompiler(allocations.ledger);
     // The drivers ask for the engine's state, the engine tells the drivers: one of them must come first.

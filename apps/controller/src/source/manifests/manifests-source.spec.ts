@@ -211,6 +211,23 @@ describe('broken files', () => {
     expect(texts.texts.size).toBe(0);
   });
 
+  it('are told of once', async () => {
+    const told: string[] = [];
+    source = new ManifestsSource({
+      directory: folder.manifests,
+      clock: systemClock,
+      lastGood: texts,
+      onError: () => {},
+      onProblem: (p) => told.push(p.file),
+    });
+    await source.start(async () => {});
+    folder.write('f.yaml', 'a: [1\n');
+    await source.refresh();
+    folder.write('g.yaml', 'a: [1\n');
+    await source.refresh();
+    expect(told).toEqual(['f.yaml', 'g.yaml']);
+  });
+
   it('that are too large are not read', async () => {
     folder.write('f.yaml', namespace('a'));
     await start();

@@ -18,6 +18,8 @@ export interface ManifestsSourceOptions {
   readonly lastGood: LastGoodTexts;
   /** Told when a rescan in the background fails; what was known stays. */
   readonly onError: (error: unknown) => void;
+  /** Told of each problem once, when it appears. */
+  readonly onProblem?: (problem: Problem) => void;
 }
 
 interface FileState {
@@ -37,6 +39,7 @@ export class ManifestsSource implements Source {
   private goodTexts = new Map<string, string>();
   private found: readonly Problem[] = [];
   private places = new Map<string, Located>();
+  private toldProblems: ReadonlySet<string> = new Set();
   private scanProblem: readonly Problem[] = [];
   private listener: ((objects: SourceObjects) => Promise<void>) | undefined;
   /** False while a change was found that the listener has not taken (it failed, or the database did). */
@@ -97,6 +100,7 @@ export class ManifestsSource implements Source {
       // The directory may be on a mount that is away: what is known stays.
       const reason = `cannot be read, the last known state stays: ${e instanceof Error ? e.message : String(e)}`;
       this.scanProblem = [{ severity: 'error', file: this.location, line: null, object: null, reason }];
+      this.tellProblems();
       return undefined;
     }
     const files = new Map<string, FileState>();
@@ -115,6 +119,7 @@ export class ManifestsSource implements Source {
     this.places = new Map([...located].reverse().map((l) => [objectKey(l.object), l]));
     const { objects, problems } = resolveObjects(located);
     this.found = [...[...files.values()].flatMap((f) => f.problems), ...problems];
+    this.tellProblems();
     return objects;
   }
 
@@ -138,6 +143,12 @@ export class ManifestsSource implements Source {
       return !defined.has(key) && (reading.brokenSomewhere || reading.broken.has(key));
     });
     return { stamp, objects: [...reading.objects, ...kept], problems: reading.problems };
+  }
+
+  private tellProblems(): void {
+    const told = this.toldProblems;
+    this.toldProblems = new Set(this.problems().map((p) => JSON.stringify(p)));
+    for (const problem of this.problems()) if (!told.has(JSON.stringify(problem))) this.options.onProblem?.(problem);
   }
 
   private async recordGoodTexts(contents: readonly FileContent[]): Promise<void> {
