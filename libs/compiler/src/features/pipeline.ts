@@ -174,6 +174,19 @@ function* tracking(from: Origin): Iterable<Flow> {
     DROP,
     because(from, 'The connection tracker calls the packet invalid.'),
   );
+  // The userspace tracker knows SCTP by its addresses alone: whoever was let through to one port would have them all.
+  for (const ip of [IP4, IP6])
+    yield makeFlow(
+      'ConntrackState',
+      150,
+      {
+        ...ip,
+        nw_proto: IPPROTO.sctp,
+        ct_state: [CT_STATE.trk, CT_STATE.trk | CT_STATE.inv | CT_STATE.rpl],
+      },
+      goTo('ServiceAffinity'),
+      because(from, 'Policy judges every SCTP packet: the tracker may not tell its ports apart.'),
+    );
   yield makeFlow(
     'ConntrackState',
     100,
