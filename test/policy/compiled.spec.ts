@@ -15,7 +15,11 @@ function check(setting: Case, encap: 'geneve' | 'vxlan'): void {
   switches.become(factsOf(clusterUnder(setting), encap));
   for (const family of [4, 6] as const)
     for (const { protocol, port, viaService = false, reach } of setting.probes) {
-      const got = formatReach((from, to) => switches.talks({ from, to, family, protocol, port, viaService }));
+      const got = formatReach((from, to) => {
+        // A conversation the other way round would make this one its answer: the tracker knows no SCTP ports.
+        if (protocol === 'SCTP') switches.forget();
+        return switches.talks({ from, to, family, protocol, port, viaService });
+      });
       const want = formatReach((from, to) => parseReach(reach).has(`${from} > ${to}`));
       expect(got, `${protocol} ${port} over IPv${family}`).toBe(want);
     }
