@@ -2,6 +2,7 @@ import { NotationError } from '../errors.js';
 import { expectObject, isObject, type JsonObject } from '../notation/json.js';
 import type { Uuid } from '../notation/uuid.js';
 import { applyDifference, decodeValue, sameValue, type Value } from '../notation/value.js';
+import { JsonText } from '../rpc/json-text.js';
 import type { PlannedTable } from './plan.js';
 import type { CachedRow, CachedTable } from './table.js';
 
@@ -23,10 +24,10 @@ type MutableRow = { _uuid: Uuid; [column: string]: Value };
 
 /** A whole row; columns that the update leaves out hold their default (ovsdb-server(7) §4.1.14). */
 function wholeRow(plan: PlannedTable, uuid: Uuid, wire: JsonObject): CachedRow {
-  const row: MutableRow = { _uuid: uuid };
-  for (const { name, type, fallback } of plan.columns) {
-    const value = wire[name];
-    row[name] = value === undefined ? fallback : decodeValue(type, value, name);
+  const row: MutableRow = { ...plan.emptyRow, _uuid: uuid };
+  for (const name of Object.keys(wire)) {
+    const column = plan.columnByName.get(name);
+    if (column !== undefined) row[name] = decodeValue(column.type, wire[name], name);
   }
   return row;
 }
@@ -87,9 +88,16 @@ function sameRow(plan: PlannedTable, a: CachedRow, b: CachedRow): boolean {
   return plan.columns.every(({ name }) => sameValue(a[name], b[name]));
 }
 
+type Entries = Iterable<readonly [string, unknown]>;
+
+/** The members of an object that may still be text. */
+function entriesOf(value: unknown, path: string): Entries {
+  return value instanceof JsonText ? value.entries() : Object.entries(expectObject(value, path));
+}
+
 /**
- * Reads a fresh snapshot as the edits that lead from the rows we have to it. Rows that are the same stay the same objects.
- * `context` holds empty tables of the snapshot's own plan; `current` the tables with rows.
+ * Reads a fresh snapshot, parsed or as text, as the edits that lead from the rows we have to it. Rows that are the same
+ * stay the same objects. Throws NotationError.
  */
 export function readSnapshot(
   plan: ReadonlyMap<string, PlannedTable>,
@@ -98,23 +106,25 @@ export function readSnapshot(
   version: 1 | 2,
 ): RowEdit[] {
   const member = version === 1 ? 'new' : 'initial';
-  const snapshot = expectObject(updates, 'table-updates');
   const edits: RowEdit[] = [];
-  for (const [name, table] of current) {
+  const gone = new Map([...current.values()].map((table) => [table, new Set(table.rows.keys())]));
+  for (const [name, rows] of entriesOf(updates, 'table-updates')) {
     const planned = plan.get(name);
-    if (planned === undefined) throw new NotationError(name, 'snapshot of a table not monitored');
-    const rows = expectObject(snapshot[name] ?? {}, name);
-    for (const [key, raw] of Object.entries(rows)) {
+    const table = current.get(name);
+    if (planned === undefined || table === undefined)
+      throw new NotationError(name, 'snapshot of a table not monitored');
+    for (const [key, raw] of entriesOf(rows, name)) {
       const uuid = key as Uuid;
-      const update = expectObject(raw, `${name}.${uuid}`);
+      const update = expectObject(raw instanceof JsonText ? raw.parse() : raw, `${name}.${uuid}`);
       const wire = expectObject(update[member] ?? update.insert, `${name}.${uuid}.${member}`);
       const before = table.get(uuid);
       const after = wholeRow(planned, uuid, wire);
+      gone.get(table)?.delete(uuid);
       if (before === undefined || !sameRow(planned, before, after)) edits.push({ table, uuid, before, after });
     }
-    for (const [uuid, before] of table.rows) {
-      if (!Object.hasOwn(rows, uuid)) edits.push({ table, uuid, before, after: undefined });
-    }
+  }
+  for (const [table, uuids] of gone) {
+    for (const uuid of uuids) edits.push({ table, uuid, before: table.get(uuid), after: undefined });
   }
   return edits;
 }

@@ -8,7 +8,6 @@ import type { ColumnType, DatabaseSchema } from '../schema/types.js';
 export interface PlannedColumn {
   readonly name: string;
   readonly type: ColumnType;
-  readonly fallback: Value;
 }
 
 /** A table to replicate, its request resolved against the server's schema. */
@@ -16,6 +15,8 @@ export interface PlannedTable {
   readonly name: string;
   readonly columns: readonly PlannedColumn[];
   readonly columnByName: ReadonlyMap<string, PlannedColumn>;
+  /** A row with every column at its default, to be copied. */
+  readonly emptyRow: { readonly [column: string]: Value };
   readonly where: readonly WireCondition[] | undefined;
 }
 
@@ -23,6 +24,18 @@ export interface PlannedTable {
 export type PlainRequest = {
   readonly [table: string]: { readonly columns?: readonly string[]; readonly where?: readonly unknown[] } | undefined;
 };
+
+/**
+ * Objects that grow one computed name after another become hash tables, five times as large as those with a fixed layout;
+ * JSON.parse gives a fixed layout, and copies keep it.
+ */
+function emptyRow(columns: readonly PlannedColumn[]): { readonly [column: string]: Value } {
+  const row = JSON.parse(
+    JSON.stringify(Object.fromEntries(['_uuid', ...columns.map(({ name }) => name)].map((name) => [name, null]))),
+  );
+  for (const { name, type } of columns) row[name] = defaultValue(type);
+  return row;
+}
 
 /** Resolves a request against a schema. Throws NotationError for a table or column that the server does not have. */
 export function planMonitor(schema: DatabaseSchema, request: PlainRequest): ReadonlyMap<string, PlannedTable> {
@@ -36,12 +49,13 @@ export function planMonitor(schema: DatabaseSchema, request: PlainRequest): Read
       const found = table.columns.get(column);
       if (found === undefined)
         throw new NotationError(`${schema.name}.${name}.${column}`, 'the server has no such column');
-      return { name: column, type: found.type, fallback: defaultValue(found.type) };
+      return { name: column, type: found.type };
     });
     plan.set(name, {
       name,
       columns,
       columnByName: new Map(columns.map((column) => [column.name, column])),
+      emptyRow: emptyRow(columns),
       where: wanted.where === undefined ? undefined : encodeWhere(schema, name, wanted.where),
     });
   }

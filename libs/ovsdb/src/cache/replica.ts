@@ -3,6 +3,7 @@ import { ConnectionError, NotationError, OvsdbError, TimeoutError } from '../err
 import { Listeners } from '../listeners.js';
 import { ZERO_UUID } from '../notation/uuid.js';
 import type { ReplyHandler } from '../rpc/connection.js';
+import { JsonText } from '../rpc/json-text.js';
 import type { DatabaseSchema } from '../schema/types.js';
 import { changeOf, MergedChanges, type PlainChange } from './change.js';
 import { type RowEdit, readEdits, readSnapshot } from './edits.js';
@@ -12,13 +13,23 @@ import type { ReplicaState, WaitOptions } from './types.js';
 
 /** The connection as a replica sees it. */
 export interface MonitorTransport {
-  call(method: string, params: readonly unknown[], onReply: ReplyHandler): void;
+  /** With `lazy`, a large result comes as JsonText. */
+  call(method: string, params: readonly unknown[], onReply: ReplyHandler, lazy?: boolean): void;
   notifyCancel(monitorId: string): void;
 }
 
 const DEFAULT_WAIT_MS = 30_000;
 const METHODS = ['monitor_cond_since', 'monitor_cond', 'monitor'] as const;
 type MonitorMethod = (typeof METHODS)[number];
+
+const parsed = (value: unknown): unknown => (value instanceof JsonText ? value.parse() : value);
+
+/** Reads `[found, last-txn-id, updates]` (ovsdb-server(7) §4.1.15), the updates as they come. Throws NotationError. */
+function readSince(result: unknown): [found: unknown, lastTransaction: unknown, updates: unknown] {
+  const parts = result instanceof JsonText ? [...result.elements()] : result;
+  if (!Array.isArray(parts) || parts.length !== 3) throw new NotationError('monitor_cond_since', 'want three parts');
+  return [parsed(parts[0]), parsed(parts[1]), parts[2]];
+}
 
 /** Replica without types; see Replica for the meaning of its members. */
 export class ReplicaCore {
@@ -203,7 +214,7 @@ export class ReplicaCore {
       return;
     }
     if (method === 'monitor_cond_since') params.push(this.#lastTransaction);
-    transport.call(method, params, (error, result) => {
+    const onReply: ReplyHandler = (error, result) => {
       // Closed, or started anew on another connection: this answer concerns nobody.
       if (this.#transport !== transport) {
         done(undefined);
@@ -223,20 +234,19 @@ export class ReplicaCore {
       } catch (fault) {
         done(fault as Error);
       }
-    });
+    };
+    transport.call(method, params, onReply, true);
   }
 
   #install(method: MonitorMethod, result: unknown): void {
-    const since = method === 'monitor_cond_since';
-    if (since && !(Array.isArray(result) && result.length === 3))
-      throw new NotationError(method, 'want [found, id, updates]');
-    const [found, lastTransaction, updates] = since ? (result as unknown[]) : [false, ZERO_UUID, result];
+    const [found, lastTransaction, updates] =
+      method === 'monitor_cond_since' ? readSince(result) : [false, ZERO_UUID, result];
     const version = method === 'monitor' ? 1 : 2;
     // History is kept only by clustered and relay servers, and even those may have dropped it: then a fresh snapshot
     // comes, which is compared with the rows we have and put in place in one step.
     const edits =
       found === true
-        ? readEdits({ plan: this.#plan, tables: this.#tables }, updates, version)
+        ? readEdits({ plan: this.#plan, tables: this.#tables }, parsed(updates), version)
         : readSnapshot(this.#plan, this.#tables, updates, version);
     this.#lastTransaction = String(lastTransaction);
     this.#apply('resync', edits);

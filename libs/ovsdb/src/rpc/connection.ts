@@ -3,6 +3,7 @@ import type { Clock } from '../clock.js';
 import { ConnectionError, NotationError, OvsdbError, TimeoutError } from '../errors.js';
 import { formatJson, isObject, type JsonObject } from '../notation/json.js';
 import { JsonStream, type JsonStreamLimits } from './json-stream.js';
+import type { JsonText } from './json-text.js';
 
 /** Why a connection ended. */
 export interface CloseReason {
@@ -51,6 +52,12 @@ export interface CallOptions {
 /** Called with the answer, at once as it is read: before any later message is looked at. */
 export type ReplyHandler = (error: Error | undefined, result: unknown) => void;
 
+interface WaitingCall {
+  readonly onReply: ReplyHandler;
+  /** A large result is handed over as JsonText. */
+  readonly lazy: boolean;
+}
+
 const LINGER_MS = 2_000;
 const DEFAULT_MAX_UNSENT_BYTES = 64 * 1024 * 1024;
 
@@ -68,7 +75,7 @@ export class RpcConnection {
   readonly #handler: RpcHandler;
   readonly #options: RpcOptions;
   readonly #stream: JsonStream;
-  readonly #waiting = new Map<number, ReplyHandler>();
+  readonly #waiting = new Map<number, WaitingCall>();
   /** Sees every notification before the handler does. */
   onNotification: ((method: string, params: readonly unknown[]) => void) | undefined;
   #nextId = 0;
@@ -101,14 +108,17 @@ export class RpcConnection {
     return this.#waiting.size;
   }
 
-  /** Sends a request; the handler is called exactly once. Returns the id of the request. */
-  call(method: string, params: readonly unknown[], onReply: ReplyHandler): number {
+  /**
+   * Sends a request; the handler is called exactly once. Returns the id of the request. With `lazy`, a large result comes
+   * as JsonText.
+   */
+  call(method: string, params: readonly unknown[], onReply: ReplyHandler, lazy = false): number {
     const id = this.#nextId++;
     if (this.#closed !== undefined) {
       onReply(new ConnectionError('connection is closed', 'not-sent', { cause: this.#closed.error }), undefined);
       return id;
     }
-    this.#waiting.set(id, onReply);
+    this.#waiting.set(id, { onReply, lazy });
     this.#send({ method, params, id });
     return id;
   }
@@ -173,7 +183,7 @@ export class RpcConnection {
     this.#waiting.clear();
     this.#handler.closed(reason);
     const error = new ConnectionError(`connection ended (${reason.kind})`, 'unknown', { cause: reason.error });
-    for (const onReply of waiting) onReply(error, undefined);
+    for (const { onReply } of waiting) onReply(error, undefined);
   }
 
   #send(message: JsonObject): void {
@@ -194,9 +204,15 @@ export class RpcConnection {
     this.#lastHeard = this.#options.clock.now();
     this.#probing = false;
     try {
-      this.#stream.push(chunk, (message) => {
-        if (this.#closed === undefined) this.#dispatch(message);
-      });
+      this.#stream.push(
+        chunk,
+        (message) => {
+          if (this.#closed === undefined) this.#dispatch(message);
+        },
+        (text) => {
+          if (this.#closed === undefined) this.#dispatch(this.#open(text));
+        },
+      );
     } catch (error) {
       if (!(error instanceof NotationError)) throw error;
       this.close({ kind: 'protocol-error', error });
@@ -221,11 +237,23 @@ export class RpcConnection {
     else reply.error({ error: 'unknown method', details: message.method });
   }
 
+  /** Parses a large message, all but a result that its call wants as text. */
+  #open(text: JsonText): unknown {
+    if (!text.isObject) return text.parse();
+    const members = new Map(text.entries());
+    const id = members.get('id')?.parse();
+    const wantsText = typeof id === 'number' && this.#waiting.get(id)?.lazy === true;
+    return Object.fromEntries(
+      [...members].map(([name, value]) => [name, name === 'result' && wantsText ? value : value.parse()]),
+    );
+  }
+
   #dispatchReply(message: JsonObject): void {
     const id = message.id;
-    const onReply = typeof id === 'number' ? this.#waiting.get(id) : undefined;
+    const call = typeof id === 'number' ? this.#waiting.get(id) : undefined;
     // An answer nobody waits for belongs to a call that was given up.
-    if (onReply === undefined) return;
+    if (call === undefined) return;
+    const { onReply } = call;
     this.#waiting.delete(id as number);
     if (message.error === null || message.error === undefined) onReply(undefined, message.result);
     else onReply(errorOfReply(message.error), undefined);

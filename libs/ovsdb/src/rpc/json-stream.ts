@@ -1,5 +1,5 @@
 import { NotationError } from '../errors.js';
-import { parseJson } from '../notation/json.js';
+import { JsonText } from './json-text.js';
 
 /** Bounds of the input. */
 export interface JsonStreamLimits {
@@ -11,6 +11,8 @@ export interface JsonStreamLimits {
 
 const DEFAULT_MAX_MESSAGE_BYTES = 128 * 1024 * 1024;
 const DEFAULT_MAX_DEPTH = 1000;
+/** Messages from this size on can be taken as text. */
+const LARGE_BYTES = 64 * 1024;
 
 const OPEN = 1;
 const CLOSE = 2;
@@ -54,8 +56,9 @@ export class JsonStream {
   /**
    * Takes the next bytes and hands over each message that they complete, in order. Throws NotationError on bytes that
    * are no JSON or exceed a bound; the stream is then of no further use. The chunk must not be changed afterwards.
+   * Messages of 64 KiB and more go to `onLarge`, where given, unparsed.
    */
-  push(chunk: Buffer, onMessage: (message: unknown) => void): void {
+  push(chunk: Buffer, onMessage: (message: unknown) => void, onLarge?: (text: JsonText) => void): void {
     const size = chunk.length;
     let start = 0;
     let at = 0;
@@ -90,9 +93,11 @@ export class JsonStream {
         inString = true;
       } else if (kind === CLOSE && --depth === 0) {
         this.#checkSize(this.#heldBytes + at - start);
-        const message = this.#take(chunk.subarray(start, at));
+        const bytes = this.#take(chunk.subarray(start, at));
         start = at;
-        onMessage(message);
+        const text = new JsonText(bytes);
+        if (onLarge !== undefined && bytes.length >= LARGE_BYTES) onLarge(text);
+        else onMessage(text.parse());
       }
     }
     this.#depth = depth;
@@ -111,14 +116,11 @@ export class JsonStream {
     this.#heldBytes += part.length;
   }
 
-  #take(last: Buffer): unknown {
-    const bytes = this.#held.length === 0 ? last : Buffer.concat([...this.#held, last]);
+  #take(last: Buffer): Buffer {
+    if (this.#held.length === 0) return last;
+    const bytes = Buffer.concat([...this.#held, last]);
     this.#held.length = 0;
     this.#heldBytes = 0;
-    try {
-      return parseJson(bytes.toString('utf8'));
-    } catch (cause) {
-      throw new NotationError('stream', 'message is not JSON', { cause });
-    }
+    return bytes;
   }
 }
