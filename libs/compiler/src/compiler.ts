@@ -10,22 +10,14 @@ import { peerFeature } from './features/peer.js';
 import { peerIdentityFeature } from './features/peer-identities.js';
 import { pipelineFeature } from './features/pipeline.js';
 import { podFeature } from './features/pod.js';
-import {
-  type Direction,
-  isolating,
-  isolationKey,
-  type PolicyShape,
-  policyFeature,
-  type RuleShape,
-  ruleKey,
-  ruleObject,
-} from './features/policy.js';
+import { isolating, isolationKey, policyFeature, ruleKey, ruleObject } from './features/policy.js';
 import { serviceFeature } from './features/service.js';
 import type { NodeName } from './model/brands.js';
 import { type FactChange, type FactKind, type FactKinds, factKey } from './model/facts.js';
 import type { ApplyResult, Flow, IdSource, NodeFlowSet } from './model/output.js';
 import { sorted } from './policy/canonical.js';
 import { type IdentityInfo, IdentityTable } from './policy/identity.js';
+import type { Direction, PolicyShape, RuleShape } from './policy/shape.js';
 
 /** A rule with what it selects now. */
 export interface ResolvedRule extends RuleShape {

@@ -1,7 +1,6 @@
 export * from './compiler.js';
 export * from './evaluate/index.js';
 export * from './explain/index.js';
-export type { Direction, PeerShape, PolicyShape, RuleShape } from './features/policy.js';
 export { POLICY_PRIORITY } from './features/rule-flows.js';
 export * from './model/brands.js';
 export * from './model/facts.js';
@@ -16,3 +15,4 @@ export { type IdentityInfo, isPerReplicaLabel, NAMESPACE_NAME_LABEL } from './po
 export { coversPort, type PortMatch, type RulePorts, resolveNames } from './policy/ports.js';
 export { contains, subtract } from './policy/prefixes.js';
 export { compileSelector, describeSelector, unmetRequirement } from './policy/selector.js';
+export type { Direction, PeerShape, PolicyShape, RuleShape } from './policy/shape.js';

@@ -4,9 +4,10 @@ import { only } from '../model/fragment.js';
 import { DROP, makeFlow } from '../pipeline/flow.js';
 import { matchRegisters } from '../pipeline/registers.js';
 import { sorted } from '../policy/canonical.js';
+import { DIRECTIONS } from '../policy/shape.js';
 import { type Env, originOf } from './env.js';
 import { nodesOfIdentity } from './identities.js';
-import { DIRECTIONS, isolating } from './policy.js';
+import { isolating } from './policy.js';
 import { POLICY_PRIORITY, policyRef, policyTable, subjectRegister } from './rule-flows.js';
 
 /** A pod that a policy selects for a direction is isolated there: what no rule allows is dropped. */

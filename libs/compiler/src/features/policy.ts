@@ -1,56 +1,19 @@
 import { sameElements } from '../engine/equal.js';
 import { type Context, type Entry, index, type Memo, memo, type Root, root } from '../engine/steps.js';
-import type { Cidr, NodeName } from '../model/brands.js';
+import type { NodeName } from '../model/brands.js';
 import type { NetworkPolicyFact, PolicyPeer, PolicyRule } from '../model/facts.js';
 import { only, type Part } from '../model/fragment.js';
-import type { Prefix } from '../pipeline/address.js';
 import { compareText, compound, parts } from '../policy/canonical.js';
 import type { IdentityInfo } from '../policy/identity.js';
-import { type RulePorts, rulePorts } from '../policy/ports.js';
+import { rulePorts } from '../policy/ports.js';
 import { subtract } from '../policy/prefixes.js';
 import { canonicalSelector } from '../policy/selector.js';
+import { DIRECTIONS, type Direction, type PeerShape, type PolicyShape, type RuleShape } from '../policy/shape.js';
 import { configOf, type Env, hasFamily } from './env.js';
 import { type Identities, nodesOfIdentity, podsAcross, podsInNamespace } from './identities.js';
 import { compileRule } from './rule-flows.js';
 
-export type Direction = 'ingress' | 'egress';
-export const DIRECTIONS = ['ingress', 'egress'] as const;
-
-/** A peer of a rule as the policy says it. A peer that says nothing selects nothing. */
-export type PeerShape =
-  | {
-      readonly kind: 'pods';
-      /** Canonical selector; undefined: the policy's own namespace. */
-      readonly namespaceSelector: string | undefined;
-      readonly podSelector: string;
-      readonly selection: string;
-    }
-  | {
-      readonly kind: 'block';
-      readonly cidr: Cidr;
-      readonly except: readonly Cidr[];
-      readonly prefixes: readonly Prefix[];
-    };
-
-export interface RuleShape {
-  readonly direction: Direction;
-  /** Place in the policy's list, from 0. */
-  readonly index: number;
-  /** Undefined: every peer. */
-  readonly peers: readonly PeerShape[] | undefined;
-  readonly ports: RulePorts;
-}
-
-/** A policy in canonical form. */
-export interface PolicyShape {
-  readonly namespace: string;
-  readonly name: string;
-  readonly podSelector: string;
-  /** Selection of the subjects. */
-  readonly subjects: string;
-  readonly isolates: readonly Direction[];
-  readonly rules: readonly RuleShape[];
-}
+export type { Direction, PeerShape, PolicyShape, RuleShape } from '../policy/shape.js';
 
 /** Which policies isolate an identity; key: `isolationKey`. */
 export const isolating = index('isolating', 3);

@@ -7,8 +7,8 @@ import { matchRegisters, setRegister } from '../pipeline/registers.js';
 import type { TableName } from '../pipeline/tables.js';
 import type { IdentityInfo } from '../policy/identity.js';
 import { dedupe, type PortMatch, portsText, resolveNames } from '../policy/ports.js';
+import type { Direction, RuleShape } from '../policy/shape.js';
 import type { Env } from './env.js';
-import type { Direction, RuleShape } from './policy.js';
 
 /** Priorities of the policy tables. Rules only allow, so they need no order among themselves. */
 export const POLICY_PRIORITY = {

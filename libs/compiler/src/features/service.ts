@@ -25,7 +25,12 @@ export function serviceFeature(env: Env): readonly Root[] {
       const from = originOf(env, 'service', `service/${key}`, [owner], '');
       const flows = new Map<string, Flow>();
       const groups: Group[] = [];
-      for (const port of service.ports)
+      const seen = new Set<string>();
+      for (const port of service.ports) {
+        const id = `${port.protocol}/${port.port}`;
+        // The API server allows a protocol and port once; if not, the first stands.
+        if (seen.has(id)) continue;
+        seen.add(id);
         for (const family of config.families) {
           const frontends = service.clusterIps.filter((ip) => familyOf(ip) === family);
           if (frontends.length === 0) continue;
@@ -38,6 +43,7 @@ export function serviceFeature(env: Env): readonly Root[] {
           for (const flow of made.flows) if (!flows.has(flow.key)) flows.set(flow.key, flow);
           if (made.group !== undefined) groups.push(made.group);
         }
+      }
       return { fragment: [{ part: { flows: [...flows.values()], groups }, placement: EVERYWHERE }] };
     }),
   ];

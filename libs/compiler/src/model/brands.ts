@@ -51,7 +51,8 @@ function ranged<B extends string>(name: B, min: number, max: number) {
 export const ofport = ranged('Ofport', 1, 0xff00 - 1);
 export const portKey = ranged('PortKey', 1, 0xffff_ffff);
 export const identity = ranged('Identity', 1, 0xffff_ffff);
-export const vpc = ranged('Vpc', 1, 0xffff - 1);
+/** The upper half of the conntrack zones is for hairpin traffic. */
+export const vpc = ranged('Vpc', 1, 0x7fff);
 export const nodeName = (text: string): NodeName => text as NodeName;
 
 /** Identities that stand for no pod. */
