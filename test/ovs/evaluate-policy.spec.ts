@@ -7,7 +7,7 @@ import { clusterUnder, podIps } from '../policy/pods.js';
 import { TRUTH_TABLE } from '../policy/truth-table.js';
 import type { Case } from '../policy/types.js';
 import { hasOvs } from '../support/ovs.js';
-import { evaluated, PacketSwitch, type Sent } from './evaluate-switch.js';
+import { evaluated, PacketSwitch, type Sent, traced } from './evaluate-switch.js';
 
 // A sample of the policy table: the flows of one node in a real switch, packets of its pods to everybody. What leaves, and
 // which flows were hit how often, must be what the evaluator says. The tunnel is an ordinary port here.
@@ -55,6 +55,17 @@ describe.skipIf(!hasOvs())('compiled policies: evaluator = userspace datapath', 
     const packets = packetsOf(c);
     await ovs.install(set);
     expect(await ovs.run(packets)).toEqual(evaluated(set, packets));
+  });
+  test('ofproto/trace meets the same flows in the same order', async () => {
+    const ring = TRUTH_TABLE.find((c) => c.name.includes('a ring of allows')) as Case;
+    fabric.become(factsOf(clusterUnder(ring)));
+    const set = fabric.compiler.node(nodeName(NODE));
+    if (set === undefined) throw new Error('no flows');
+    await ovs.install(set);
+    const packets = packetsOf(ring);
+    const got: (readonly string[])[] = [];
+    for (const sent of packets) got.push(await ovs.trace(sent));
+    expect(got).toEqual(packets.map((sent) => traced(set, sent)));
   });
   test('the sample has services in it', () => {
     expect(SAMPLE.some((c) => c.probes.some((p) => p.viaService))).toBe(true);

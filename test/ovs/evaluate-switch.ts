@@ -109,9 +109,18 @@ export class PacketSwitch {
     );
   }
 
-  /** `ofproto/trace` of a flow given in ovs-ofctl's language. */
-  trace(flow: string): Promise<string> {
-    return this.#ovs.appctl('ofproto/trace', this.#ovs.bridge, flow);
+  /** Keys of the flows that `ofproto/trace` meets, in order; conntrack is taken to call everything new. */
+  async trace({ ofport, packet }: Sent): Promise<readonly string[]> {
+    const text = await this.#ovs.appctl(
+      'ofproto/trace',
+      this.#ovs.bridge,
+      `in_port=${ofport}`,
+      toBytes(packet).toString('hex'),
+    );
+    return [...text.matchAll(/^ *\d+\. .*?(?:priority \d+|No match).*$/gm)].map(([line]) => {
+      const cookie = /cookie 0x([0-9a-f]+)/.exec(line)?.[1];
+      return cookie === undefined ? 'miss' : (this.#flows[Number.parseInt(cookie, 16) - 1]?.key ?? `unknown ${line}`);
+    });
   }
 
   stop(): Promise<void> {
@@ -131,4 +140,10 @@ export function evaluated(set: NodeFlowSet, packets: readonly Sent[]): Outcome {
       .map((d) => `${d.ofport}: ${describe(toBytes(d.packet))}`);
   });
   return { left, hits };
+}
+
+/** What `PacketSwitch.trace` should say: the flows that a first packet meets. */
+export function traced(set: NodeFlowSet, { ofport, packet }: Sent): readonly string[] {
+  const journey = createEvaluator({ nodes: () => set }).send('n1', ofport, packet);
+  return journey.lookups.map((l) => l.flow?.key ?? 'miss');
 }
