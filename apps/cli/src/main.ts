@@ -14,6 +14,8 @@ import {
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { z } from 'zod';
 import { connect, describeError } from './connection.js';
+import { ofCommand } from './of/command.js';
+import { ovsdbCommand } from './ovsdb/command.js';
 import { parseProtocolPort, resolveSource, resolveTarget } from './targets.js';
 import {
   explainText,
@@ -171,6 +173,10 @@ Examples:
     print(o, view, (v) => explainText(v, o.flows));
     process.exitCode = { allowed: EXIT.done, denied: EXIT.no, rejected: EXIT.no, unknown: EXIT.error }[view.verdict];
   });
+
+program.addCommand(ofCommand());
+
+program.addCommand(ovsdbCommand());
 
 // `heddle flows node1 | head`: the reader has enough.
 process.stdout.on('error', (e: NodeJS.ErrnoException) => process.exit(e.code === 'EPIPE' ? EXIT.done : EXIT.error));

@@ -39,23 +39,32 @@ function connected(socket: Socket, event: 'connect' | 'secureConnect'): Promise<
 }
 
 /**
- * Dials a switch and does the handshake. One attempt; it does not reconnect.
- * @throws RangeError for a target that cannot be read; the network's or TLS's error; errors of the handshake
+ * Dials a peer and leaves the handshake to the caller: a connected socket, with TLS for `ssl`.
+ * @throws RangeError for a target that cannot be read; the network's or TLS's error
  */
-export async function connectOpenFlow(options: ConnectOptions): Promise<OpenFlowSession> {
+export async function connectSocket(options: ConnectOptions): Promise<Socket> {
   const endpoint = typeof options.target === 'string' ? parseOpenFlowEndpoint(options.target) : options.target;
-  const remote = formatOpenFlowEndpoint(endpoint);
   options.signal?.throwIfAborted();
   const socket = dial(endpoint, options.tls);
   const clock = options.clock ?? systemClock;
   const event = endpoint.kind === 'ssl' ? 'secureConnect' : 'connect';
   try {
     const wait = options.handshakeTimeoutMs ?? 10_000;
-    await withDeadline(connected(socket, event), `connect to ${remote}`, clock, wait, options.signal);
+    const what = `connect to ${formatOpenFlowEndpoint(endpoint)}`;
+    await withDeadline(connected(socket, event), what, clock, wait, options.signal);
   } catch (error) {
     socket.on('error', () => undefined);
     socket.destroy();
     throw error;
   }
-  return openSession(socket, remote, options);
+  return socket;
+}
+
+/**
+ * Dials a switch and does the handshake. One attempt; it does not reconnect.
+ * @throws RangeError for a target that cannot be read; the network's or TLS's error; errors of the handshake
+ */
+export async function connectOpenFlow(options: ConnectOptions): Promise<OpenFlowSession> {
+  const endpoint = typeof options.target === 'string' ? parseOpenFlowEndpoint(options.target) : options.target;
+  return openSession(await connectSocket(options), formatOpenFlowEndpoint(endpoint), options);
 }
