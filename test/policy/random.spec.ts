@@ -1,10 +1,10 @@
-import { l4Packet, type Packet } from '@heddle/compiler';
+import { explain, l4Packet, type Packet } from '@heddle/compiler';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { PodName } from './cluster.js';
 import { Fabric } from './fabric.js';
 import { factsOf, NODES, placeOf } from './facts.js';
-import { type OracleCluster, oracleAllows } from './oracle.js';
+import { type OracleCluster, type OraclePod, oracleAllows } from './oracle.js';
 import { podIps } from './pods.js';
 import { PORTS, randomCluster } from './random.js';
 
@@ -99,3 +99,35 @@ test.each(['geneve', 'vxlan'] as const)(
     expect(Math.min(allowed, denied) / (allowed + denied)).toBeGreaterThan(0.1);
   },
 );
+
+test('explanations on random clusters: the right verdict, and flows and policies never disagree', {
+  timeout: 120_000,
+}, () => {
+  const fabric = new Fabric();
+  fc.assert(
+    fc.property(randomCluster, attempts, (cluster, list) => {
+      fabric.become(factsOf(cluster));
+      for (const { from, to, protocol, port } of list.slice(0, 10)) {
+        const end = (i: number) => cluster.pods[i % cluster.pods.length] as OraclePod;
+        const [source, destination] = [end(from), end(to)];
+        const { paths } = explain(fabric.compiler, {
+          from: { kind: 'pod', namespace: source.namespace, name: source.name },
+          to: { kind: 'pod', namespace: destination.namespace, name: destination.name },
+          protocol,
+          ...(protocol === 'ICMP' ? {} : { port }),
+        });
+        const want = ([0, 1] as const).map((family) =>
+          oracleAllows(cluster, {
+            source: source.ips[family] as string,
+            destination: destination.ips[family] as string,
+            protocol,
+            ...(protocol === 'ICMP' ? {} : { port }),
+          }),
+        );
+        expect(paths.map((p) => p.verdict === 'allowed')).toEqual(want);
+        expect(paths.flatMap((p) => p.decisions).filter((d) => d.decision === 'disagreement')).toEqual([]);
+      }
+    }),
+    { numRuns: RUNS },
+  );
+});
