@@ -1,19 +1,8 @@
-import {
-  BUNDLE_FLAG,
-  type BundleControlType,
-  encodeMessage,
-  type FlowMod,
-  type GroupMod,
-  type Message,
-  OpenFlowEncodeError,
-  VERSIONS,
-  type Version,
-} from '../codec/index.js';
+import type { BundleControlType, Message, OpenFlowEncodeError, Version } from '../codec/index.js';
 import { OpenFlowPeerError, OpenFlowProtocolError } from './errors.js';
 import type { Incoming } from './multipart.js';
+import { BUNDLE_FLAGS, type EncodeFailure, encodeAdds, type Mod, patchIds, SharedMessages } from './shared.js';
 import type { XidTable } from './xids.js';
-
-export type Mod = FlowMod | GroupMod;
 
 /** A message of a bundle that the switch refused, or that could not be said in the session's version. */
 export interface RejectedMod {
@@ -36,110 +25,31 @@ export interface BundleChannel {
   call(message: Message, xid: number): Promise<Message>;
 }
 
-const FLAGS = BUNDLE_FLAG.ATOMIC | BUNDLE_FLAG.ORDERED;
-const MAX_MESSAGE_BYTES = 65535;
-/** One socket write carries about this much of a bundle. */
-const CHUNK_BYTES = 64 * 1024;
-const XID_OFFSET = 4;
-const ENCODED_PER_TURN = 1000;
+/** Chunks that are sent before the other sessions of this process get a turn: encoding one takes a millisecond or two. */
+const CHUNKS_PER_TURN = 4;
 
-const encodedOf = new WeakMap<Mod, Map<Version, Uint8Array>>();
-
-/** The same object is encoded once a version, however many switches it goes to. The xid in it is zero. */
-function encodeOnce(mod: Mod, version: Version): Uint8Array {
-  const known = encodedOf.get(mod)?.get(version);
-  if (known !== undefined) return known;
-  const bytes = encodeMessage(mod, { version, xid: 0 });
-  const versions = encodedOf.get(mod) ?? new Map<Version, Uint8Array>();
-  encodedOf.set(mod, versions.set(version, bytes));
-  return bytes;
-}
-
-/**
- * Bytes in front of a message in a bundle.
- * ```
- * struct ofp14_bundle_add_msg { struct ofp_header; ovs_be32 bundle_id; ovs_be16 pad; ovs_be16 flags; message }
- * ```
- * In 1.3 it is an experimenter message: `ovs_be32 experimenter (ONF); ovs_be32 exp_type` follow the header.
- */
-function wrapperBytes(version: Version): number {
-  return version === 'OF1.3' ? 24 : 16;
-}
-const OFPT_EXPERIMENTER = 4;
-const OFPT_BUNDLE_ADD_MESSAGE = 34;
-const ONF_EXPERIMENTER = 0x4f4e4600;
-const ONFT_BUNDLE_ADD_MESSAGE = 2301;
-
-function writeAdd(
-  to: Uint8Array,
-  at: number,
+/** The chunks of a bundle with all ids in them, made one by one. */
+function* chunksOf(
+  mods: readonly Mod[] | SharedMessages<Mod>,
   version: Version,
   bundleId: number,
-  xid: number,
-  inner: Uint8Array,
-): void {
-  const view = new DataView(to.buffer, to.byteOffset + at);
-  const wrapper = wrapperBytes(version);
-  view.setUint8(0, VERSIONS[version]);
-  view.setUint8(1, version === 'OF1.3' ? OFPT_EXPERIMENTER : OFPT_BUNDLE_ADD_MESSAGE);
-  view.setUint16(2, wrapper + inner.length);
-  view.setUint32(XID_OFFSET, xid);
-  if (version === 'OF1.3') {
-    view.setUint32(8, ONF_EXPERIMENTER);
-    view.setUint32(12, ONFT_BUNDLE_ADD_MESSAGE);
-  }
-  view.setUint32(wrapper - 8, bundleId);
-  view.setUint16(wrapper - 2, FLAGS);
-  to.set(inner, at + wrapper);
-  view.setUint32(wrapper + XID_OFFSET, xid);
-}
-
-/** All add messages, several to a chunk; the message at `index` has the xid `firstXid + index`. */
-function* addChunks(version: Version, bundleId: number, firstXid: number, encoded: readonly Uint8Array[]) {
-  const wrapper = wrapperBytes(version);
-  for (let from = 0; from < encoded.length; ) {
-    let to = from;
-    let size = 0;
-    for (
-      let next = encoded[to];
-      next !== undefined && (to === from || size + wrapper + next.length <= CHUNK_BYTES);
-      next = encoded[to]
-    ) {
-      size += wrapper + next.length;
-      to++;
+  firstXid: number,
+  failures: RejectedMod[],
+): Generator<Uint8Array> {
+  if (!(mods instanceof SharedMessages)) {
+    for (const chunk of encodeAdds(mods, version, failures as EncodeFailure[])) {
+      patchIds(chunk, version, bundleId, firstXid);
+      yield chunk.bytes;
     }
-    const chunk = new Uint8Array(size);
-    let at = 0;
-    for (; from < to; from++) {
-      const inner = encoded[from] as Uint8Array;
-      writeAdd(chunk, at, version, bundleId, firstXid + from, inner);
-      at += wrapper + inner.length;
-    }
-    yield chunk;
+    return;
   }
-}
-
-/** Encodes everything before the bundle is opened: Open vSwitch drops a bundle that nothing is added to for 10 s. */
-async function encodeAll(
-  mods: readonly Mod[],
-  version: Version,
-): Promise<{ encoded: Uint8Array[]; errors: RejectedMod[] }> {
-  const encoded: Uint8Array[] = [];
-  const errors: RejectedMod[] = [];
-  for (const [index, mod] of mods.entries()) {
-    // A long list must not hold up the other sessions of this process.
-    if (index % ENCODED_PER_TURN === ENCODED_PER_TURN - 1) await new Promise((resolve) => setImmediate(resolve));
-    try {
-      const bytes = encodeOnce(mod, version);
-      if (bytes.length + wrapperBytes(version) > MAX_MESSAGE_BYTES)
-        throw new OpenFlowEncodeError(mod.kind, `${bytes.length} bytes do not fit into a bundle message`);
-      encoded.push(bytes);
-    } catch (error) {
-      if (!(error instanceof OpenFlowEncodeError)) throw error;
-      errors.push({ index, error });
-    }
+  const { chunks, failures: known } = mods.encoded(version);
+  failures.push(...known);
+  for (const { bytes, ...rest } of chunks) {
+    const chunk = { ...rest, bytes: bytes.slice() };
+    patchIds(chunk, version, bundleId, firstXid);
+    yield chunk.bytes;
   }
-  return { encoded, errors };
 }
 
 /**
@@ -152,14 +62,14 @@ async function encodeAll(
 export async function applyBundle(
   channel: BundleChannel,
   bundleId: number,
-  mods: readonly Mod[],
+  given: readonly Mod[] | SharedMessages<Mod>,
   isAbandoned: () => boolean,
 ): Promise<ApplyResult> {
+  const mods = given instanceof SharedMessages ? given.messages : given;
   if (mods.length === 0) return { kind: 'committed' };
   const { version, xids } = channel;
-  const { encoded, errors } = await encodeAll(mods, version);
-  if (errors.length > 0) return { kind: 'rejected', errors };
-
+  const errors: RejectedMod[] = [];
+  // One more than there are messages: the first is that of the open.
   const openXid = xids.allocateRange(mods.length + 1);
   // An error for the open after its reply says that the switch has dropped the bundle (OFPBFC_TIMEOUT).
   const unwatch = xids.watch(openXid, mods.length + 1, (offset, { message }) => {
@@ -169,18 +79,28 @@ export async function applyBundle(
     errors.push({ index, error: new OpenFlowPeerError(message, requestKind) });
   });
   const control = async (type: BundleControlType, answer: BundleControlType, xid: number): Promise<void> => {
-    const reply = await channel.call({ kind: 'bundle_control', bundleId, type, flags: FLAGS }, xid);
+    const reply = await channel.call({ kind: 'bundle_control', bundleId, type, flags: BUNDLE_FLAGS }, xid);
     if (reply.kind !== 'bundle_control' || reply.type !== answer)
       throw new OpenFlowProtocolError(`a ${reply.kind} answers a bundle ${type}`);
   };
   try {
+    const chunks = chunksOf(given, version, bundleId, openXid + 1, errors);
+    // The switch works on one chunk while the next is encoded. What cannot be said at the very beginning opens no bundle.
+    let chunk = chunks.next();
+    if (errors.length > 0) {
+      while (!chunk.done) chunk = chunks.next();
+      return { kind: 'rejected', errors };
+    }
     // Not awaited one by one: the round trips of open, adds and barrier are one.
     const opened = control('open_request', 'open_reply', openXid).catch(asRejection(errors));
     // If a write fails below, nobody awaits it any more.
     opened.catch(() => undefined);
-    for (const chunk of addChunks(version, bundleId, openXid + 1, encoded)) {
-      await channel.write(chunk);
+    for (let sent = 1; !chunk.done; sent++) {
+      // After an error the rest is only encoded, to name all that cannot be said.
+      if (errors.length === 0) await channel.write(chunk.value);
       if (isAbandoned()) return { kind: 'rejected', errors };
+      if (sent % CHUNKS_PER_TURN === 0) await new Promise((resolve) => setImmediate(resolve));
+      chunk = chunks.next();
     }
     await Promise.all([opened, channel.call({ kind: 'barrier_request' }, xids.allocate())]);
     if (errors.length > 0) {

@@ -12,7 +12,7 @@ import {
   VERSIONS,
   type Version,
 } from '../codec/index.js';
-import { type ApplyResult, applyBundle, type Mod } from './bundle.js';
+import { type ApplyResult, applyBundle } from './bundle.js';
 import { type Clock, systemClock } from './clock.js';
 import { type WaitOptions, withDeadline } from './deadline.js';
 import { deferred } from './deferred.js';
@@ -28,6 +28,7 @@ import { readHeader } from './framing.js';
 import { startKeepalive } from './keepalive.js';
 import { type Incoming, MultipartCollector } from './multipart.js';
 import { byWireDescending, commonVersion, readHello } from './negotiate.js';
+import { type Mod, SharedMessages } from './shared.js';
 import { Transport } from './transport.js';
 import { XidTable } from './xids.js';
 
@@ -59,7 +60,7 @@ export interface OpenFlowSession {
    * Sends a message that has no answer; resolves when the socket has room for more.
    * @throws OpenFlowEncodeError, OpenFlowLimitError, OpenFlowClosedError
    */
-  send(message: Message): Promise<void>;
+  send(message: Message | SharedMessages): Promise<void>;
   /**
    * The message that comes back with the same xid.
    * @throws OpenFlowPeerError if that is an error message; OpenFlowTimeoutError, OpenFlowClosedError
@@ -81,7 +82,7 @@ export interface OpenFlowSession {
    * Applies all mods in their order as one atomic bundle, or none of them. No mods: nothing is sent.
    * @throws OpenFlowTimeoutError, OpenFlowClosedError: the outcome is unknown
    */
-  apply(mods: readonly Mod[], options?: WaitOptions): Promise<ApplyResult>;
+  apply(mods: readonly Mod[] | SharedMessages<Mod>, options?: WaitOptions): Promise<ApplyResult>;
   /** Calls `listener` for each message of this kind that answers nothing. Returns the function that ends it. */
   on<K extends Message['kind']>(kind: K, listener: (message: MessageOf<K>) => void): () => void;
   /** Ends the session; what waits for an answer is rejected. */
@@ -166,8 +167,10 @@ class Session implements OpenFlowSession {
     CHANNELS.sessionOpen.publish({ remote: this.remote, version: this.version, datapathId: this.datapathId });
   }
 
-  async send(message: Message): Promise<void> {
-    await this.#post(message, this.xids.allocate());
+  async send(message: Message | SharedMessages): Promise<void> {
+    if (!(message instanceof SharedMessages)) return this.#post(message, this.xids.allocate());
+    const first = this.xids.allocateRange(Math.max(1, message.messages.length));
+    await this.#transport.write(message.plain(this.version, first));
   }
 
   request(message: Message, options: WaitOptions = {}): Promise<Message> {
@@ -205,11 +208,11 @@ class Session implements OpenFlowSession {
     if (refusal !== undefined) throw refusal;
   }
 
-  apply(mods: readonly Mod[], options: WaitOptions = {}): Promise<ApplyResult> {
+  apply(mods: readonly Mod[] | SharedMessages<Mod>, options: WaitOptions = {}): Promise<ApplyResult> {
     this.#lastBundleId = (this.#lastBundleId % 0xffff_ffff) + 1;
     let abandoned = false;
     const work = applyBundle(this, this.#lastBundleId, mods, () => abandoned);
-    return this.#deadline(work, `bundle of ${mods.length}`, options, () => {
+    return this.#deadline(work, `bundle of ${'messages' in mods ? mods.messages.length : mods.length}`, options, () => {
       abandoned = true;
     });
   }
