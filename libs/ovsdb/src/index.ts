@@ -43,6 +43,7 @@ export {
   type Where,
   type Writable,
 } from './model/tables.js';
+export { formatJson, parseJson } from './notation/json.js';
 export { isUuid, Ref, type Uuid, uuid, ZERO_UUID } from './notation/uuid.js';
 export {
   type Atom,
