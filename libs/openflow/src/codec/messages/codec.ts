@@ -2,55 +2,17 @@ import { OpenFlowDecodeError, OpenFlowEncodeError } from '../errors.js';
 import { VERSIONS, type Version, versionOfWire, type WireVersion } from '../version.js';
 import { ByteReader } from '../wire/reader.js';
 import { ByteWriter } from '../wire/writer.js';
-import { BUNDLE_ROWS } from './bundle.js';
-import { CONTROL_ROWS } from './control.js';
-import { FLOW_ROWS } from './flow.js';
-import { GROUP_ROWS } from './group.js';
-import { HANDSHAKE_ROWS } from './handshake.js';
-import { MULTIPART_ROWS } from './multipart.js';
-import { PACKET_ROWS } from './packet.js';
-import { PORT_ROWS } from './port.js';
-import type { MessageContext, MessageId, MessageRow } from './row.js';
+import { idIn, type MessageContext, type MessageRow } from './row.js';
+import { MESSAGE_INDEX, MESSAGE_ROWS } from './table.js';
 import type { Message, MessageHeader } from './types.js';
 
 // struct ofp_header { u8 version, type; u16 length; u32 xid }; experimenter messages (type 4) go on with { u32 experimenter, exp_type }
 const HEADER_BYTES = 8;
 const EXPERIMENTER = 4;
 
-type KnownKind = Exclude<Message['kind'], 'unknown' | 'experimenter'>;
-
-const ALL_ROWS = {
-  ...HANDSHAKE_ROWS,
-  ...PACKET_ROWS,
-  ...FLOW_ROWS,
-  ...GROUP_ROWS,
-  ...PORT_ROWS,
-  ...CONTROL_ROWS,
-  ...BUNDLE_ROWS,
-  ...MULTIPART_ROWS,
-};
-/** A kind of message without a row does not compile. */
-const ROWS = ALL_ROWS satisfies { readonly [K in KnownKind]: unknown } as unknown as Readonly<
-  Record<string, MessageRow<Message>>
->;
-
 /** A decoded message with what its header said. */
 export interface Decoded extends MessageHeader {
   readonly message: Message;
-}
-
-/** Where each message stands in each version. */
-const idOf = (row: MessageRow<Message>, version: WireVersion): MessageId =>
-  version === 4 && row.id13 !== undefined ? row.id13 : row.id;
-
-const standardByVersion: Record<WireVersion, (MessageRow<Message> | undefined)[]> = { 4: [], 5: [], 6: [] };
-const experimenters = new Map<number, MessageRow<Message>>();
-for (const row of Object.values(ROWS)) {
-  for (const version of Object.values(VERSIONS)) {
-    const id = idOf(row, version);
-    if (id.experimenter === 0) standardByVersion[version][id.type] = row;
-    else experimenters.set(id.experimenter * 0x10000 + id.type, row);
-  }
 }
 
 /**
@@ -80,9 +42,10 @@ function write(w: ByteWriter, message: Message, ctx: MessageContext): void {
     w.u32(message.type);
     w.raw(message.body);
   } else {
-    const row = ROWS[message.kind];
+    const row = MESSAGE_ROWS[message.kind];
     if (row === undefined) throw new OpenFlowEncodeError('message', `no message is called ${message.kind}`);
-    const id = idOf(row, ctx.version);
+    const id = idIn(row, ctx.version);
+    if (id === undefined) throw new OpenFlowEncodeError(message.kind, `no such message in wire version ${ctx.version}`);
     if (id.experimenter === 0) w.setU8(start + 1, id.type);
     else {
       w.setU8(start + 1, EXPERIMENTER);
@@ -101,9 +64,9 @@ function read(r: ByteReader, ctx: MessageContext, type: number): Message {
     if (r.left < 8) return { kind: 'unknown', type, body: r.rest() };
     const experimenter = r.u32();
     const subtype = r.u32();
-    row = subtype > 0xffff ? undefined : experimenters.get(experimenter * 0x10000 + subtype);
+    row = MESSAGE_INDEX.get(ctx.version, experimenter, subtype);
     if (row === undefined) return { kind: 'experimenter', experimenter, type: subtype, body: r.rest() };
-  } else row = standardByVersion[ctx.version][type];
+  } else row = MESSAGE_INDEX.get(ctx.version, 0, type);
   if (row === undefined) return { kind: 'unknown', type, body: r.rest() };
   return row.read(r, ctx);
 }

@@ -61,7 +61,7 @@ const flowMod: MessageRow<FlowMod> = {
   },
 };
 
-const REMOVED_REASON = enumeration({
+export const REMOVED_REASON = enumeration({
   idle_timeout: 0,
   hard_timeout: 1,
   delete: 2,

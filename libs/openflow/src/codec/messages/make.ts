@@ -1,5 +1,5 @@
 import { GROUP, NO_BUFFER, PORT, TABLE_ALL } from '../ports.js';
-import type { FlowStatsFilter, MultipartRequest } from './multipart-types.js';
+import { FLOW_MONITOR_FLAG, type FlowMonitor, type FlowStatsFilter, type MultipartRequest } from './multipart-types.js';
 import type { FlowMod, GroupMod } from './types.js';
 
 type RequestOf<T extends MultipartRequest['type']> = Extract<MultipartRequest, { readonly type: T }>;
@@ -57,4 +57,28 @@ export const aggregateStatsRequest = (filter: Partial<FlowStatsFilter> = {}): Re
   type: 'aggregate',
   ...EVERY_FLOW,
   ...filter,
+});
+
+/** A request to be told of changes: everything about every flow by default, the flows that are there already included. */
+export const flowMonitorRequest = (
+  monitor: Partial<FlowMonitor> & { readonly id: number },
+): RequestOf<'flow_monitor'> => ({
+  kind: 'multipart_request',
+  type: 'flow_monitor',
+  monitors: [
+    {
+      command: 'add',
+      flags:
+        FLOW_MONITOR_FLAG.INITIAL |
+        FLOW_MONITOR_FLAG.ADD |
+        FLOW_MONITOR_FLAG.REMOVED |
+        FLOW_MONITOR_FLAG.MODIFY |
+        FLOW_MONITOR_FLAG.INSTRUCTIONS,
+      outPort: PORT.ANY,
+      outGroup: GROUP.ANY,
+      tableId: TABLE_ALL,
+      match: {},
+      ...monitor,
+    },
+  ],
 });

@@ -7,6 +7,7 @@ import { element, type MultipartRow, noRequest } from './multipart-row.js';
 import type { FlowStats, FlowStatsFilter } from './multipart-types.js';
 import { readStats, writeStats } from './oxs.js';
 import { readProperties, writeKept } from './properties.js';
+import { standard } from './row.js';
 
 // Flows and tables.
 
@@ -121,7 +122,7 @@ function writeFlow(w: ByteWriter, f: FlowStats, version: WireVersion): void {
 
 export const FLOW_MULTIPART: { readonly [T in 'flow' | 'aggregate' | 'table' | 'table_desc']: MultipartRow<T> } = {
   flow: {
-    type: 1,
+    id: standard(1),
     writeRequest: writeFilter,
     readRequest: (r) => ({ type: 'flow', ...readFilter(r) }),
     write: writeFlow,
@@ -129,7 +130,7 @@ export const FLOW_MULTIPART: { readonly [T in 'flow' | 'aggregate' | 'table' | '
   },
   // { u64 packets, bytes; u32 flows; pad[4] }; 1.5: stats
   aggregate: {
-    type: 2,
+    id: standard(2),
     writeRequest: writeFilter,
     readRequest: (r) => ({ type: 'aggregate', ...readFilter(r) }),
     write: (w, e, version) => {
@@ -152,7 +153,7 @@ export const FLOW_MULTIPART: { readonly [T in 'flow' | 'aggregate' | 'table' | '
   },
   // { u8 table; pad[3]; u32 active; u64 lookup, matched }
   table: {
-    type: 3,
+    id: standard(3),
     ...noRequest('table'),
     write: (w, e) => {
       w.u8(e.tableId);
@@ -169,7 +170,8 @@ export const FLOW_MULTIPART: { readonly [T in 'flow' | 'aggregate' | 'table' | '
   },
   // { u16 length; u8 table; pad; u32 config; properties }
   table_desc: {
-    type: 14,
+    id: standard(14),
+    versions: [5, 6],
     ...noRequest('table_desc'),
     write: (w, e) => {
       const start = w.skip(2);

@@ -2,6 +2,7 @@ import { GROUP } from '../ports.js';
 import { readBands, writeBands } from './control.js';
 import { GROUP_TYPE, readBuckets, readGroupProperties, writeBuckets, writeGroupProperties } from './group.js';
 import { element, type MultipartRow, noRequest, oneNumber } from './multipart-row.js';
+import { standard } from './row.js';
 
 // Groups and meters.
 
@@ -16,7 +17,7 @@ export const GROUP_MULTIPART: {
 } = {
   // { u16 length; pad[2]; u32 group, ref_count; pad[4]; u64 packets, bytes; u32 sec, nsec; { u64 packets, bytes }[] }
   group: {
-    type: 6,
+    id: standard(6),
     ...oneNumber<'group'>(
       (m) => m.groupId,
       (groupId) => ({ type: 'group', groupId }),
@@ -54,7 +55,7 @@ export const GROUP_MULTIPART: {
   },
   // { u16 length; u8 type; pad; u32 group; buckets }; 1.5: { ...; u16 bucket_list_len; pad[6]; buckets; properties }
   group_desc: {
-    type: 7,
+    id: standard(7),
     writeRequest: (w, m, version) => {
       if (version !== 6) return;
       w.u32(m.groupId ?? GROUP.ALL);
@@ -104,7 +105,7 @@ export const GROUP_MULTIPART: {
   },
   // { u32 types, capabilities, max_groups[4], actions[4] }
   group_features: {
-    type: 8,
+    id: standard(8),
     ...noRequest('group_features'),
     write: (w, e) => {
       w.u32(e.types);
@@ -121,7 +122,7 @@ export const GROUP_MULTIPART: {
   },
   // { u32 meter; u16 len; pad[6]; u32 flows; u64 packets, bytes; u32 sec, nsec; { u64 packets, bytes }[] }
   meter: {
-    type: 9,
+    id: standard(9),
     ...oneNumber<'meter'>(
       (m) => m.meterId,
       (meterId) => ({ type: 'meter', meterId }),
@@ -158,7 +159,7 @@ export const GROUP_MULTIPART: {
   },
   // { u16 length, flags; u32 meter; bands }
   meter_config: {
-    type: 10,
+    id: standard(10),
     ...oneNumber<'meter_config'>(
       (m) => m.meterId,
       (meterId) => ({ type: 'meter_config', meterId }),
@@ -180,7 +181,7 @@ export const GROUP_MULTIPART: {
   },
   // { u32 max_meter, band_types, capabilities; u8 max_bands, max_color; pad[2] }
   meter_features: {
-    type: 11,
+    id: standard(11),
     ...noRequest('meter_features'),
     write: (w, e) => {
       w.u32(e.maxMeters);

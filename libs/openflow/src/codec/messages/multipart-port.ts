@@ -2,6 +2,7 @@ import { PORT } from '../ports.js';
 import { element, type MultipartRow, noRequest, oneNumber } from './multipart-row.js';
 import { readPort, writePort } from './port.js';
 import { readProperties, writeKept, writeProperty } from './properties.js';
+import { standard } from './row.js';
 
 // The switch itself, its ports and their queues.
 
@@ -28,7 +29,7 @@ type Counter = (typeof PORT_COUNTERS)[number] | (typeof PORT_ETHERNET)[number];
 
 export const PORT_MULTIPART: { readonly [T in 'desc' | 'port' | 'port_desc' | 'queue']: MultipartRow<T> } = {
   desc: {
-    type: 0,
+    id: standard(0),
     ...noRequest('desc'),
     write: (w, e) => {
       for (const [key, size] of DESC) {
@@ -44,7 +45,7 @@ export const PORT_MULTIPART: { readonly [T in 'desc' | 'port' | 'port_desc' | 'q
   },
   // 1.3: { u32 port; pad[4]; u64 counters[12]; u32 sec, nsec }; 1.4: { u16 length; pad[2]; u32 port, sec, nsec; u64 counters[8]; properties }
   port: {
-    type: 4,
+    id: standard(4),
     ...oneNumber<'port'>(
       (m) => m.portNo,
       (portNo) => ({ type: 'port', portNo }),
@@ -98,7 +99,7 @@ export const PORT_MULTIPART: { readonly [T in 'desc' | 'port' | 'port_desc' | 'q
     },
   },
   port_desc: {
-    type: 13,
+    id: standard(13),
     writeRequest: (w, m, version) => {
       if (version !== 6) return;
       w.u32(m.portNo ?? PORT.ANY);
@@ -115,7 +116,7 @@ export const PORT_MULTIPART: { readonly [T in 'desc' | 'port' | 'port_desc' | 'q
   },
   // 1.3: { u32 port, queue; u64 tx_bytes, tx_packets, tx_errors; u32 sec, nsec }; 1.4: { u16 length; pad[6]; the same; properties }
   queue: {
-    type: 5,
+    id: standard(5),
     writeRequest: (w, m) => {
       w.u32(m.portNo);
       w.u32(m.queueId);

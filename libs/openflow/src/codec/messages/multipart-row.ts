@@ -2,13 +2,18 @@ import type { WireVersion } from '../version.js';
 import type { ByteReader } from '../wire/reader.js';
 import type { ByteWriter } from '../wire/writer.js';
 import type { MultipartElements, MultipartRequest, MultipartType } from './multipart-types.js';
+import type { MessageId } from './row.js';
 
 export type RequestOf<T> = Extract<MultipartRequest, { type: T }>;
 export type KnownType = Exclude<MultipartType, 'unknown'>;
 
 /** A kind of multipart: the request's body, and one element of the reply. */
 export interface MultipartRow<T extends KnownType> {
-  readonly type: number;
+  readonly id: MessageId;
+  /** Where 1.3 has it as an extension of ONF. */
+  readonly id13?: MessageId;
+  /** The versions that have it, where not all do. */
+  readonly versions?: readonly WireVersion[];
   writeRequest(w: ByteWriter, m: RequestOf<T>, version: WireVersion): void;
   readRequest(r: ByteReader, version: WireVersion): Omit<RequestOf<T>, 'kind' | 'more'>;
   write(w: ByteWriter, e: MultipartElements[T], version: WireVersion): void;

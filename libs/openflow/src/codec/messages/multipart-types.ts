@@ -1,6 +1,6 @@
 import type { Instruction } from '../actions/types.js';
 import type { Match } from '../fields/match.js';
-import type { Bucket, GroupProperties, GroupType, MeterBand, Port, Property } from './types.js';
+import type { Bucket, FlowRemovedReason, GroupProperties, GroupType, MeterBand, Port, Property } from './types.js';
 
 /** Which flows a flow or aggregate request means. */
 export interface FlowStatsFilter {
@@ -130,6 +130,58 @@ export interface TableDesc {
   readonly properties: readonly Property[];
 }
 
+/** `flags` of a flow monitor, by their numbers in 1.4; ONLY_OWN is translated for 1.3, which has no NO_ABBREV. */
+export const FLOW_MONITOR_FLAG = {
+  /** Report the flows that are there already, as `initial` (1.3: as `added`). */
+  INITIAL: 1,
+  ADD: 2,
+  REMOVED: 4,
+  MODIFY: 8,
+  /** Updates carry instructions. */
+  INSTRUCTIONS: 0x10,
+  /** Changes by this connection are reported in full, not as `abbrev`. Open vSwitch refuses it. */
+  NO_ABBREV: 0x20,
+  /** Only changes by this connection. */
+  ONLY_OWN: 0x40,
+} as const;
+
+/** What to watch: changes of the flows that match, in a table (0xff: all) and with an output (ANY: whatever). */
+export interface FlowMonitor {
+  /** Chosen by the controller; what it cancels by. */
+  readonly id: number;
+  /** 1.3 only adds. It deletes by the message `flow_monitor_cancel`. */
+  readonly command: 'add' | 'modify' | 'delete';
+  readonly flags: number;
+  readonly outPort: number;
+  /** From 1.4 on. */
+  readonly outGroup: number;
+  readonly tableId: number;
+  /** May be absent in a delete only. */
+  readonly match?: Match;
+}
+
+/** A change of a flow that a monitor reports. */
+export type FlowUpdate =
+  | {
+      /** `initial` from 1.4 on; 1.3 says `added`. */
+      readonly event: 'initial' | 'added' | 'removed' | 'modified';
+      /** Why it was removed; 0 (`idle_timeout`) in other events. */
+      readonly reason: FlowRemovedReason;
+      readonly tableId: number;
+      readonly priority: number;
+      readonly idleTimeout: number;
+      readonly hardTimeout: number;
+      readonly cookie: bigint;
+      readonly match: Match;
+      /** Empty unless the monitor asked for them. */
+      readonly instructions: readonly Instruction[];
+    }
+  /** A change that this connection made itself, by the xid of the message that did. */
+  | { readonly event: 'abbrev'; readonly xid: number }
+  /** The switch drops updates until `resumed`, and then reports what changed meanwhile. 1.3: messages of their own. */
+  | { readonly event: 'paused' }
+  | { readonly event: 'resumed' };
+
 /** Element type of a reply, by multipart type. A reply of one structure has one element. */
 export interface MultipartElements {
   desc: Description;
@@ -146,6 +198,7 @@ export interface MultipartElements {
   meter_features: MeterFeatures;
   port_desc: Port;
   table_desc: TableDesc;
+  flow_monitor: FlowUpdate;
   /** Not decoded yet: one element with the body of the part. */
   unknown: { readonly type: number; readonly body: Uint8Array };
 }
@@ -168,6 +221,7 @@ type Requests =
   | { readonly type: 'group_desc'; readonly groupId?: number }
   | { readonly type: 'meter'; readonly meterId: number }
   | { readonly type: 'meter_config'; readonly meterId: number }
+  | { readonly type: 'flow_monitor'; readonly monitors: readonly FlowMonitor[] }
   | { readonly type: 'unknown'; readonly typeNumber: number; readonly body: Uint8Array };
 
 /** A multipart request; `more` announces another part with the same xid. */

@@ -151,12 +151,21 @@ export interface PacketOut {
   readonly match?: Match;
 }
 
+export type FlowRemovedReason =
+  | 'idle_timeout'
+  | 'hard_timeout'
+  | 'delete'
+  | 'group_delete'
+  | 'meter_delete'
+  | 'eviction'
+  | number;
+
 export interface FlowRemoved {
   readonly kind: 'flow_removed';
   readonly tableId: number;
   readonly priority: number;
   readonly cookie: bigint;
-  readonly reason: 'idle_timeout' | 'hard_timeout' | 'delete' | 'group_delete' | 'meter_delete' | 'eviction' | number;
+  readonly reason: FlowRemovedReason;
   readonly durationSec: number;
   readonly durationNsec: number;
   readonly idleTimeout: number;

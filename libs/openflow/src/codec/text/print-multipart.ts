@@ -1,6 +1,8 @@
 import type {
+  FlowMonitor,
   FlowStats,
   FlowStatsFilter,
+  FlowUpdate,
   GroupStats,
   MultipartReply,
   MultipartRequest,
@@ -11,7 +13,7 @@ import { formatFlowFlags, formatGroup } from './format-flow.js';
 import { matchParts } from './format-match.js';
 import { METER_NAMES } from './print-mods.js';
 import { duration, printPort, printPortStats, printQueueStats } from './print-ports.js';
-import { formatPort, hex } from './values.js';
+import { bitNames, formatPort, hex, removedReason } from './values.js';
 
 // Requests for statistics and their replies, as `ovs-ofctl ofp-print` writes them.
 
@@ -42,6 +44,8 @@ export function printRequest(m: MultipartRequest): string {
     case 'meter':
     case 'meter_config':
       return `meter=${METER_NAMES[m.meterId] ?? m.meterId}`;
+    case 'flow_monitor':
+      return lines(m.monitors.map(printMonitor));
     case 'unknown':
       return `type=${m.typeNumber} ${m.body.length} bytes`;
     case 'desc':
@@ -85,6 +89,33 @@ function printGroupStats(g: GroupStats): string {
   ].join()}`;
 }
 
+const MONITOR_FLAGS = ['initial', 'add', 'delete', 'modify', 'actions', 'no-abbrev', 'own'];
+function printMonitor(m: FlowMonitor): string {
+  if (m.command === 'delete') return ` id=${m.id} command=delete`;
+  const parts = [` id=${m.id}`, `flags=${bitNames(m.flags, MONITOR_FLAGS, ',')}`];
+  if (m.outPort !== PORT.ANY) parts.push(`out_port=${formatPort(m.outPort)}`);
+  if (m.outGroup !== 0 && m.outGroup !== GROUP.ANY) parts.push(`out_group=${m.outGroup | 0}`);
+  if (m.tableId !== 0xff) parts.push(`table=${m.tableId}`);
+  const match = matchParts(m.match ?? {});
+  return [...parts, ...(match.length > 0 ? [match.join()] : [])].join(' ');
+}
+
+const EVENTS = { initial: 'INITIAL', added: 'ADDED', removed: 'DELETED', modified: 'MODIFIED' } as const;
+function printUpdate(u: FlowUpdate): string {
+  if (u.event === 'abbrev') return ` event=ABBREV xid=0x${u.xid.toString(16)}`;
+  if (u.event === 'paused' || u.event === 'resumed') return ` event=${u.event.toUpperCase()}`;
+  const parts = [` event=${EVENTS[u.event]}`];
+  if (u.event === 'removed') parts.push(`reason=${removedReason(u.reason)}`);
+  parts.push(`table=${u.tableId}`);
+  if (u.idleTimeout !== 0) parts.push(`idle_timeout=${u.idleTimeout}`);
+  if (u.hardTimeout !== 0) parts.push(`hard_timeout=${u.hardTimeout}`);
+  parts.push(`cookie=${hex(u.cookie)}`);
+  const match = matchParts(u.match);
+  if (match.length > 0) parts.push(match.join());
+  if (u.instructions.length > 0) parts.push(`actions=${formatActions(u.instructions)}`);
+  return parts.join(' ');
+}
+
 const lines = (list: readonly string[]): string => list.map((line) => `\n${line}`).join('');
 
 /** What follows `reply (OF1.3) (xid=0x1):`; undefined for types that are not printed. */
@@ -106,6 +137,8 @@ export function printReply(m: MultipartReply): string | undefined {
       return lines(m.elements.map((g) => ` ${formatGroup(g)}`));
     case 'port_desc':
       return lines(m.elements.map(printPort));
+    case 'flow_monitor':
+      return lines(m.elements.map(printUpdate));
     case 'desc': {
       const [d] = m.elements;
       return (

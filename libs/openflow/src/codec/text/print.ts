@@ -1,14 +1,15 @@
 import { formatMac } from '../addresses.js';
 import type { Decoded } from '../messages/codec.js';
+import { experimenterOf } from '../messages/table.js';
 import type { FlowRemoved, Message, PacketOut, SwitchConfig } from '../messages/types.js';
 import { NO_BUFFER } from '../ports.js';
-import type { Version } from '../version.js';
+import { VERSIONS, type Version } from '../version.js';
 import { formatActions } from './format-actions.js';
 import { matchParts } from './format-match.js';
 import { printFlowMod, printGroupMod, printMeterMod } from './print-mods.js';
 import { printReply, printRequest } from './print-multipart.js';
 import { duration, portConfig, portFeatures, printPort } from './print-ports.js';
-import { formatPort, hex } from './values.js';
+import { formatPort, hex, removedReason } from './values.js';
 
 // Messages as `ovs-ofctl ofp-print` writes them. Packets inside packet_in and packet_out are not dissected.
 
@@ -16,28 +17,19 @@ import { formatPort, hex } from './values.js';
 const NAMES: { readonly [K in Message['kind']]?: string } = {
   bundle_add: 'BUNDLE_ADD_MESSAGE',
 };
-const NICIRA = new Set<Message['kind']>([
-  'packet_in2',
-  'resume',
-  'tlv_table_mod',
-  'tlv_table_request',
-  'tlv_table_reply',
-  'set_packet_in_format',
-  'set_controller_id',
-  'ct_flush_zone',
+
+/** Whose message it is: names of the standard's and of the experimenters' messages begin differently. */
+const FAMILIES: ReadonlyMap<number, string> = new Map([
+  [0, 'OFP'],
+  [0x2320, 'NX'],
+  [0x4f4e4600, 'ONF'],
 ]);
-const ONF = new Set<Message['kind']>(['flow_monitor_cancel', 'flow_monitor_paused', 'flow_monitor_resumed']);
-const ONF_13 = new Set<Message['kind']>(['role_status', 'bundle_control', 'bundle_add']);
 
 function nameOf(m: Message, version: Version): string {
-  if (m.kind === 'multipart_request' || m.kind === 'multipart_reply')
-    return `OFPST_${m.type.toUpperCase()} ${m.kind === 'multipart_reply' ? 'reply' : 'request'}`;
-  const family = NICIRA.has(m.kind)
-    ? 'NXT'
-    : ONF.has(m.kind) || (version === 'OF1.3' && ONF_13.has(m.kind))
-      ? 'ONFT'
-      : 'OFPT';
-  return `${family}_${NAMES[m.kind] ?? m.kind.toUpperCase()}`;
+  const family = FAMILIES.get(experimenterOf(m, VERSIONS[version])) ?? 'OFP';
+  return m.kind === 'multipart_request' || m.kind === 'multipart_reply'
+    ? `${family}ST_${m.type.toUpperCase()} ${m.kind === 'multipart_reply' ? 'reply' : 'request'}`
+    : `${family}T_${NAMES[m.kind] ?? m.kind.toUpperCase()}`;
 }
 
 const CAPABILITIES: readonly (readonly [number, string])[] = [
@@ -52,14 +44,6 @@ const CAPABILITIES: readonly (readonly [number, string])[] = [
   [0x400, 'FLOW_MONITORING'],
 ];
 const FRAGMENTS = ['normal', 'drop', 'reassemble', 'nx-match'];
-const REMOVED: Readonly<Record<string, string>> = {
-  idle_timeout: 'idle',
-  hard_timeout: 'hard',
-  delete: 'delete',
-  group_delete: 'group_delete',
-  meter_delete: 'meter_delete',
-  eviction: 'eviction',
-};
 const ROLE_REASONS: Readonly<Record<string, string>> = {
   master_request: 'primary_request',
   config: 'configuration_changed',
@@ -72,7 +56,7 @@ function printConfig(m: SwitchConfig<'get_config_reply' | 'set_config'>): string
 function printFlowRemoved(m: FlowRemoved): string {
   const match = matchParts(m.match);
   if (m.priority !== 0x8000) match.unshift(`priority=${m.priority}`);
-  const parts = [...(match.length > 0 ? [match.join()] : []), `reason=${REMOVED[m.reason] ?? m.reason}`];
+  const parts = [...(match.length > 0 ? [match.join()] : []), `reason=${removedReason(m.reason)}`];
   if (m.tableId !== 0xff) parts.push(`table_id=${m.tableId}`);
   if (m.cookie !== 0n) parts.push(`cookie:${hex(m.cookie)}`);
   parts.push(`duration${duration(m.durationSec, m.durationNsec)}`, `idle${m.idleTimeout}`);
@@ -111,8 +95,10 @@ function printBody({ version, xid, message: m }: Decoded): string {
       return printGroupMod(m);
     case 'meter_mod':
       return ` ${printMeterMod(m)}`;
-    case 'multipart_request':
-      return ` ${printRequest(m)}`;
+    case 'multipart_request': {
+      const text = printRequest(m);
+      return text === '' || text.startsWith('\n') ? text : ` ${text}`;
+    }
     case 'multipart_reply': {
       const text = printReply(m);
       if (text === undefined) return ` ${asData(m)}`;

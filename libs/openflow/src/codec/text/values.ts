@@ -1,6 +1,7 @@
 import { formatIpv4, formatIpv6, formatMac } from '../addresses.js';
 import { FIELD_INFO, type FieldInfo } from '../fields/info.js';
 import type { Subfield } from '../fields/match.js';
+import type { FlowRemovedReason } from '../messages/types.js';
 import { significantOnes } from '../normal/match.js';
 import { PORT, portFrom16 } from '../ports.js';
 
@@ -94,6 +95,23 @@ export function formatFlags(names: readonly string[], value: number, mask: numbe
   });
   return text;
 }
+
+/** Names of bits, lowest first, `0` for none; bits without a name as a number behind them. */
+export function bitNames(bits: number, names: readonly string[], separator = ' '): string {
+  let rest = bits;
+  const out: string[] = [];
+  names.forEach((name, i) => {
+    if (name === '' || ((bits >>> i) & 1) === 0) return;
+    out.push(name);
+    rest = (rest & ~(1 << i)) >>> 0;
+  });
+  if (rest !== 0) out.push(`0x${rest.toString(16)}`);
+  return out.join(separator) || '0';
+}
+
+const REMOVED: Readonly<Record<string, string>> = { idle_timeout: 'idle', hard_timeout: 'hard' };
+/** Why a flow was removed; unknown reasons are numbers. */
+export const removedReason = (reason: FlowRemovedReason): string => REMOVED[reason] ?? `${reason}`;
 
 // Bit 0: any fragment; bit 1: not the first.
 const FRAGMENTS: Readonly<Record<string, string>> = {
