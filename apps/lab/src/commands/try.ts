@@ -18,7 +18,9 @@ export function whatToTry(paths: LabPaths, cluster: Cluster, matrix: Matrix | un
 function explain(cluster: Cluster, matrix: Matrix | undefined, cell: Cell, service: boolean): string | undefined {
   const found = matrix?.rows
     .flatMap((row) => row.cells.map((value, c) => ({ from: row.from, to: matrix.columns[c] ?? '', value })))
-    .filter((f) => f.value === cell && f.to.startsWith('svc/') === service && f.from !== f.to.replace(/^svc\/|:.*/g, ''));
+    .filter(
+      (f) => f.value === cell && f.to.startsWith('svc/') === service && f.from !== f.to.replace(/^svc\/|:.*/g, ''),
+    );
   const shown = cell === 'no' ? found?.find((f) => f.to.endsWith('/tcp')) : found?.at(-1);
   const target = /^(.*):(\d+)(?:\/([a-z]+))?$/.exec(shown?.to ?? '');
   if (shown === undefined || target === null) return undefined;
