@@ -1,4 +1,4 @@
-import { type ClientRequest, type IncomingMessage, request as httpRequest } from 'node:http';
+import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
 import type { z } from 'zod';
 import { parseEndpoint } from './endpoint.js';
 import { ApiError, ErrorBody } from './errors.js';
@@ -85,7 +85,9 @@ export class ApiClient {
           readBody(response).then((text) => resolve({ status: response.statusCode ?? 0, body: text }), fail),
       );
       req.setTimeout(timeoutMs, () =>
-        req.destroy(new ApiError('timeout', 0, `${this.options.url} did not answer ${method} ${path} in ${timeoutMs} ms`)),
+        req.destroy(
+          new ApiError('timeout', 0, `${this.options.url} did not answer ${method} ${path} in ${timeoutMs} ms`),
+        ),
       );
       req.on('error', fail);
       req.end(body);

@@ -74,7 +74,11 @@ export const PodView = z.object({
       args: z.array(z.string()),
       env: z.record(z.string(), z.string()),
       ports: z.array(
-        z.object({ name: z.string().optional(), containerPort: z.number().int(), protocol: z.enum(['TCP', 'UDP', 'SCTP']) }),
+        z.object({
+          name: z.string().optional(),
+          containerPort: z.number().int(),
+          protocol: z.enum(['TCP', 'UDP', 'SCTP']),
+        }),
       ),
     }),
   ),
