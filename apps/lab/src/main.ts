@@ -11,7 +11,7 @@ import { table } from './commands/table.js';
 import { up } from './commands/up.js';
 import { controllerClient } from './host/controller.js';
 import { withLock } from './host/lock.js';
-import { labPaths } from './host/paths.js';
+import { labPaths, MARKER } from './host/paths.js';
 import { Progress } from './host/progress.js';
 import { type LabOptions, readLabState } from './host/state.js';
 
@@ -67,6 +67,8 @@ program
   .addHelpText('after', '\nWhat is not given is as the running lab has it, else 3 nodes, the demo, dual stack, geneve.')
   .action((o: { nodes?: number; manifests?: string; ipv4Only?: true; dual?: true; encap?: Encap; matrix: boolean }) =>
     locked(async () => {
+      // The short-lived helpers of this command (ip, ovs-vsctl ...) are found by `down` too, should we be killed meanwhile.
+      process.env[MARKER] = paths.stateDir;
       const running = (await readLabState(paths))?.options;
       const options = {
         nodes: o.nodes ?? running?.nodes ?? 3,
