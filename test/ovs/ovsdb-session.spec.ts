@@ -2,6 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import {
   type Clock,
   ConnectionError,
@@ -80,7 +82,7 @@ describe.skipIf(!hasOvs)('sessions with ovsdb-server', () => {
     sandbox.vsctl('--no-wait', 'init');
     const client = connect();
     const tx = client.transaction('Open_vSwitch');
-    const bridges = Array.from({ length: 200 }, (_, i) => tx.insert('Bridge', { name: `b${i}` }));
+    const bridges = Array.from({ length: 10_000 }, (_, i) => tx.insert('Bridge', { name: `b${i}` }));
     tx.update('Open_vSwitch', [], { bridges });
     await tx.commit({ durable: true });
 
@@ -93,7 +95,7 @@ describe.skipIf(!hasOvs)('sessions with ovsdb-server', () => {
 
     await sandbox.stop('ovsdb', 'SIGKILL');
     await replica.waitFor((r) => r.state === 'stale');
-    expect(replica.table('Bridge').rows.size).toBe(200);
+    expect(replica.table('Bridge').rows.size).toBe(10_000);
     // Changed while nobody looks: one row modified, one gone, one new.
     const gone = replica.table('Bridge').byName('b3');
     sandbox.transactOffline(
@@ -124,7 +126,43 @@ describe.skipIf(!hasOvs)('sessions with ovsdb-server', () => {
     expect(states).toEqual(['stale', 'synced']);
     // Rows that did not change are the same objects.
     const b100 = replica.table('Bridge').byName('b100');
+    expect([...before.values()].filter((row) => replica.table('Bridge').get(row._uuid) === row)).toHaveLength(9_998);
     expect([...before.values()]).toContain(b100);
+  });
+
+  test('memory does not grow with a consumer that does not read', async () => {
+    sandbox.startServer();
+    sandbox.vsctl('--no-wait', 'init');
+    const client = connect();
+    const replica = await client.monitor('Open_vSwitch', { Open_vSwitch: { columns: ['external_ids'] } });
+    const slow = replica.changes();
+    const first = slow.next();
+    const ballast = 'x'.repeat(10_000);
+    let written = 0;
+    const write = async (count: number): Promise<void> => {
+      const calls = Array.from({ length: count }, () => {
+        const tx = client.transaction('Open_vSwitch');
+        tx.update('Open_vSwitch', [], { external_ids: { n: String(written++), ballast: `${written}${ballast}` } });
+        return tx.commit();
+      });
+      await Promise.all(calls);
+    };
+    const held = (): number => {
+      setFlagsFromString('--expose-gc');
+      runInNewContext('gc')();
+      return process.memoryUsage().heapUsed;
+    };
+    await write(100);
+    await first;
+    await write(200);
+    const before = held();
+    // 30 MB go by; kept one by one they would stay.
+    for (let i = 0; i < 15; i++) await write(200);
+    expect(held() - before).toBeLessThan(5_000_000);
+    const { value } = await slow.next();
+    expect(value?.tables.Open_vSwitch?.changed).toHaveLength(1);
+    expect(value?.tables.Open_vSwitch?.changed[0]?.after.external_ids.get('n')).toBe(String(written - 1));
+    await slow.return?.();
   });
 
   test('calls wait for a server that is not there yet, and end by their deadline', async () => {

@@ -6,8 +6,11 @@ import type { DatabaseSchema } from '../schema/types.js';
 export interface TableRequest<T extends DatabaseTypes, K extends keyof T> {
   /** Columns to replicate; all of the server's schema unless told. */
   readonly columns?: readonly ColumnName<T, K>[];
-  /** Rows to replicate: those that meet ANY of these conditions (monitor_cond); all unless told. */
-  readonly where?: readonly Condition<RowOf<T, K>>[];
+  /**
+   * Rows to replicate: those that meet ANY of these conditions (ovsdb-server(7) §4.1.12). Without, or with an empty list,
+   * all; `[false]` is none, for a table whose rows are asked for later by setWhere.
+   */
+  readonly where?: readonly (Condition<RowOf<T, K>> | boolean)[];
 }
 
 /** What to monitor: table name to TableRequest. */
@@ -91,8 +94,11 @@ export interface Replica<T extends DatabaseTypes = AnyTables, R = MonitorRequest
   waitFor<V>(predicate: (replica: Replica<T, R>) => V | undefined | null | false, options?: WaitOptions): Promise<V>;
   /** Changes one after another. A reader that is slow gets several transactions merged, so memory stays bounded by the database. */
   changes(options?: { readonly signal?: AbortSignal }): AsyncIterableIterator<ReplicaChange<T, R>>;
-  /** Changes the condition of tables (monitor_cond_change); rows come and go as changes. */
-  setWhere(where: { readonly [K in ReplicatedTable<T, R>]?: readonly Condition<RowOf<T, K>>[] }): Promise<void>;
+  /**
+   * Changes the conditions of tables (ovsdb-server(7) §4.1.13); rows come and go as changes. Resolves when the server has
+   * taken them, the changes applied; at once while there is no connection, as the next one asks with the new conditions.
+   */
+  setWhere(where: { readonly [K in ReplicatedTable<T, R>]?: TableRequest<T, K>['where'] }): Promise<void>;
   /** Ends the monitor. The rows stay readable. */
   close(): void;
 }
