@@ -14,7 +14,7 @@ import { isolating, isolationKey, policyFeature, ruleKey, ruleObject } from './f
 import { serviceFeature } from './features/service.js';
 import type { NodeName } from './model/brands.js';
 import { type FactChange, type FactKind, type FactKinds, factKey } from './model/facts.js';
-import type { ApplyResult, Flow, IdSource, NodeFlowSet } from './model/output.js';
+import type { ApplyResult, IdSource, NodeFlowSet } from './model/output.js';
 import { sorted } from './policy/canonical.js';
 import { type IdentityInfo, IdentityTable } from './policy/identity.js';
 import type { Direction, PolicyShape, RuleShape } from './policy/shape.js';
@@ -39,7 +39,7 @@ export interface CompilerStats {
   readonly identities: number;
   /** Remembered values of each step. */
   readonly cells: Readonly<Record<string, number>>;
-  /** Flows of all nodes together. */
+  /** Flows of all nodes that were asked for, together. */
   readonly flows: number;
   /** Evaluations of each step since the compiler was made. */
   readonly steps: Readonly<Record<string, number>>;
@@ -49,7 +49,10 @@ export interface CompilerStats {
 export interface Compiler {
   /** Takes changes in, all of them at once: nobody sees a state between them. */
   apply(changes: readonly FactChange[]): ApplyResult;
-  /** Desired state of a node that a fact names; a live view. */
+  /**
+   * Desired state of a node that a fact names; a live view. It is put together when it is asked for first, and from then on
+   * `apply` tells what changes in it: of a node that nobody has asked for there is nobody to tell.
+   */
   node(name: NodeName): NodeFlowSet | undefined;
   nodes(): readonly NodeName[];
   fact<K extends FactKind>(kind: K, key: string): FactKinds[K] | undefined;
@@ -86,7 +89,7 @@ export function createCompiler(ids: IdSource): Compiler {
   const identities = identityFeature(env);
   const layout = layoutFeature();
   const policies = policyFeature(env, identities);
-  const assembly = new Assembly();
+  const assembly = new Assembly((flows) => mergeFlows(env, flows));
   const graph = new Graph({
     roots: [
       ...identities.roots,
@@ -100,7 +103,7 @@ export function createCompiler(ids: IdSource): Compiler {
       ...isolationFeature(env),
       ...peerIdentityFeature(env, identities, policies),
     ],
-    onFragment: (owner, _before, now) => assembly.update(owner, now),
+    onFragment: (owner, now) => assembly.update(owner, now),
   });
   const totals: Record<string, number> = {};
 
@@ -113,7 +116,7 @@ export function createCompiler(ids: IdSource): Compiler {
         if (graph.fact('node', name) === undefined) assembly.removeNode(name);
         else assembly.addNode(name);
       }
-    return { nodes: assembly.flush(sharedMerge(env)), steps };
+    return { nodes: assembly.flush(), steps };
   };
 
   return {
@@ -147,22 +150,8 @@ export function createCompiler(ids: IdSource): Compiler {
       facts: Object.fromEntries(KINDS.map((k) => [k, graph.factCount(k)])),
       identities: graph.indexSize(podsOfIdentity),
       cells: graph.cells(),
-      flows: assembly.names().reduce((n, name) => n + (assembly.node(name)?.flows.size ?? 0), 0),
+      flows: assembly.flowCount(),
       steps: { ...totals },
     }),
-  };
-}
-
-/** Merges flows; nodes on which the same flows meet share the outcome. */
-function sharedMerge(env: Env): (flows: readonly Flow[]) => Flow {
-  const done = new Map<string, { readonly from: readonly Flow[]; readonly flow: Flow }[]>();
-  return (flows) => {
-    const { key } = flows[0] as Flow;
-    const known = done.get(key) ?? [];
-    const found = known.find((k) => k.from.length === flows.length && flows.every((f) => k.from.includes(f)));
-    if (found !== undefined) return found.flow;
-    const flow = mergeFlows(env, flows);
-    done.set(key, [...known, { from: [...flows], flow }]);
-    return flow;
   };
 }

@@ -18,9 +18,10 @@ function graph(...roots: Root[]) {
   const shown = new Map<string, unknown>();
   const made = new Graph({
     roots,
-    onFragment: (owner, _, now) => {
-      if (now === undefined) shown.delete(owner);
-      else shown.set(owner, now[0]?.placement);
+    onFragment: ({ owner, key }, now) => {
+      const name = `${(owner as Root).name} ${key}`;
+      if (now === undefined) shown.delete(name);
+      else shown.set(name, now[0]?.placement);
     },
   });
   return { graph: made, shown };

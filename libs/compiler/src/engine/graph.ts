@@ -14,16 +14,32 @@ interface Cell {
   verifiedAt: number;
   stale: boolean;
   deps: readonly Cell[];
-  readonly dependents: Set<Cell>;
+  /** Who read it. There are a million cells and nearly all have few readers, so only those with many have a set. */
+  dependents: readonly Cell[] | Set<Cell>;
+}
+
+/** What a root was evaluated to: its entries stay here, its flows are with whoever hears of fragments. */
+interface Published {
+  readonly entries: readonly Entry[];
+  readonly hasFragment: boolean;
+}
+
+/** Stands for a root and key towards whoever hears of fragments; the same object for as long as the root's key is there. */
+export interface FragmentOwner {
+  readonly owner: unknown;
+  readonly key: string;
 }
 
 const NONE: readonly Cell[] = [];
+const NO_ENTRIES: readonly Entry[] = [];
 const EMPTY: ReadonlySet<string> = new Set();
+/** Above so many readers a cell has a set of them. */
+const FEW = 8;
 
 export interface GraphOptions {
   readonly roots: readonly Root[];
-  /** Hears of every fragment that differs from the one before; undefined: there is none (any more). */
-  readonly onFragment: (owner: string, before: Fragment | undefined, now: Fragment | undefined) => void;
+  /** Hears of every fragment that was made anew; undefined: there is none any more. */
+  readonly onFragment: (owner: FragmentOwner, now: Fragment | undefined) => void;
 }
 
 /**
@@ -187,7 +203,7 @@ export class Graph {
 
   private refreshRoot(cell: Cell): void {
     const root = cell.owner as Root;
-    const before = cell.value as RootOutput | undefined;
+    const before = cell.value as Published | undefined;
     if (!this.alive(root, cell.key)) {
       this.setDeps(cell, NONE);
       cell.stale = false;
@@ -201,18 +217,27 @@ export class Graph {
       return;
     }
     this.compute(cell, root);
-    this.publish(cell, before, cell.value as RootOutput | undefined);
+    const now = cell.value as RootOutput | undefined;
+    // Set before anyone hears of it: what is published next time is compared with this.
+    cell.value =
+      now === undefined ? undefined : { entries: now.entries ?? NO_ENTRIES, hasFragment: now.fragment !== undefined };
+    this.publish(cell, before, now);
   }
 
-  private publish(cell: Cell, before: RootOutput | undefined, now: RootOutput | undefined): void {
-    const root = cell.owner as Root;
-    this.replaceEntries(root, before?.entries ?? [], now?.entries ?? []);
-    if (before?.fragment !== now?.fragment)
-      this.onFragment(`${root.name} ${cell.key}`, before?.fragment, now?.fragment);
+  private publish(cell: Cell, before: Published | undefined, now: RootOutput | undefined): void {
+    this.replaceEntries(cell.owner as Root, before?.entries ?? NO_ENTRIES, now?.entries ?? NO_ENTRIES);
+    if (now?.fragment !== undefined || before?.hasFragment === true) this.onFragment(cell, now?.fragment);
   }
 
   private replaceEntries(root: Root, before: readonly Entry[], now: readonly Entry[]): void {
-    if (before === now || (before.length === 0 && now.length === 0)) return;
+    if (before.length === 0) {
+      for (const e of now) this.addMember(root, e);
+      return;
+    }
+    if (now.length === 0) {
+      for (const e of before) this.removeMember(e);
+      return;
+    }
     // Additions first: a member that leaves and comes back never goes away for its readers.
     const kept = new Map<string, number>();
     const id = (e: Entry) => `${e[0].name}\n${e[1]}\n${e[2]}`;
@@ -352,20 +377,23 @@ export class Graph {
     }
   }
 
-  private setDeps(cell: Cell, deps: readonly Cell[]): void {
-    if (sameElements(cell.deps, deps)) return;
-    const now = new Set(deps);
+  /** @param read in the order of reading; cells that were read twice are in it twice */
+  private setDeps(cell: Cell, read: readonly Cell[]): void {
+    if (sameElements(cell.deps, read)) return;
+    const now = distinct(read);
+    const has = now.length > FEW && cell.deps.length > 0 ? new Set(now) : undefined;
     for (const old of cell.deps)
-      if (!now.has(old) && old.dependents.delete(cell) && old.dependents.size === 0) this.orphans.add(old);
-    for (const dep of now) dep.dependents.add(cell);
-    cell.deps = deps.length === now.size ? deps : [...now];
+      if (!(has === undefined ? now.includes(old) : has.has(old)) && removeDependent(old, cell) && !isRead(old))
+        this.orphans.add(old);
+    for (const dep of now) addDependent(dep, cell);
+    cell.deps = now;
   }
 
   /** Forgets values that nobody reads, facts that do not exist and empty sets. */
   private collect(): void {
     for (const cell of this.orphans) {
       this.orphans.delete(cell);
-      if (cell.dependents.size > 0) continue;
+      if (isRead(cell)) continue;
       const { owner } = cell;
       if (typeof owner === 'string') {
         if (cell.value === undefined) this.facts.get(owner)?.delete(cell.key);
@@ -383,7 +411,7 @@ export class Graph {
 class Members {
   readonly set = new Set<string>();
   /** Number of roots beyond the first that put a member in. */
-  private readonly more = new Map<string, number>();
+  private more: Map<string, number> | undefined;
 
   /** True if the member is new. */
   add(member: string): boolean {
@@ -391,14 +419,15 @@ class Members {
       this.set.add(member);
       return true;
     }
+    this.more ??= new Map();
     this.more.set(member, (this.more.get(member) ?? 0) + 1);
     return false;
   }
 
   /** True if the member is gone. */
   remove(member: string): boolean {
-    const n = this.more.get(member);
-    if (n === undefined) return this.set.delete(member);
+    const n = this.more?.get(member);
+    if (this.more === undefined || n === undefined) return this.set.delete(member);
     if (n === 1) this.more.delete(member);
     else this.more.set(member, n - 1);
     return false;
@@ -416,5 +445,31 @@ const newCell = (owner: Cell['owner'], key: string): Cell => ({
   verifiedAt: 0,
   stale: false,
   deps: NONE,
-  dependents: new Set(),
+  dependents: NONE,
 });
+
+const isRead = (cell: Cell): boolean =>
+  cell.dependents instanceof Set ? cell.dependents.size > 0 : cell.dependents.length > 0;
+
+function addDependent(cell: Cell, reader: Cell): void {
+  const list = cell.dependents;
+  if (list instanceof Set) list.add(reader);
+  else if (list.length === 0) cell.dependents = [reader];
+  else if (!list.includes(reader)) cell.dependents = list.length < FEW ? [...list, reader] : new Set(list).add(reader);
+}
+
+/** False if it was no reader. */
+function removeDependent(cell: Cell, reader: Cell): boolean {
+  const list = cell.dependents;
+  if (list instanceof Set) return list.delete(reader);
+  if (!list.includes(reader)) return false;
+  cell.dependents = list.length === 1 ? NONE : list.filter((c) => c !== reader);
+  return true;
+}
+
+/** Each cell once, in an array that is no longer than it must be: an array that grew has room for many more. */
+function distinct(cells: readonly Cell[]): readonly Cell[] {
+  if (cells.length === 0) return NONE;
+  if (cells.length > FEW) return [...new Set(cells)];
+  return cells.some((c, i) => cells.indexOf(c) !== i) ? [...new Set(cells)] : cells.slice();
+}

@@ -1,6 +1,6 @@
 import { type Root, root } from '../engine/steps.js';
 import type { NodeName } from '../model/brands.js';
-import { only } from '../model/fragment.js';
+import { later } from '../model/fragment.js';
 import { DROP, makeFlow } from '../pipeline/flow.js';
 import { matchRegisters } from '../pipeline/registers.js';
 import { sorted } from '../policy/canonical.js';
@@ -18,22 +18,14 @@ export function isolationFeature(env: Env): readonly Root[] {
       const direction = DIRECTIONS.find((d) => d === side);
       if (direction === undefined) throw new TypeError(`isolation ${key}`);
       const policies = sorted(cx.members(isolating, key));
-      const from = originOf(
-        env,
-        'isolation',
-        `isolation/${key}`,
-        policies.map(policyRef),
-        `Selected for ${direction} by ${policies.join(', ')}, and no rule allowed the packet.`,
-      );
-      const flow = makeFlow(
-        policyTable(direction),
-        POLICY_PRIORITY.isolation,
-        matchRegisters({ [subjectRegister(direction)]: Number(number) }),
-        DROP,
-        from,
-      );
+      const part = later(() => {
+        const why = `Selected for ${direction} by ${policies.join(', ')}, and no rule allowed the packet.`;
+        const from = originOf(env, 'isolation', `isolation/${key}`, policies.map(policyRef), why);
+        const match = matchRegisters({ [subjectRegister(direction)]: Number(number) });
+        return { flows: [makeFlow(policyTable(direction), POLICY_PRIORITY.isolation, match, DROP, from)] };
+      });
       const nodes = sorted(cx.members(nodesOfIdentity, number)) as NodeName[];
-      return { fragment: [{ part: { flows: [flow] }, placement: only(...nodes) }] };
+      return { fragment: [{ part, placement: { kind: 'nodes', nodes } }] };
     }),
   ];
 }

@@ -1,7 +1,7 @@
 import { type Context, type Root, root } from '../engine/steps.js';
 import type { Identity, NodeName } from '../model/brands.js';
 import type { AttachmentFact, ConfigFact } from '../model/facts.js';
-import { only } from '../model/fragment.js';
+import { later } from '../model/fragment.js';
 import type { Flow } from '../model/output.js';
 import { matchDestination, matchSource, type Prefix, prefixOf } from '../pipeline/address.js';
 import { act, makeFlow, type Origin } from '../pipeline/flow.js';
@@ -24,18 +24,13 @@ export function peerIdentityFeature(env: Env, identities: Identities, policies: 
       if (config === undefined || attachment === undefined || identity === undefined) return undefined;
       const nodes = nodesOf(String(identity.number), attachment, config, cx);
       if (nodes.length === 0) return undefined;
-      const from = originOf(
-        env,
-        'pod',
-        `pod/${key}`,
-        [podRef(key)],
-        `Policies of this node name pod ${key} as a peer.`,
-      );
-      const flows = attachment.ips
-        .map(prefixOf)
-        .filter((p) => config.families.includes(p.family))
-        .map((p) => flow(p, identity.number, attachment, from));
-      return { fragment: [{ part: { flows }, placement: only(...nodes) }] };
+      const part = later(() => {
+        const why = `Policies of this node name pod ${key} as a peer.`;
+        const from = originOf(env, 'pod', `pod/${key}`, [podRef(key)], why);
+        const prefixes = attachment.ips.map(prefixOf).filter((p) => config.families.includes(p.family));
+        return { flows: prefixes.map((p) => flow(p, identity.number, attachment, from)) };
+      });
+      return { fragment: [{ part, placement: { kind: 'nodes', nodes } }] };
     });
   return [
     step(

@@ -3,7 +3,7 @@ import { type Context, index, memo, type Root, root } from '../engine/steps.js';
 import { type Cidr, cidr as cidrOf, type Identity, type Ip } from '../model/brands.js';
 import type { AttachmentFact, ConfigFact } from '../model/facts.js';
 import { factKey } from '../model/facts.js';
-import { except, only } from '../model/fragment.js';
+import { except, later, only } from '../model/fragment.js';
 import type { Flow } from '../model/output.js';
 import { matchDestination, matchSource, type Prefix, prefixOf, widthOf } from '../pipeline/address.js';
 import { ETH, hairpinZone, ICMP, IPPROTO, SOURCE_KIND } from '../pipeline/constants.js';
@@ -57,8 +57,9 @@ export function podFeature(env: Env, identities: Identities): readonly Root[] {
   const pod = root('pod', 2, 'attachment', (key, cx) => {
     const k = known(key, cx);
     if (k === undefined) return undefined;
-    const flows = [...podFlows(k.config, k.attachment, k.identity, podOrigin(key))];
-    return { fragment: [{ part: { flows }, placement: only(k.attachment.node) }] };
+    const { config, attachment, identity } = k;
+    const part = later(() => ({ flows: [...podFlows(config, attachment, identity, podOrigin(key))] }));
+    return { fragment: [{ part, placement: only(attachment.node) }] };
   });
 
   /** True if other nodes find the address through a block of its node. */

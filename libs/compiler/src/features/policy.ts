@@ -2,7 +2,7 @@ import { sameElements } from '../engine/equal.js';
 import { type Context, type Entry, index, type Memo, memo, type Root, root } from '../engine/steps.js';
 import type { NodeName } from '../model/brands.js';
 import type { NetworkPolicyFact, PolicyPeer, PolicyRule } from '../model/facts.js';
-import { only, type Part } from '../model/fragment.js';
+import { later, type Part, type Placement } from '../model/fragment.js';
 import { compareText, compound, parts } from '../policy/canonical.js';
 import type { IdentityInfo } from '../policy/identity.js';
 import { rulePorts } from '../policy/ports.js';
@@ -133,15 +133,14 @@ export function policyFeature(env: Env, identities: Identities): Policies {
     (key, cx) => {
       const [found, config] = [ruleOf(key, cx), configOf(cx)];
       if (found === undefined || config === undefined) return { flows: [] };
-      return {
-        flows: compileRule(env, {
-          policy: found.policy,
-          rule: found.rule,
-          families: [4, 6].filter((f): f is 4 | 6 => hasFamily(config, f as 4 | 6)),
-          subjects: cx.read(subjects, found.policy),
-          peers: cx.read(peers, key),
-        }),
+      const input = {
+        policy: found.policy,
+        rule: found.rule,
+        families: [4, 6].filter((f): f is 4 | 6 => hasFamily(config, f as 4 | 6)),
+        subjects: cx.read(subjects, found.policy),
+        peers: cx.read(peers, key),
       };
+      return later(() => ({ flows: compileRule(env, input) }));
     },
     Object.is,
   );
@@ -156,7 +155,7 @@ export function policyFeature(env: Env, identities: Identities): Policies {
     const where = cx.read(nodes, key);
     // Nobody to protect anywhere: its rules are not even looked at.
     if (where.length === 0) return { entries };
-    const placement = only(...where);
+    const placement: Placement = { kind: 'nodes', nodes: where };
     const fragment = policy.rules.map((rule) => {
       const id = ruleKey(key, rule.direction, rule.index);
       const peerIndex = rule.direction === 'egress' ? egressPeerOf : ingressPeerOf;

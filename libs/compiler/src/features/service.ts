@@ -1,8 +1,8 @@
 import type { Bucket } from 'openflow-ts/codec';
 import { type Root, root } from '../engine/steps.js';
 import { type Family, familyOf, type Ip } from '../model/brands.js';
-import type { Endpoint, L4Protocol, ServiceFact, ServicePort } from '../model/facts.js';
-import { EVERYWHERE } from '../model/fragment.js';
+import type { ConfigFact, Endpoint, EndpointsFact, L4Protocol, ServiceFact, ServicePort } from '../model/facts.js';
+import { EVERYWHERE, later, type Part } from '../model/fragment.js';
 import { type Flow, GROUP_IDS, type Group } from '../model/output.js';
 import { ipValue, matchDestination, matchPort, PROTOCOLS, prefixOf } from '../pipeline/address.js';
 import { commit } from '../pipeline/commit.js';
@@ -21,32 +21,43 @@ export function serviceFeature(env: Env): readonly Root[] {
       const [config, service] = [configOf(cx), cx.fact('service', key)];
       if (config === undefined || service === undefined) return undefined;
       const endpoints = cx.fact('endpoints', key);
-      const owner = { kind: 'Service', namespace: service.namespace, name: service.name };
-      const from = originOf(env, 'service', `service/${key}`, [owner], '');
-      const flows = new Map<string, Flow>();
-      const groups: Group[] = [];
-      const seen = new Set<string>();
-      for (const port of service.ports) {
-        const id = `${port.protocol}/${port.port}`;
-        // The API server allows a protocol and port once; if not, the first stands.
-        if (seen.has(id)) continue;
-        seen.add(id);
-        for (const family of config.families) {
-          const frontends = service.clusterIps.filter((ip) => familyOf(ip) === family);
-          if (frontends.length === 0) continue;
-          const ready = (endpoints?.ports ?? [])
-            .filter((p) => p.name === port.name)
-            .flatMap((p) => p.endpoints)
-            .filter((e) => familyOf(e.ip) === family);
-          const made = portFlows(env, key, service, port, family, frontends, distinct(ready), from);
-          // A backend that two ports of the service share is one flow.
-          for (const flow of made.flows) if (!flows.has(flow.key)) flows.set(flow.key, flow);
-          if (made.group !== undefined) groups.push(made.group);
-        }
-      }
-      return { fragment: [{ part: { flows: [...flows.values()], groups }, placement: EVERYWHERE }] };
+      const part = later(() => servicePart(env, config, key, service, endpoints));
+      return { fragment: [{ part, placement: EVERYWHERE }] };
     }),
   ];
+}
+
+function servicePart(
+  env: Env,
+  config: ConfigFact,
+  key: string,
+  service: ServiceFact,
+  endpoints: EndpointsFact | undefined,
+): Part {
+  const owner = { kind: 'Service', namespace: service.namespace, name: service.name };
+  const from = originOf(env, 'service', `service/${key}`, [owner], '');
+  const flows = new Map<string, Flow>();
+  const groups: Group[] = [];
+  const seen = new Set<string>();
+  for (const port of service.ports) {
+    const id = `${port.protocol}/${port.port}`;
+    // The API server allows a protocol and port once; if not, the first stands.
+    if (seen.has(id)) continue;
+    seen.add(id);
+    for (const family of config.families) {
+      const frontends = service.clusterIps.filter((ip) => familyOf(ip) === family);
+      if (frontends.length === 0) continue;
+      const ready = (endpoints?.ports ?? [])
+        .filter((p) => p.name === port.name)
+        .flatMap((p) => p.endpoints)
+        .filter((e) => familyOf(e.ip) === family);
+      const made = portFlows(env, key, service, port, family, frontends, distinct(ready), from);
+      // A backend that two ports of the service share is one flow.
+      for (const flow of made.flows) if (!flows.has(flow.key)) flows.set(flow.key, flow);
+      if (made.group !== undefined) groups.push(made.group);
+    }
+  }
+  return { flows: [...flows.values()], groups };
 }
 
 const endpointText = (e: Endpoint): string => `${e.ip} ${e.port}`;

@@ -62,6 +62,7 @@ export interface NodeDelta {
 }
 
 export interface ApplyResult {
+  /** Nodes that were asked for at least once (`Compiler.node`) and on which something changed. */
   readonly nodes: ReadonlyMap<NodeName, NodeDelta>;
   /** Evaluations of each kind of step that this apply needed. */
   readonly steps: Readonly<Record<string, number>>;

@@ -79,7 +79,7 @@ export function dump(compiler: Compiler): readonly string[] {
   });
 }
 
-/** What a switch has that takes deltas and nothing else. Provenance is not on a switch. */
+/** What a switch has that reads a node once and takes deltas from then on. Provenance is not on a switch. */
 export class Mirror {
   private readonly nodes = new Map<string, Map<string, string>>();
 
@@ -104,21 +104,21 @@ export class Mirror {
     }
   }
 
+  /** Reads a node as a whole, unless that was done before. */
+  look(compiler: Compiler, name: NodeName): void {
+    if (this.nodes.has(name)) return;
+    const set = compiler.node(name);
+    if (set === undefined) return;
+    this.take(compiler, new Map([[name, { flows: new Set(set.flows.keys()), groups: new Set(set.groups.keys()) }]]));
+  }
+
   dump(): readonly string[] {
     return [...this.nodes].flatMap(([name, have]) => [...have].map(([key, text]) => `${name} ${key} ${text}`)).sort();
   }
 
   static of(compiler: Compiler): readonly string[] {
     const mirror = new Mirror();
-    mirror.take(
-      compiler,
-      new Map(
-        compiler.nodes().map((name) => {
-          const set = compiler.node(name);
-          return [name, { flows: new Set(set?.flows.keys()), groups: new Set(set?.groups.keys()) }];
-        }),
-      ),
-    );
+    for (const name of compiler.nodes()) mirror.look(compiler, name);
     return mirror.dump();
   }
 }
