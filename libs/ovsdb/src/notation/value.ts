@@ -44,7 +44,9 @@ function fail(path: string, want: string, got: unknown): never {
 
 const READ_ATOM: { readonly [T in AtomicType]: (wire: unknown, path: string) => Atom } = {
   integer: (wire, path) => {
-    if (typeof wire === 'number' && Number.isInteger(wire)) return wire;
+    if (typeof wire === 'number' && Number.isSafeInteger(wire)) return wire;
+    // Written with an exponent, as 1e17.
+    if (typeof wire === 'number' && Number.isInteger(wire) && Math.abs(wire) < 2 ** 63) return BigInt(wire);
     if (typeof wire === 'bigint' && wire >= INT64_MIN && wire <= INT64_MAX) return wire;
     return fail(path, 'an integer', wire);
   },

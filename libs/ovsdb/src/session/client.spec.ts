@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../clock.js';
 import { ConnectionError, InterfaceError, OvsdbError } from '../errors.js';
+import { uuid } from '../notation/uuid.js';
 import { openVSwitchSchema, startTestServer, type TestServer, type TestServerOptions } from '../testing/index.js';
 import { connectOvsdb } from './dial.js';
 import { listenOvsdb } from './listen.js';
@@ -378,6 +379,18 @@ describe('transactions', () => {
     ]);
     expect(server.rows('Cars', 'Wheel')).toEqual([{ _uuid: result.uuid(wheel), size: 16 }]);
     await expect(tx.commit()).rejects.toThrow('committed already');
+  });
+
+  test('insert rows with the UUIDs that were chosen for them', async () => {
+    const server = await start();
+    const tx = connect(server.target).transaction('Cars');
+    const chosen = uuid('d7f2845f-2e8d-46a9-8330-f6d0b7d2ca36');
+    const wheel = tx.insert('Wheel', { size: 17 }, { uuid: chosen });
+    const car = tx.insert('Car', { name: 'b', wheels: [wheel] });
+    const result = await tx.commit();
+    expect(result.uuid(wheel)).toBe(chosen);
+    const found = server.rows('Cars', 'Car').find((row) => row._uuid === result.uuid(car));
+    expect(found?.wheels).toEqual([chosen]);
   });
 
   test('happen wholly or not at all', async () => {

@@ -68,9 +68,13 @@ export class ServerCore {
     return [...this.#databases.keys()];
   }
 
-  database(name: string): ServedDatabase {
+  /** The database that the first parameter of a method names. Throws OperationError. */
+  database(name: unknown, method = 'transact'): ServedDatabase {
+    if (typeof name !== 'string')
+      throw new OperationError('syntax error', `${method} request params must begin with <db-name>`);
     const database = this.#databases.get(name);
-    if (database === undefined) throw new OperationError('unknown database', `no database named ${name}`, name);
+    if (database === undefined)
+      throw new OperationError('unknown database', `${method} request specifies unknown database ${name}`);
     return database;
   }
 
@@ -92,8 +96,8 @@ export class ServerCore {
   }
 
   /** Runs a transaction of a client; its answer comes now, or when its `wait` holds or gives up. */
-  transact(session: CoreSession, database: string, operations: readonly unknown[], reply: RpcReply): void {
-    this.database(database);
+  transact(session: CoreSession, name: unknown, operations: readonly unknown[], reply: RpcReply): void {
+    const database = this.database(name).engine.schema.name;
     this.#attempt({ session, database, operations, reply, arrivedMs: this.#clock.now(), stopTimer: undefined });
   }
 

@@ -29,11 +29,24 @@ function readWhere(table: EngineTable, where: unknown): readonly Clause[] | unde
   return readClauses(table.name, table.schema, where, noNames);
 }
 
+const MEMBER_TYPES: { readonly [member: string]: (value: unknown) => boolean } = {
+  columns: Array.isArray,
+  select: isObject,
+  where: Array.isArray,
+};
+
 function readTable(table: EngineTable, json: unknown): WatchedTable {
   const columns: { [K in Kind]: string[] } = { initial: [], insert: [], delete: [], modify: [] };
   let where: unknown;
   for (const request of Array.isArray(json) ? json : [json]) {
     if (!isObject(request)) throw new OperationError('syntax error', 'object expected', json);
+    const mistyped = Object.entries(MEMBER_TYPES).find(
+      ([member, fits]) => request[member] !== undefined && !fits(request[member]),
+    );
+    if (mistyped !== undefined) {
+      const details = `Parsing table ${table.name} failed: Type mismatch for member '${mistyped[0]}'.`;
+      throw new OperationError('syntax error', details, request);
+    }
     const select = isObject(request.select) ? request.select : {};
     const named = Array.isArray(request.columns) ? request.columns.map(String) : [...table.schema.columns.keys()];
     for (const name of named) {
@@ -41,6 +54,14 @@ function readTable(table: EngineTable, json: unknown): WatchedTable {
         throw new OperationError('syntax error', `${name} is not a valid column name`, request);
       }
     }
+    const unknown = Object.keys(select).find((kind) => !KINDS.includes(kind as Kind));
+    if (unknown !== undefined) {
+      const details = `Parsing table ${table.name} select failed: Member '${unknown}' is present but not allowed here.`;
+      throw new OperationError('syntax error', details, select);
+    }
+    const twice = named.find((name, i) => named.indexOf(name) !== i);
+    if (twice !== undefined)
+      throw new OperationError('syntax error', `column ${twice} mentioned more than once`, request);
     for (const kind of KINDS) if (select[kind] !== false) columns[kind].push(...named);
     if (request.where !== undefined) where = request.where;
   }
@@ -122,10 +143,10 @@ export class Monitor {
     this.version = version;
     this.database = engine.schema.name;
     this.#engine = engine;
-    if (!isObject(requests)) throw new OperationError('syntax error', 'object expected', requests);
+    if (!isObject(requests)) throw new OperationError('syntax error', 'monitor-requests must be object', requests);
     for (const [name, json] of Object.entries(requests)) {
       const table = engine.table(name);
-      if (table === undefined) throw new OperationError('unknown table', `no table named ${name}`, requests);
+      if (table === undefined) throw new OperationError('syntax error', `no table named ${name}`, requests);
       this.#tables.set(name, readTable(table, json));
     }
   }
@@ -160,7 +181,7 @@ export class Monitor {
 
   /** Takes other conditions; gives the rows that come and go with them. */
   changeConditions(requests: unknown): Updates | undefined {
-    if (!isObject(requests)) throw new OperationError('syntax error', 'object expected', requests);
+    if (!isObject(requests)) throw new OperationError('syntax error', 'monitor-requests must be object', requests);
     const updates: { [table: string]: { [uuid: string]: object } } = {};
     for (const [name, json] of Object.entries(requests)) {
       const watched = this.#tables.get(name);

@@ -1,12 +1,21 @@
 import { isObject } from '../notation/json.js';
+import { isUuid } from '../notation/uuid.js';
 import type { RpcConnection, RpcReply } from '../rpc/connection.js';
 import type { ServerCore } from './core.js';
 import { OperationError } from './engine/operation-error.js';
 import type { EngineChange } from './engine/table.js';
+import { ID } from './engine/wire-syntax.js';
 import type { LockHolder } from './locks.js';
 import { Monitor, type Updates } from './monitor.js';
 
 type Method = (params: readonly unknown[], reply: RpcReply) => void;
+
+const VERSIONS = { monitor: 1, monitor_cond: 2, monitor_cond_since: 3 } as const;
+
+function lockId(method: string, id: unknown): string {
+  if (typeof id === 'string' && ID.test(id)) return id;
+  throw new OperationError('syntax error', `${method} request params must be <id>`);
+}
 
 /** One client of the server. */
 export class ServerSession implements LockHolder {
@@ -15,24 +24,27 @@ export class ServerSession implements LockHolder {
   #connection: RpcConnection | undefined;
   readonly #methods: { readonly [method: string]: Method } = {
     list_dbs: (_params, reply) => reply.result(this.#core.databaseNames()),
-    get_schema: ([name], reply) => reply.result(this.#core.database(String(name)).wireSchema),
+    get_schema: ([name], reply) => reply.result(this.#core.database(name, 'get_schema').wireSchema),
     get_server_id: (_params, reply) => reply.result(this.#core.serverId),
-    set_db_change_aware: (_params, reply) => reply.result({}),
-    transact: ([name, ...operations], reply) => this.#core.transact(this, String(name), operations, reply),
-    monitor: (params, reply) => this.#monitor(1, params, reply),
-    monitor_cond: (params, reply) => this.#monitor(2, params, reply),
-    monitor_cond_since: (params, reply) => this.#monitor(3, params, reply),
-    monitor_cond_change: (params, reply) => this.#changeConditions(params, reply),
-    monitor_cancel: ([id], reply) => {
-      if (!this.#monitors.delete(JSON.stringify(id)))
-        throw new OperationError('unknown monitor', 'no such monitor', id);
+    set_db_change_aware: (params, reply) => {
+      if (params.length !== 1 || typeof params[0] !== 'boolean')
+        throw new OperationError('syntax error', 'set_db_change_aware: true or false parameter expected');
       reply.result({});
     },
-    lock: ([id], reply) => this.#lock(String(id), false, reply),
-    steal: ([id], reply) => this.#lock(String(id), true, reply),
+    transact: ([name, ...operations], reply) => this.#core.transact(this, name, operations, reply),
+    monitor: (params, reply) => this.#monitor('monitor', params, reply),
+    monitor_cond: (params, reply) => this.#monitor('monitor_cond', params, reply),
+    monitor_cond_since: (params, reply) => this.#monitor('monitor_cond_since', params, reply),
+    monitor_cond_change: (params, reply) => this.#changeConditions(params, reply),
+    monitor_cancel: ([id], reply) => {
+      if (!this.#monitors.delete(JSON.stringify(id))) reply.error({ error: 'unknown monitor' });
+      else reply.result({});
+    },
+    lock: ([id], reply) => this.#lock('lock', id, reply),
+    steal: ([id], reply) => this.#lock('steal', id, reply),
     unlock: ([id], reply) => {
-      if (!this.#core.locks.leave(String(id), this))
-        throw new OperationError('syntax error', '"unlock" without "lock" or "steal"', id);
+      if (!this.#core.locks.leave(lockId('unlock', id), this))
+        throw new OperationError('syntax error', 'unlock: "unlock" without "lock" or "steal"', id);
       reply.result({});
     },
   };
@@ -54,7 +66,7 @@ export class ServerSession implements LockHolder {
   request(method: string, params: readonly unknown[], reply: RpcReply): void {
     const run = this.#core.without.has(method) ? undefined : this.#methods[method];
     if (run === undefined) {
-      reply.error({ error: 'unknown method', details: `no method "${method}"` });
+      reply.error({ error: 'unknown method' });
       return;
     }
     try {
@@ -97,11 +109,15 @@ export class ServerSession implements LockHolder {
     else this.#connection?.notify('update3', [monitor.id, this.#core.database(monitor.database).history.last, updates]);
   }
 
-  #monitor(version: 1 | 2 | 3, params: readonly unknown[], reply: RpcReply): void {
+  #monitor(method: keyof typeof VERSIONS, params: readonly unknown[], reply: RpcReply): void {
     const [name, id, requests, since] = params;
+    const version = VERSIONS[method];
+    const { engine, history } = this.#core.database(name, method);
+    if (params.length !== (version === 3 ? 4 : 3)) throw new OperationError('syntax error', 'invalid parameters');
+    if (version === 3 && !(typeof since === 'string' && isUuid(since)))
+      throw new OperationError('syntax error', 'last-txn-id must be UUID format.');
     const key = JSON.stringify(id);
     if (this.#monitors.has(key)) throw new OperationError('syntax error', 'duplicate monitor ID', id);
-    const { engine, history } = this.#core.database(String(name));
     const monitor = new Monitor(id, version, engine, requests);
     this.#monitors.set(key, monitor);
     if (version !== 3) {
@@ -116,7 +132,7 @@ export class ServerSession implements LockHolder {
   #changeConditions(params: readonly unknown[], reply: RpcReply): void {
     const [oldId, newId, requests] = params;
     const monitor = this.#monitors.get(JSON.stringify(oldId));
-    if (monitor === undefined) throw new OperationError('unknown monitor', 'unknown monitor session', oldId);
+    if (monitor === undefined) throw new OperationError('syntax error', 'unknown monitor session', oldId);
     if (JSON.stringify(newId) !== JSON.stringify(oldId)) {
       throw new OperationError('not supported', 'this server keeps the monitor id', newId);
     }
@@ -125,8 +141,8 @@ export class ServerSession implements LockHolder {
     reply.result({});
   }
 
-  #lock(id: string, steal: boolean, reply: RpcReply): void {
-    const owned = this.#core.locks.join(id, this, steal);
+  #lock(method: 'lock' | 'steal', id: unknown, reply: RpcReply): void {
+    const owned = this.#core.locks.join(lockId(method, id), this, method === 'steal');
     if (owned === undefined) throw new OperationError('syntax error', 'must issue "unlock" before new "lock"', id);
     reply.result({ locked: owned });
   }

@@ -40,12 +40,12 @@ export class TransactionDraft {
     return this.#encoders.length;
   }
 
-  insert(table: string, row: object): Ref {
+  insert(table: string, row: object, options: { readonly uuid?: Uuid } = {}): Ref {
     // Tables may have any <id> as name, so the name alone could clash with nothing but another row of ours.
     const ref = new Ref(table, `row${this.#encoders.length}`);
     const operation = this.#add((schema) => {
       tableOf(schema, table);
-      return { op: 'insert', table, row: encodeRow(schema, table, row), 'uuid-name': ref.name };
+      return { op: 'insert', table, row: encodeRow(schema, table, row), 'uuid-name': ref.name, ...options };
     });
     this.#inserted.push({ ref, operation });
     return ref;

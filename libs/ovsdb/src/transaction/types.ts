@@ -66,8 +66,15 @@ export interface WaitRequest<T extends DatabaseTypes, K extends TableName<T>> {
 
 /** Collects the operations of one transaction; nothing is sent before commit. */
 export interface Transaction<T extends DatabaseTypes> {
-  /** Inserts a row. The Ref stands for its UUID in later and earlier operations of this transaction. */
-  insert<K extends TableName<T>>(table: K, row: InsertRow<T, NoInfer<K>>): Ref<K>;
+  /**
+   * Inserts a row. The Ref stands for its UUID in later and earlier operations of this transaction. The server chooses the
+   * UUID unless one is given, which ovsdb-server takes from version 3.1 on.
+   */
+  insert<K extends TableName<T>>(
+    table: K,
+    row: InsertRow<T, NoInfer<K>>,
+    options?: { readonly uuid?: Uuid<NoInfer<K>> },
+  ): Ref<K>;
   update<K extends TableName<T>>(table: K, where: Where<T, NoInfer<K>>, row: UpdateRow<T, NoInfer<K>>): CountHandle;
   mutate<K extends TableName<T>>(
     table: K,

@@ -203,6 +203,20 @@ function dropWeakReferences(tables: Tables): void {
   }
 }
 
+const valuesText = (key: string): string => key.replaceAll('\n', ', ');
+
+function originOf(table: EngineTable, index: number, uuid: Uuid): string {
+  if (!table.touched.has(uuid))
+    return 'existed in the database before this transaction and was not modified by the transaction';
+  const before = table.touched.get(uuid);
+  if (before === undefined) return 'was inserted by this transaction';
+  const after = table.rows.get(uuid);
+  const key = table.indexKey(index, before);
+  return after !== undefined && table.indexKey(index, after) === key
+    ? "existed in the database before this transaction, which modified some of the row's columns but not any columns in this index"
+    : `had the following index values before the transaction: ${valuesText(key)}`;
+}
+
 function checkIndexes(tables: Tables): void {
   for (const table of tables.values()) {
     table.schema.indexes.forEach((columns, i) => {
@@ -218,7 +232,7 @@ function checkIndexes(tables: Tables): void {
             columns.length === 1 ? `column "${columns[0]}"` : `columns ${columns.map((c) => `"${c}"`).join(' and ')}`;
           throw new OperationError(
             'constraint violation',
-            `Transaction causes multiple rows in "${table.name}" table to have identical values (${key.replaceAll('\n', ', ')}) for index on ${names}.`,
+            `Transaction causes multiple rows in "${table.name}" table to have identical values (${valuesText(key)}) for index on ${names}.  First row, with UUID ${other}, ${originOf(table, i, other)}.  Second row, with UUID ${uuid}, ${originOf(table, i, uuid)}.`,
           );
         }
         mine.set(key, uuid);

@@ -4,6 +4,7 @@ import type { ColumnType, TableSchema } from '../../schema/types.js';
 import { type Datum, excludesAll, includesAll, readDatum, type Symbols } from './datum.js';
 import { OperationError } from './operation-error.js';
 import { columnDatum, columnTypeIn, type EngineRow } from './row.js';
+import { english } from './wire-syntax.js';
 
 /** One condition, ready to be asked. */
 export type Clause = (row: EngineRow) => boolean;
@@ -25,7 +26,7 @@ function argumentType(type: ColumnType, fn: ConditionFunction, json: unknown, co
   if (ORDER.has(fn)) {
     const numeric = type.key.type === 'integer' || type.key.type === 'real';
     if (type.max !== 1 || type.value !== undefined || !numeric) {
-      const details = `Type mismatch: "${fn}" operator may not be applied to column ${column}.`;
+      const details = `Type mismatch: "${fn}" operator may not be applied to column ${column} of type ${english(type)}.`;
       throw new OperationError('syntax error', details, json);
     }
     return { ...type, min: 1 };

@@ -9,6 +9,7 @@ import { readMutations } from './mutation.js';
 import { Blocked, OperationError } from './operation-error.js';
 import { columnDatum, columnTypeIn, defaultValues, type EngineRow, readValues, writeColumns } from './row.js';
 import { type EngineChange, EngineTable } from './table.js';
+import { ID } from './wire-syntax.js';
 
 /** What a transaction may ask of its session. */
 export interface TransactionContext {
@@ -45,6 +46,15 @@ const MEMBERS: { readonly [op: string]: readonly string[] } = {
   abort: [],
   comment: ['comment'],
   assert: ['lock'],
+};
+const isArray = (value: unknown): boolean => Array.isArray(value);
+const isString = (value: unknown): boolean => typeof value === 'string';
+const isId = (value: unknown): boolean => typeof value === 'string' && ID.test(value);
+const MEMBER_TYPES: { readonly [member: string]: (value: unknown) => boolean } = {
+  ...{ table: isId, row: isObject, uuid: isString, 'uuid-name': isId, where: isArray, columns: isArray, sort: isArray },
+  ...{ mutations: isArray, until: isString, rows: isArray, comment: isString, lock: isId },
+  timeout: (value) => typeof value === 'number' || typeof value === 'bigint',
+  durable: (value) => typeof value === 'boolean',
 };
 const OPTIONAL: ReadonlySet<string> = new Set(['uuid', 'uuid-name', 'columns', 'sort', 'timeout']);
 
@@ -119,12 +129,16 @@ export class EngineDatabase {
   #execute(operation: unknown, title: string, run: Run): JsonObject {
     const fail = (details: string): OperationError =>
       new OperationError('syntax error', `Parsing ${title} failed: ${details}`, operation);
-    if (!isObject(operation)) throw fail('Object expected.');
+    if (!isObject(operation)) throw new OperationError('syntax error', `Parsing ${title} failed: Object expected.`);
     const op = operation.op;
     if (typeof op !== 'string') throw fail("Required 'op' member is missing.");
     const members = MEMBERS[op];
     const executor = EXECUTORS[op];
     if (members === undefined || executor === undefined) throw fail(`No operation "${op}"`);
+    for (const member of members) {
+      if (operation[member] !== undefined && MEMBER_TYPES[member]?.(operation[member]) === false)
+        throw fail(`Type mismatch for member '${member}'.`);
+    }
     if ('table' in operation && this.tables.get(String(operation.table)) === undefined) {
       throw fail(`No table named ${String(operation.table)}.`);
     }
@@ -163,14 +177,14 @@ function matching(operation: JsonObject, table: EngineTable, run: Run): EngineRo
   return [...candidates].filter((row) => clauses.every((holds) => holds(row)));
 }
 
-function columnsOf(json: unknown, table: string, schema: TableSchema): readonly string[] {
+function columnsOf(json: unknown, schema: TableSchema): readonly string[] {
   if (json === undefined) return ['_uuid', '_version', ...schema.columns.keys()];
   if (!Array.isArray(json) || json.some((name) => typeof name !== 'string') || new Set(json).size !== json.length) {
     throw new OperationError('syntax error', 'array of distinct column names expected', json);
   }
   for (const name of json) {
     if (columnTypeIn(schema, name) === undefined) {
-      throw new OperationError('unknown column', `No column ${name} in table ${table}.`, json);
+      throw new OperationError('syntax error', `${name} is not a valid column name`, json);
     }
   }
   return json as string[];
@@ -201,7 +215,7 @@ function insertUuid(operation: JsonObject, table: EngineTable, run: Run): Uuid {
 
 function sortRows(rows: EngineRow[], json: unknown, table: EngineTable): EngineRow[] {
   if (json === undefined) return rows;
-  const columns = columnsOf(json, table.name, table.schema);
+  const columns = columnsOf(json, table.schema);
   const order = (a: EngineRow, b: EngineRow): number => {
     for (const column of columns) {
       const [x, y] = [columnDatum(a, column), columnDatum(b, column)];
@@ -232,7 +246,7 @@ const EXECUTORS: { readonly [op: string]: Executor } = {
   select: (operation, run) => {
     const table = tableOf(operation, run);
     const rows = matching(operation, table, run);
-    const columns = columnsOf(operation.columns, table.name, table.schema);
+    const columns = columnsOf(operation.columns, table.schema);
     const distinct = new Map(rows.map((row) => [rowKey(row, columns), row]));
     const sorted = sortRows([...distinct.values()], operation.sort, table);
     return { rows: sorted.map((row) => writeColumns(table.schema, row, columns)) };
@@ -269,7 +283,7 @@ const EXECUTORS: { readonly [op: string]: Executor } = {
   },
   wait: (operation, run) => {
     const table = tableOf(operation, run);
-    const columns = columnsOf(operation.columns, table.name, table.schema);
+    const columns = columnsOf(operation.columns, table.schema);
     const { until, rows, timeout } = operation;
     if (until !== '==' && until !== '!=')
       throw new OperationError('syntax error', '"until" must be "==" or "!="', until);
@@ -290,7 +304,7 @@ const EXECUTORS: { readonly [op: string]: Executor } = {
     const timeoutMs = typeof timeout === 'number' ? timeout : Number.POSITIVE_INFINITY;
     const { elapsedMs } = run.context;
     if (elapsedMs < timeoutMs) throw new Blocked(timeoutMs);
-    const details = elapsedMs > 0 ? `"wait" timed out after ${Math.round(elapsedMs)} ms` : '"where" clause test failed';
+    const details = timeoutMs > 0 ? `"wait" timed out after ${Math.round(elapsedMs)} ms` : '"where" clause test failed';
     throw new OperationError('timed out', details);
   },
   commit: () => ({}),

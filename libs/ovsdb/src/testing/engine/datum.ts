@@ -1,9 +1,9 @@
-import { NotationError } from '../../errors.js';
 import type { Uuid } from '../../notation/uuid.js';
 import { type Atom, compareAtoms, DuplicateError, decodeValue, defaultAtom } from '../../notation/value.js';
 import type { WireAtom, WireValue } from '../../notation/wire.js';
 import type { BaseType, ColumnType } from '../../schema/types.js';
 import { OperationError } from './operation-error.js';
+import { checkSyntax } from './wire-syntax.js';
 
 /** A column's value, the same for all shapes: a sorted array, or a map. */
 export type Datum = readonly Atom[] | ReadonlyMap<Atom, Atom>;
@@ -40,8 +40,11 @@ export function defaultDatum(type: ColumnType): Datum {
   return type.min === 0 ? EMPTY : [defaultAtom(type.key)];
 }
 
+// Open vSwitch writes plain words without quotes.
+const WORD = /^(?!(true|false)$)[A-Za-z_][A-Za-z0-9_.-]*$/;
+
 function atomText(atom: Atom): string {
-  return typeof atom === 'string' ? JSON.stringify(atom) : String(atom);
+  return typeof atom === 'string' && !WORD.test(atom) ? JSON.stringify(atom) : String(atom);
 }
 
 function checkRange(atom: Atom, low: Atom | undefined, high: Atom | undefined, what: string): void {
@@ -71,9 +74,9 @@ function checkLength(text: string, base: BaseType): void {
 function checkAtom(atom: Atom, base: BaseType): void {
   if (base.enum !== undefined) {
     if (base.enum.includes(atom)) return;
-    const allowed = [...base.enum].sort(compareAtoms).map((item) => String(item));
-    const list = allowed.length < 2 ? allowed.join() : `${allowed.slice(0, -1).join(', ')}, and ${allowed.at(-1)}`;
-    throw new OperationError('constraint violation', `${String(atom)} is not one of the allowed values ([${list}])`);
+    const allowed = [...base.enum].sort(compareAtoms).map(atomText);
+    const details = `${atomText(atom)} is not one of the allowed values ([${allowed.join(', ')}])`;
+    throw new OperationError('constraint violation', details);
   }
   if (base.type === 'integer') checkRange(atom, base.minInteger, base.maxInteger, atomText(atom));
   if (base.type === 'real') checkRange(atom, base.minReal, base.maxReal, atomText(atom));
@@ -87,24 +90,19 @@ export function checkConstraints(type: ColumnType, datum: Datum): void {
     for (const item of (datum as ReadonlyMap<Atom, Atom>).values()) checkAtom(item, type.value);
 }
 
-// Counted as written: too many are refused before the same twice is.
-function checkSize(type: ColumnType, size: number, wire: unknown): void {
-  if (size >= type.min && size <= type.max) return;
-  const most = type.max === Number.POSITIVE_INFINITY ? 'unlimited' : type.max;
-  throw new OperationError('syntax error', `${size} elements, want ${type.min} to ${most}`, wire);
-}
-
 /** Reads a value and checks its number of elements and its constraints. Throws OperationError. */
 export function readDatum(type: ColumnType, wire: unknown, symbols: Symbols): Datum {
-  checkSize(type, Array.isArray(wire) && Array.isArray(wire[1]) ? wire[1].length : 1, wire);
+  checkSyntax(type, wire);
   let datum: Datum;
   try {
     datum = decodeValue(loose(type), resolveNames(wire, symbols)) as Datum;
   } catch (error) {
-    if (!(error instanceof NotationError)) throw error;
+    if (!(error instanceof DuplicateError)) throw error;
     // Open vSwitch has no error string of its own for these.
-    if (error instanceof DuplicateError) throw new OperationError('ovsdb error', error.message);
-    throw new OperationError('syntax error', error.message, wire);
+    throw new OperationError(
+      'ovsdb error',
+      `${type.value === undefined ? 'set' : 'map'} contains duplicate${type.value === undefined ? '' : ' key'}`,
+    );
   }
   checkConstraints(type, datum);
   return datum;

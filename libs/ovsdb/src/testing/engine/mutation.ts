@@ -3,6 +3,7 @@ import type { Mutator } from '../../notation/wire.js';
 import type { ColumnType, TableSchema } from '../../schema/types.js';
 import { checkConstraints, type Datum, readDatum, type Symbols, sizeOf } from './datum.js';
 import { OperationError } from './operation-error.js';
+import { english } from './wire-syntax.js';
 
 /** One mutation, ready to be applied. */
 export interface EngineMutation {
@@ -65,12 +66,6 @@ function checkCount(type: ColumnType, datum: Datum): Datum {
   throw new OperationError('constraint violation', `Attempted to store ${size} elements in ${english(type)}.`);
 }
 
-function english(type: ColumnType): string {
-  const kind = type.value === undefined ? type.key.type : `${type.key.type}-${type.value.type} pair`;
-  const many = type.max === Number.POSITIVE_INFINITY ? `${type.min} or more` : `${type.min} to ${type.max}`;
-  return type.value === undefined ? `set of ${many} ${kind}s` : `map of ${many} ${kind}s`;
-}
-
 function insert(field: Datum, argument: Datum): Datum {
   // A key that is there keeps its value (RFC 7047 §5.1).
   if (field instanceof Map) return new Map([...(argument as ReadonlyMap<Atom, Atom>), ...field]);
@@ -99,6 +94,10 @@ function readMutation(table: string, schema: TableSchema, json: unknown, symbols
     throw new OperationError('syntax error', 'Parse error in mutation.', json);
   }
   const [column, mutator, wire] = json as [string, Mutator, unknown];
+  if (column === '_uuid' || column === '_version') {
+    const details = `Cannot mutate immutable column ${column} in table ${table}.`;
+    throw new OperationError('constraint violation', details, json);
+  }
   const found = schema.columns.get(column);
   if (found === undefined) throw new OperationError('unknown column', `No column ${column} in table ${table}.`, json);
   if (!found.mutable) {
