@@ -318,29 +318,38 @@ describe.skipIf(!hasOvs)('sessions with ovsdb-server', () => {
     expect(names()).toEqual(['b2', 'b3']);
   });
 
-  test('a database converted to another schema is replicated with its new columns', async () => {
-    const write = (columns: object): string => {
-      const file = join(sandbox.dir, 'case.ovsschema');
-      const tables = { T: { isRoot: true, columns: { name: { type: 'string' }, ...columns } } };
-      writeFileSync(file, JSON.stringify({ name: 'Case', version: '1.0.0', tables }));
-      return file;
-    };
-    sandbox.startServer(write({}));
-    const client = connect();
-    await client.transact('Case', [{ op: 'insert', table: 'T', row: { name: 'a' } }]);
-    const replica = await client.monitor('Case', { T: {} });
-    expect(replica.table('T').byName('a')).not.toHaveProperty('size');
-    const states: string[] = [];
-    replica.onState((state) => states.push(state));
-    execFileSync('ovsdb-client', ['convert', sandbox.target, write({ size: { type: 'integer' } })], { stdio: 'pipe' });
-    const row = await replica.waitFor((r) => {
-      const found = r.table('T').byName('a');
-      return found?.size === undefined ? undefined : found;
-    });
-    expect(row).toMatchObject({ name: 'a', size: 0 });
-    expect(states).toEqual(['stale', 'synced']);
-    expect(replica.table('T').index('size').get(0)).toBe(row);
-  });
+  test.each([false, true])(
+    'a converted database is replicated with its new columns (dbChangeAware: %s)',
+    async (dbChangeAware) => {
+      const write = (columns: object): string => {
+        const file = join(sandbox.dir, 'case.ovsschema');
+        const tables = { T: { isRoot: true, columns: { name: { type: 'string' }, ...columns } } };
+        writeFileSync(file, JSON.stringify({ name: 'Case', version: '1.0.0', tables }));
+        return file;
+      };
+      sandbox.startServer(write({}));
+      const client = connect({ dbChangeAware });
+      let lost = 0;
+      client.on('disconnected', () => lost++);
+      await client.transact('Case', [{ op: 'insert', table: 'T', row: { name: 'a' } }]);
+      const replica = await client.monitor('Case', { T: {} });
+      expect(replica.table('T').byName('a')).not.toHaveProperty('size');
+      const states: string[] = [];
+      replica.onState((state) => states.push(state));
+      execFileSync('ovsdb-client', ['convert', sandbox.target, write({ size: { type: 'integer' } })], {
+        stdio: 'pipe',
+      });
+      const row = await replica.waitFor((r) => {
+        const found = r.table('T').byName('a');
+        return found?.size === undefined ? undefined : found;
+      });
+      expect(row).toMatchObject({ name: 'a', size: 0 });
+      expect(states).toEqual(['stale', 'synced']);
+      expect(replica.table('T').index('size').get(0)).toBe(row);
+      // A client that says that it knows of conversions keeps its connection.
+      expect(lost).toBe(dbChangeAware ? 0 : 1);
+    },
+  );
 
   test('a slow reader of changes gets several transactions as one', async () => {
     sandbox.startServer();

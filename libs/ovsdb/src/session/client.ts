@@ -239,8 +239,7 @@ export class ClientCore {
     if (connection.closeReason !== undefined) return;
     this.#peer = peer;
     this.#state = 'connected';
-    // A server that converts a database ends the connection of a client that does not say this (ovsdb-server(7) §4.1.18);
-    // ours reads the schema anew with each connection, so it must be ended.
+    if (this.#options.dbChangeAware === true) connection.call('set_db_change_aware', [true], () => {});
     for (const replica of this.#replicas.values()) this.#resync(connection, replica);
     for (const lock of this.#locks.values()) this.#relock(connection, lock);
     diagnostics.connected.publish({ target: peer.target });
@@ -266,6 +265,13 @@ export class ClientCore {
     const [id] = params;
     if (method === 'update' || method === 'update2' || method === 'update3') {
       if (typeof id === 'string') this.#replicas.get(id)?.update(method, params);
+    } else if (method === 'monitor_canceled' && typeof id === 'string') {
+      const replica = this.#replicas.get(id);
+      if (replica === undefined) return;
+      // Its database was converted, or is gone; the schema that we know is no longer good.
+      this.#schemas.delete(replica.database);
+      replica.stale();
+      this.#resync(connection, replica);
     } else if ((method === 'locked' || method === 'stolen') && typeof id === 'string') {
       this.#locks.get(id)?.set(method === 'locked');
     }

@@ -30,6 +30,11 @@ export interface SessionOptions {
   readonly tls?: TlsOptions;
   /** Idle milliseconds before an echo probe; 5000 unless told, 0 for unix sockets; 0 means never. */
   readonly probeIntervalMs?: number;
+  /**
+   * Keep the connection when a database is converted, added or removed (ovsdb-server(7) §4.1.16, set_db_change_aware);
+   * the replicas concerned are downloaded anew. Otherwise the server ends the connection then, and everything is.
+   */
+  readonly dbChangeAware?: boolean;
   /** Bound of one incoming message in bytes; 128 MiB unless told. */
   readonly maxMessageBytes?: number;
   readonly clock?: Clock;
