@@ -66,7 +66,7 @@ function writeUnknownOxm(w: ByteWriter, oxm: UnknownOxm): void {
 const rankOf = (name: string): number => FIELD_INFO[name as FieldName]?.rank ?? Number.MAX_SAFE_INTEGER;
 
 /** A peer checks prerequisites as it reads, so a field must not stand before one that it depends on. Otherwise the order is kept. */
-function ordered(names: string[]): string[] {
+export function ordered(names: string[]): string[] {
   let wanted = 0;
   for (const name of names) {
     const info = FIELD_INFO[name as FieldName];

@@ -1,19 +1,9 @@
-import { OpenFlowEncodeError } from '../errors.js';
 import type { ByteReader } from '../wire/reader.js';
 import type { ByteWriter } from '../wire/writer.js';
 import { ROLE, ROLE_REASON } from './handshake.js';
-import { readProperties, writeKept, writeProperty } from './properties.js';
+import { readProperties, writeKept } from './properties.js';
 import { enumeration, type MessageRow, nicira, onf, standard } from './row.js';
-import type {
-  AsyncConfig,
-  Message,
-  MessageOf,
-  MeterBand,
-  MeterMod,
-  TlvMap,
-  TlvTableMod,
-  TlvTableReply,
-} from './types.js';
+import type { Message, MessageOf, MeterBand, MeterMod, TlvMap, TlvTableMod, TlvTableReply } from './types.js';
 
 // Roles, asynchronous configuration, meters, and the small extensions of Open vSwitch.
 
@@ -43,57 +33,6 @@ const roleStatus: MessageRow<MessageOf<'role_status'>> = {
     };
   },
 };
-
-type AsyncKey = 'packetIn' | 'portStatus' | 'flowRemoved' | 'roleStatus' | 'tableStatus' | 'requestForward';
-/** Property types come in pairs: 2i for secondary, 2i + 1 for primary. */
-const ASYNC_KEYS: readonly AsyncKey[] = [
-  'packetIn',
-  'portStatus',
-  'flowRemoved',
-  'roleStatus',
-  'tableStatus',
-  'requestForward',
-];
-const IN_13 = 3;
-
-// 1.3: struct ofp_async_config { u32 packet_in[2], port_status[2], flow_removed[2] }, primary first; 1.4: properties
-const asyncRow = <K extends 'set_async' | 'get_async_reply'>(kind: K, type: number): MessageRow<AsyncConfig<K>> => ({
-  id: standard(type),
-  write: (w, m, { version }) => {
-    if (version === 4) {
-      for (const key of ASYNC_KEYS.slice(IN_13))
-        if (m[key] !== undefined) throw new OpenFlowEncodeError(`${kind}.${key}`, 'needs OF1.4');
-      for (const key of ASYNC_KEYS.slice(0, IN_13)) {
-        w.u32(m[key]?.primary ?? 0);
-        w.u32(m[key]?.secondary ?? 0);
-      }
-      return;
-    }
-    ASYNC_KEYS.forEach((key, i) => {
-      const mask = m[key];
-      if (mask === undefined) return;
-      const { primary, secondary } = mask;
-      if (secondary !== undefined) writeProperty(w, 2 * i, () => w.u32(secondary));
-      if (primary !== undefined) writeProperty(w, 2 * i + 1, () => w.u32(primary));
-    });
-    writeKept(w, m.properties);
-  },
-  read: (r, { version }) => {
-    const masks: { [A in AsyncKey]?: { primary?: number; secondary?: number } } = {};
-    if (version === 4) {
-      for (const key of ASYNC_KEYS.slice(0, IN_13)) masks[key] = { primary: r.u32(), secondary: r.u32() };
-      return { kind, ...masks };
-    }
-    const properties = readProperties(r, (t) => {
-      const key = ASYNC_KEYS[t >>> 1];
-      if (key === undefined) return false;
-      masks[key] ??= {};
-      masks[key][t & 1 ? 'primary' : 'secondary'] = r.u32();
-      return true;
-    });
-    return { kind, ...masks, ...(properties && { properties }) };
-  },
-});
 
 const METER_COMMAND = enumeration({ add: 0, modify: 1, delete: 2 });
 const BAND = enumeration({ drop: 1, dscp_remark: 2 });
@@ -224,8 +163,6 @@ const bare = <K extends 'flow_monitor_paused' | 'flow_monitor_resumed'>(
 
 export const CONTROL_ROWS = {
   role_status: roleStatus,
-  get_async_reply: asyncRow('get_async_reply', 27),
-  set_async: asyncRow('set_async', 28),
   meter_mod: meterMod,
   tlv_table_mod: tlvTableMod,
   tlv_table_reply: tlvTableReply,

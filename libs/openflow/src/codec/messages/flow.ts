@@ -4,7 +4,7 @@ import { readStats, writeStats } from './oxs.js';
 import { enumeration, type MessageRow, standard } from './row.js';
 import type { FlowMod, FlowRemoved } from './types.js';
 
-const COMMAND = enumeration({ add: 0, modify: 1, modify_strict: 2, delete: 3, delete_strict: 4 });
+export const COMMAND = enumeration({ add: 0, modify: 1, modify_strict: 2, delete: 3, delete_strict: 4 });
 
 // struct ofp_flow_mod { u64 cookie, cookie_mask; u8 table_id, command; u16 idle, hard, priority; u32 buffer, out_port, out_group;
 //   u16 flags, importance (1.4, padding before); match; instructions }      OF1.3+, 7.3.4.2

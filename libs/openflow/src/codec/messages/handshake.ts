@@ -1,3 +1,5 @@
+import { versionOfWire } from '../version.js';
+import type { ByteReader } from '../wire/reader.js';
 import { ERROR_TYPES, EXPERIMENTER_ERRORS } from './error-table.js';
 import { writeKept } from './properties.js';
 import { enumeration, type MessageRow, nicira, standard } from './row.js';
@@ -20,10 +22,18 @@ const empty = <K extends Empty>(kind: K, id = standard(0)): MessageRow<{ readonl
   read: () => ({ kind }),
 });
 
+const HEADER_BYTES = 8;
+/** Before the versions are negotiated, a header may have any. */
+function otherVersion(r: ByteReader): { wireVersion?: number } {
+  const wire = r.bytes[r.pos - HEADER_BYTES] ?? 0;
+  return versionOfWire(wire) === undefined ? { wireVersion: wire } : {};
+}
+
 // elements { u16 type; u16 length; body; pad to 8 }; type 1 is the version bitmap, 32 versions a word
 const hello: MessageRow<Hello> = {
   id: standard(0),
   write: (w, m) => {
+    if (m.wireVersion !== undefined) w.setU8(w.length - HEADER_BYTES, m.wireVersion);
     writeKept(w, m.elements);
     if (m.versions === undefined) return;
     const words = [0];
@@ -39,6 +49,7 @@ const hello: MessageRow<Hello> = {
     w.align8(start);
   },
   read: (r) => {
+    const other = otherVersion(r);
     let versions: number[] | undefined;
     let elements: Property[] | undefined;
     // Whatever follows a hello's header must be tolerated (OF1.3, 7.5.1), a broken element included.
@@ -60,7 +71,7 @@ const hello: MessageRow<Hello> = {
       r.pos = Math.min(start + ((length + 7) & ~7), r.end);
     }
     r.pos = r.end;
-    return { kind: 'hello', ...(versions && { versions }), ...(elements && { elements }) };
+    return { kind: 'hello', ...other, ...(versions && { versions }), ...(elements && { elements }) };
   },
 };
 
@@ -68,22 +79,34 @@ const hello: MessageRow<Hello> = {
 const error: MessageRow<ErrorMessage> = {
   id: standard(1),
   write: (w, m) => {
+    if (m.wireVersion !== undefined) w.setU8(w.length - HEADER_BYTES, m.wireVersion);
     w.u16(m.typeNumber);
     w.u16(m.codeNumber);
     if (m.experimenter !== undefined) w.u32(m.experimenter);
     w.raw(m.data);
   },
   read: (r) => {
+    const other = otherVersion(r);
     const typeNumber = r.u16();
     const codeNumber = r.u16();
     if (typeNumber === 0xffff) {
       const experimenter = r.u32();
       const code = EXPERIMENTER_ERRORS[experimenter]?.[codeNumber] ?? `code ${codeNumber}`;
-      return { kind: 'error', type: 'experimenter', code, typeNumber, codeNumber, experimenter, data: r.rest() };
+      return {
+        kind: 'error',
+        ...other,
+        type: 'experimenter',
+        code,
+        typeNumber,
+        codeNumber,
+        experimenter,
+        data: r.rest(),
+      };
     }
     const [type, codes] = ERROR_TYPES[typeNumber] ?? [`type ${typeNumber}`, {}];
     return {
       kind: 'error',
+      ...other,
       type,
       code: codes[codeNumber] ?? `code ${codeNumber}`,
       typeNumber,

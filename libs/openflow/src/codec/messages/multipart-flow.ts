@@ -6,7 +6,6 @@ import type { ByteWriter } from '../wire/writer.js';
 import { element, type MultipartRow, noRequest } from './multipart-row.js';
 import type { FlowStats, FlowStatsFilter } from './multipart-types.js';
 import { readStats, writeStats } from './oxs.js';
-import { readProperties, writeKept } from './properties.js';
 import { standard } from './row.js';
 
 // Flows and tables.
@@ -120,7 +119,7 @@ function writeFlow(w: ByteWriter, f: FlowStats, version: WireVersion): void {
   w.closeLength(start, start, 'flow');
 }
 
-export const FLOW_MULTIPART: { readonly [T in 'flow' | 'aggregate' | 'table' | 'table_desc']: MultipartRow<T> } = {
+export const FLOW_MULTIPART: { readonly [T in 'flow' | 'aggregate' | 'table']: MultipartRow<T> } = {
   flow: {
     id: standard(1),
     writeRequest: writeFilter,
@@ -166,30 +165,6 @@ export const FLOW_MULTIPART: { readonly [T in 'flow' | 'aggregate' | 'table' | '
       const tableId = r.u8();
       r.skip(3);
       return { tableId, activeCount: r.u32(), lookupCount: r.u64(), matchedCount: r.u64() };
-    },
-  },
-  // { u16 length; u8 table; pad; u32 config; properties }
-  table_desc: {
-    id: standard(14),
-    versions: [5, 6],
-    ...noRequest('table_desc'),
-    write: (w, e) => {
-      const start = w.skip(2);
-      w.u8(e.tableId);
-      w.skip(1);
-      w.u32(e.config);
-      writeKept(w, e.properties);
-      w.closeLength(start, start, 'table desc');
-    },
-    read: (r) => {
-      const outer = element(r, 8);
-      r.skip(2);
-      const tableId = r.u8();
-      r.skip(1);
-      const config = r.u32();
-      const properties = readProperties(r, () => false) ?? [];
-      r.end = outer;
-      return { tableId, config, properties };
     },
   },
 };

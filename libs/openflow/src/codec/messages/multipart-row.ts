@@ -21,7 +21,17 @@ export interface MultipartRow<T extends KnownType> {
 }
 
 /** A request without a body. */
-export const noRequest = <T extends 'desc' | 'table' | 'group_features' | 'meter_features' | 'table_desc'>(
+export const noRequest = <
+  T extends
+    | 'desc'
+    | 'table'
+    | 'group_features'
+    | 'meter_features'
+    | 'table_desc'
+    | 'ipfix_bridge'
+    | 'ipfix_flow'
+    | 'controller_status',
+>(
   type: T,
 ) => ({
   writeRequest: () => {},

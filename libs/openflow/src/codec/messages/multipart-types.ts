@@ -1,6 +1,18 @@
 import type { Instruction } from '../actions/types.js';
 import type { Match } from '../fields/match.js';
-import type { Bucket, FlowRemovedReason, GroupProperties, GroupType, MeterBand, Port, Property } from './types.js';
+import type { FieldName } from '../fields/table.js';
+import type {
+  Bucket,
+  ControllerStatus,
+  FlowRemovedReason,
+  GroupProperties,
+  GroupType,
+  MeterBand,
+  Port,
+  Property,
+  Queue,
+  TableSettings,
+} from './types.js';
 
 /** Which flows a flow or aggregate request means. */
 export interface FlowStatsFilter {
@@ -124,10 +136,59 @@ export interface MeterFeatures {
   readonly maxColor: number;
 }
 
-export interface TableDesc {
+/** An instruction or action by its number alone; `body`: an experimenter's numbers. */
+export interface ActionId {
+  readonly type: number;
+  readonly body?: Uint8Array;
+}
+/** A field by its header; `field` where it is known. */
+export interface FieldId {
+  readonly field?: FieldName;
+  readonly masked: boolean;
+  readonly header: number;
+  readonly experimenter?: number;
+}
+/** What a table can do; `miss`: with packets that no flow of it matches. */
+export type TableFeature =
+  | {
+      readonly of: 'instructions' | 'write_actions' | 'apply_actions';
+      readonly miss: boolean;
+      readonly ids: readonly ActionId[];
+    }
+  | { readonly of: 'next_tables'; readonly miss: boolean; readonly tables: readonly number[] }
+  | {
+      readonly of: 'match' | 'wildcards' | 'write_set_field' | 'apply_set_field';
+      readonly miss: boolean;
+      readonly fields: readonly FieldId[];
+    }
+  | { readonly of: 'unknown'; readonly type: number; readonly body: Uint8Array };
+export interface TableFeatures {
   readonly tableId: number;
-  readonly config: number;
-  readonly properties: readonly Property[];
+  /** 1.5: 0 replace, 1 modify, 2 enable, 3 disable. */
+  readonly command: number;
+  /** 1.5. */
+  readonly features: number;
+  readonly name: string;
+  readonly metadataMatch: bigint;
+  readonly metadataWrite: bigint;
+  readonly capabilities: number;
+  readonly maxEntries: number;
+  readonly properties: readonly TableFeature[];
+}
+
+/** Counters of IPFIX of Open vSwitch, of a bridge or of a collector set. */
+export interface IpfixStats {
+  readonly flows: bigint;
+  readonly currentFlows: bigint;
+  readonly packets: bigint;
+  readonly ipv4Packets: bigint;
+  readonly ipv6Packets: bigint;
+  readonly errorPackets: bigint;
+  readonly ipv4ErrorPackets: bigint;
+  readonly ipv6ErrorPackets: bigint;
+  readonly txPackets: bigint;
+  readonly txErrors: bigint;
+  readonly collectorSetId: number;
 }
 
 /** `flags` of a flow monitor, by their numbers in 1.4; ONLY_OWN is translated for 1.3, which has no NO_ABBREV. */
@@ -197,7 +258,14 @@ export interface MultipartElements {
   meter_config: MeterConfig;
   meter_features: MeterFeatures;
   port_desc: Port;
-  table_desc: TableDesc;
+  table_desc: TableSettings;
+  table_features: TableFeatures;
+  /** From 1.4 on; a message of its own in 1.3. */
+  queue_desc: Queue;
+  ipfix_bridge: IpfixStats;
+  ipfix_flow: IpfixStats;
+  /** 1.5 */
+  controller_status: ControllerStatus;
   flow_monitor: FlowUpdate;
   /** Not decoded yet: one element with the body of the part. */
   unknown: { readonly type: number; readonly body: Uint8Array };
@@ -221,6 +289,12 @@ type Requests =
   | { readonly type: 'group_desc'; readonly groupId?: number }
   | { readonly type: 'meter'; readonly meterId: number }
   | { readonly type: 'meter_config'; readonly meterId: number }
+  | { readonly type: 'ipfix_bridge' }
+  | { readonly type: 'ipfix_flow' }
+  | { readonly type: 'controller_status' }
+  | { readonly type: 'queue_desc'; readonly portNo: number; readonly queueId: number }
+  /** Without tables a question, with tables a wish. */
+  | { readonly type: 'table_features'; readonly tables: readonly TableFeatures[] }
   | { readonly type: 'flow_monitor'; readonly monitors: readonly FlowMonitor[] }
   | { readonly type: 'unknown'; readonly typeNumber: number; readonly body: Uint8Array };
 

@@ -4,11 +4,15 @@ import type { ByteReader } from '../wire/reader.js';
 import type { ByteWriter } from '../wire/writer.js';
 import { FLOW_MULTIPART } from './multipart-flow.js';
 import { GROUP_MULTIPART } from './multipart-group.js';
+import { IPFIX_MULTIPART } from './multipart-ipfix.js';
 import { MONITOR_MULTIPART } from './multipart-monitor.js';
 import { PORT_MULTIPART } from './multipart-port.js';
 import type { KnownType, MultipartRow } from './multipart-row.js';
 import type { FlowStats, MultipartReply, MultipartRequest } from './multipart-types.js';
+import { QUEUE_MULTIPART } from './queues.js';
 import { idIn, type MessageRow, RowIndex, standard } from './row.js';
+import { STATUS_MULTIPART } from './status.js';
+import { TABLE_MULTIPART } from './tables.js';
 
 // struct ofp_multipart { u16 type, flags; pad[4]; body }      OF1.3+, 7.3.5
 const MORE = 1;
@@ -19,6 +23,10 @@ const ROWS: { readonly [T in KnownType]: MultipartRow<T> } = {
   ...PORT_MULTIPART,
   ...GROUP_MULTIPART,
   ...MONITOR_MULTIPART,
+  ...TABLE_MULTIPART,
+  ...QUEUE_MULTIPART,
+  ...IPFIX_MULTIPART,
+  ...STATUS_MULTIPART,
 };
 
 // What stands in the place of the number when an experimenter's number follows: { u32 experimenter, type }.
@@ -30,7 +38,7 @@ const rows = Object.fromEntries(
 ) as unknown as Readonly<Record<string, AnyRow>>;
 /** Every kind of multipart that is decoded, by name. */
 export const MULTIPART_TABLE: Readonly<Record<string, AnyRow | undefined>> = rows;
-const index = new RowIndex(Object.values(rows));
+export const MULTIPART_INDEX: RowIndex<AnyRow> = new RowIndex(Object.values(rows));
 
 /** Writes everything in front of the body. */
 function writeHead(
@@ -57,8 +65,8 @@ function readHead(r: ByteReader, version: WireVersion): { type: number; more: bo
   const type = r.u16();
   const more = (r.u16() & MORE) !== 0;
   r.skip(4);
-  if (type !== EXPERIMENTER) return { type, more, row: index.get(version, 0, type) };
-  const row = r.left < 8 ? undefined : index.get(version, r.peekU32(r.pos), r.peekU32(r.pos + 4));
+  if (type !== EXPERIMENTER) return { type, more, row: MULTIPART_INDEX.get(version, 0, type) };
+  const row = r.left < 8 ? undefined : MULTIPART_INDEX.get(version, r.peekU32(r.pos), r.peekU32(r.pos + 4));
   if (row !== undefined) r.skip(8);
   return { type, more, row };
 }

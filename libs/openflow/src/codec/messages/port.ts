@@ -3,7 +3,7 @@ import type { ByteReader } from '../wire/reader.js';
 import type { ByteWriter } from '../wire/writer.js';
 import { readProperties, writeKept, writeProperty } from './properties.js';
 import { enumeration, type MessageRow, standard } from './row.js';
-import type { MessageOf, Port, PortMod, PortStatus } from './types.js';
+import type { Port, PortMod, PortStatus } from './types.js';
 
 const NAME_BYTES = 16;
 const ETHERNET = 0;
@@ -125,22 +125,4 @@ const portMod: MessageRow<PortMod> = {
   },
 };
 
-// struct ofp_table_mod { u8 table_id; pad[3]; u32 config; [1.4: properties] }
-const tableMod: MessageRow<MessageOf<'table_mod'>> = {
-  id: standard(17),
-  write: (w, m) => {
-    w.u8(m.tableId);
-    w.skip(3);
-    w.u32(m.config);
-    writeKept(w, m.properties);
-  },
-  read: (r) => {
-    const tableId = r.u8();
-    r.skip(3);
-    const config = r.u32();
-    const properties = readProperties(r, () => false);
-    return { kind: 'table_mod', tableId, config, ...(properties && { properties }) };
-  },
-};
-
-export const PORT_ROWS = { port_status: portStatus, port_mod: portMod, table_mod: tableMod };
+export const PORT_ROWS = { port_status: portStatus, port_mod: portMod };

@@ -1,4 +1,4 @@
-import type { Action, Instruction, PacketInReason } from '../actions/types.js';
+import type { Action, Instruction, IpValue, PacketInReason } from '../actions/types.js';
 import type { Match } from '../fields/match.js';
 import type { FieldName } from '../fields/table.js';
 import type { Version } from '../version.js';
@@ -6,6 +6,8 @@ import type { MultipartReply, MultipartRequest } from './multipart-types.js';
 
 export interface Hello {
   readonly kind: 'hello';
+  /** The header's version where it is none of ours: any version may say hello. */
+  readonly wireVersion?: number;
   /** From the version bitmap; absent when the peer sent none (then the header's version is the highest it speaks). Wire numbers: 1 is OF1.0, 4 is OF1.3. */
   readonly versions?: readonly number[];
   /** Elements other than the bitmap. */
@@ -14,6 +16,8 @@ export interface Hello {
 
 export interface ErrorMessage {
   readonly kind: 'error';
+  /** The header's version where it is none of ours: any version may refuse a hello. */
+  readonly wireVersion?: number;
   /** `OFPET_...` by name, `experimenter` for the vendors' errors, `type N` where unknown. */
   readonly type: string;
   /** `OFP...` or `NX...` by name, `code N` where unknown. */
@@ -222,8 +226,10 @@ export interface AsyncMask {
   readonly primary?: number;
   readonly secondary?: number;
 }
-export interface AsyncConfig<K extends 'set_async' | 'get_async_reply'> {
+export interface AsyncConfig<K extends 'set_async' | 'get_async_reply'> extends AsyncMasks {
   readonly kind: K;
+}
+export interface AsyncMasks {
   readonly packetIn?: AsyncMask;
   readonly portStatus?: AsyncMask;
   readonly flowRemoved?: AsyncMask;
@@ -292,13 +298,6 @@ export interface PortMod {
   readonly advertise: number;
 }
 
-export interface TableMod {
-  readonly kind: 'table_mod';
-  readonly tableId: number;
-  readonly config: number;
-  readonly properties?: readonly Property[];
-}
-
 /** Which Geneve option (class, type, length in bytes) is which tun_metadata field. */
 export interface TlvMap {
   readonly optionClass: number;
@@ -321,6 +320,88 @@ export interface TlvTableReply {
   readonly maps: readonly TlvMap[];
 }
 
+/** A setting of a table, in table mods, descriptions and status. */
+export interface TableSettings {
+  readonly tableId: number;
+  /** 1.4: bit 2 eviction, bit 3 vacancy events. 1.3: what happens to packets that nothing matches. */
+  readonly config: number;
+  /** 1.4: what flows are evicted by; bit 0 other, bit 1 importance, bit 2 lifetime. */
+  readonly evictionFlags?: number;
+  /** 1.4: percentages of free space. `vacancy` is the present one; 0 in a table mod. */
+  readonly vacancy?: { readonly down: number; readonly up: number; readonly vacancy: number };
+  readonly properties?: readonly Property[];
+}
+export type TableMod = { readonly kind: 'table_mod' } & TableSettings;
+
+/** 1.4: a table's free space crossed a threshold. */
+export interface TableStatus {
+  readonly kind: 'table_status';
+  readonly reason: 'vacancy_down' | 'vacancy_up' | number;
+  readonly table: TableSettings;
+}
+
+/** Another controller's group mod or meter mod. 1.3: an extension of ONF. */
+export interface RequestForward {
+  readonly kind: 'request_forward';
+  /** The xid that the other controller gave it. */
+  readonly requestXid: number;
+  readonly request: Message;
+}
+
+/** 1.5: the state of a connection with a controller. Open vSwitch does not send it. */
+export interface ControllerStatus {
+  readonly shortId: number;
+  readonly role: Role | number;
+  readonly reason:
+    | 'request'
+    | 'channel_status'
+    | 'role'
+    | 'controller_added'
+    | 'controller_removed'
+    | 'short_id'
+    | 'experimenter'
+    | number;
+  readonly channelStatus: 'up' | 'down' | number;
+  readonly uri?: string;
+  readonly properties?: readonly Property[];
+}
+
+/** A queue; rates in tenths of a percent, above 1000 disabled. */
+export interface Queue {
+  readonly portNo: number;
+  readonly queueId: number;
+  readonly minRate?: number;
+  readonly maxRate?: number;
+  readonly properties?: readonly Property[];
+}
+
+/** The tuple of one direction of a connection. */
+export interface CtTuple {
+  readonly src?: IpValue;
+  readonly dst?: IpValue;
+  readonly srcPort?: number;
+  readonly dstPort?: number;
+  readonly icmpId?: number;
+  readonly icmpType?: number;
+  readonly icmpCode?: number;
+  readonly properties?: readonly Property[];
+}
+/** NXT_CT_FLUSH: forgets the connections that match. */
+export interface CtFlush {
+  readonly kind: 'ct_flush';
+  /** 0: any. */
+  readonly nwProto: number;
+  readonly zone?: number;
+  readonly original?: CtTuple;
+  readonly reply?: CtTuple;
+  /** Open vSwitch 3.2 and later. */
+  readonly mark?: number;
+  readonly markMask?: number;
+  readonly label?: bigint;
+  readonly labelMask?: bigint;
+  readonly properties?: readonly Property[];
+}
+
 export interface FlowMonitorControl {
   readonly kind: 'flow_monitor_cancel';
   readonly id: number;
@@ -332,6 +413,32 @@ export interface ExperimenterMessage {
   readonly experimenter: number;
   readonly type: number;
   readonly body: Uint8Array;
+}
+
+/** NXT_FLOW_MOD: a flow mod with NXMs and actions instead of instructions. The table stands in it only where NXT_FLOW_MOD_TABLE_ID said so. */
+export interface NxFlowMod {
+  readonly kind: 'nx_flow_mod';
+  readonly command: FlowModCommand;
+  readonly tableId: number;
+  readonly priority: number;
+  readonly cookie: bigint;
+  readonly idleTimeout: number;
+  readonly hardTimeout: number;
+  readonly bufferId: number;
+  readonly outPort: number;
+  readonly flags: number;
+  /** Also `cookie_match`: the cookie and mask that a modification or deletion is about. */
+  readonly match: Match;
+  readonly cookieMatch?: readonly [value: bigint, mask: bigint];
+  readonly actions: readonly Action[];
+}
+/** NXT_FLOW_REMOVED. */
+export interface NxFlowRemoved extends Omit<FlowRemoved, 'kind' | 'hardTimeout'> {
+  readonly kind: 'nx_flow_removed';
+}
+/** NXT_PACKET_IN. */
+export interface NxPacketIn extends Omit<PacketIn, 'kind'> {
+  readonly kind: 'nx_packet_in';
 }
 
 /** Every message. What is unknown keeps its type and body. */
@@ -375,6 +482,24 @@ export type Message =
   | { readonly kind: 'ct_flush_zone'; readonly zone: number }
   | ({ readonly kind: 'packet_in2' } & PacketBody)
   | ({ readonly kind: 'resume' } & PacketBody)
+  | TableStatus
+  | RequestForward
+  | ({ readonly kind: 'controller_status' } & ControllerStatus)
+  /** 1.3; from 1.4 on the multipart `queue_desc`. */
+  | { readonly kind: 'queue_get_config_request'; readonly portNo: number }
+  | { readonly kind: 'queue_get_config_reply'; readonly portNo: number; readonly queues: readonly Queue[] }
+  | CtFlush
+  /** Nicira's forms from before 1.2, which Open vSwitch still takes in every version. */
+  | NxFlowMod
+  | NxFlowRemoved
+  | NxPacketIn
+  | { readonly kind: 'nx_role_request'; readonly role: Role | number }
+  | { readonly kind: 'nx_role_reply'; readonly role: Role | number }
+  | ({ readonly kind: 'nx_set_async_config' } & AsyncMasks)
+  /** 1.3: what `set_async` of 1.4 says. */
+  | ({ readonly kind: 'nx_set_async_config2' } & AsyncMasks)
+  | { readonly kind: 'nx_flow_mod_table_id'; readonly enable: boolean }
+  | { readonly kind: 'nx_flow_age' }
   | FlowMonitorControl
   | { readonly kind: 'flow_monitor_paused' }
   | { readonly kind: 'flow_monitor_resumed' }

@@ -1,5 +1,12 @@
-import type { FlowMod, GroupMod, MeterBand, MeterMod } from '../messages/types.js';
-import { GROUP, METER, NO_BUFFER, PORT } from '../ports.js';
+import {
+  type FlowMod,
+  type GroupMod,
+  METER_FLAG,
+  type MeterBand,
+  type MeterMod,
+  type NxFlowMod,
+} from '../messages/types.js';
+import { METER, NO_BUFFER, PORT } from '../ports.js';
 import { formatActions } from './format-actions.js';
 import { formatBucket, formatFlowFlags, formatGroupProperties } from './format-flow.js';
 import { matchParts } from './format-match.js';
@@ -28,11 +35,22 @@ export function printFlowMod(m: FlowMod): string {
   if (m.importance !== 0) parts.push(`importance:${m.importance}`);
   if (m.bufferId !== NO_BUFFER) parts.push(`buf:0x${m.bufferId.toString(16)}`);
   if (m.outPort !== PORT.ANY && m.outPort !== 0) parts.push(`out_port:${formatPort(m.outPort)}`);
-  if (m.outGroup !== GROUP.ANY && m.outGroup !== 0) parts.push(`out_group:${m.outGroup}`);
   parts.push(...formatFlowFlags(m.flags));
   parts.push(`actions=${formatActions(m.instructions)}`);
   return parts.join(' ');
 }
+
+/** As a flow mod of today. */
+export const printNxFlowMod = (m: NxFlowMod): string =>
+  printFlowMod({
+    ...m,
+    kind: 'flow_mod',
+    cookie: m.cookie,
+    cookieMask: 0n,
+    outGroup: 0xffffffff,
+    importance: 0,
+    instructions: [{ kind: 'apply_actions', actions: m.actions }],
+  });
 
 const GROUP_COMMANDS: { readonly [C in GroupMod['command']]: string } = {
   add: 'ADD',
@@ -69,13 +87,19 @@ export const METER_NAMES: Readonly<Record<number, string>> = {
   [METER.CONTROLLER]: 'controller',
   [METER.ALL]: 'all',
 };
-export function printMeterMod(m: MeterMod): string {
-  const flags = METER_FLAGS.filter(([f]) => m.flags & f).map(([, name]) => name);
+/** ` meter=1 kbps bands=` and a line for each band. */
+export function printMeterConfig(m: Pick<MeterMod, 'meterId' | 'flags' | 'bands'>): string {
+  const known = METER_FLAGS.filter(([f]) => m.flags & f).map(([, name]) => `${name} `);
+  const rest = m.flags & ~METER_FLAGS.reduce((all, [f]) => all | f, 0);
+  const flags = known.join('') + (rest === 0 ? '' : `flags:0x${rest.toString(16)} `);
   const bands = m.bands.map((b: MeterBand) => {
-    const parts = [`type=${b.type}`, `rate=${b.rate}`];
-    if (m.flags & 4) parts.push(`burst_size=${b.burstSize}`);
+    const parts = [`\ntype=${b.type}`, `rate=${b.rate}`];
+    if (m.flags & METER_FLAG.BURST) parts.push(`burst_size=${b.burstSize}`);
     if (b.precLevel !== undefined) parts.push(`prec_level=${b.precLevel}`);
     return parts.join(' ');
   });
-  return `${METER_COMMANDS[m.command]} meter=${METER_NAMES[m.meterId] ?? m.meterId} ${flags.length > 0 ? `${flags.join(' ')} ` : ''}bands=\n${bands.join('\n')}`;
+  return `meter=${meterName(m.meterId)} ${flags}bands=${bands.join('')}\n`;
 }
+const meterName = (id: number): string => METER_NAMES[id] ?? (id <= METER.MAX ? `${id}` : 'unknown');
+
+export const printMeterMod = (m: MeterMod): string => `${METER_COMMANDS[m.command]} ${printMeterConfig(m)}`;

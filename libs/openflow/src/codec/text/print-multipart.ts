@@ -4,15 +4,25 @@ import type {
   FlowStatsFilter,
   FlowUpdate,
   GroupStats,
+  MeterStats,
   MultipartReply,
   MultipartRequest,
 } from '../messages/multipart-types.js';
 import { GROUP, PORT } from '../ports.js';
+import type { WireVersion } from '../version.js';
 import { formatActions } from './format-actions.js';
 import { formatFlowFlags, formatGroup } from './format-flow.js';
 import { matchParts } from './format-match.js';
-import { METER_NAMES } from './print-mods.js';
+import {
+  printControllerStatus,
+  printGroupFeatures,
+  printIpfixBridge,
+  printIpfixFlow,
+  printQueues,
+} from './print-control.js';
+import { METER_NAMES, printMeterConfig } from './print-mods.js';
 import { duration, printPort, printPortStats, printQueueStats } from './print-ports.js';
+import { printTableDesc, printTableFeatures, printTableStats } from './print-tables.js';
 import { bitNames, formatPort, hex, removedReason } from './values.js';
 
 // Requests for statistics and their replies, as `ovs-ofctl ofp-print` writes them.
@@ -20,13 +30,14 @@ import { bitNames, formatPort, hex, removedReason } from './values.js';
 function printFilter(f: FlowStatsFilter): string {
   const parts = f.tableId === 0xff ? [] : [`table=${f.tableId}`];
   if (f.outPort !== PORT.ANY) parts.push(`out_port=${formatPort(f.outPort)}`);
-  if (f.outGroup !== GROUP.ANY) parts.push(`out_group=${f.outGroup}`);
-  if (f.cookieMask !== 0n) parts.push(`cookie=${hex(f.cookie)}/${hex(f.cookieMask)}`);
-  return [...parts, ...matchParts(f.match)].join();
+  const match = matchParts(f.match).join();
+  return [...parts, ...(match === '' ? [] : [match])].join(' ');
 }
 
+const formatGroupId = (id: number): string => (id === GROUP.ALL ? 'ALL' : id === GROUP.ANY ? 'ANY' : `${id}`);
+
 /** What follows `request (OF1.3) (xid=0x1):`. */
-export function printRequest(m: MultipartRequest): string {
+export function printRequest(m: MultipartRequest, version: WireVersion): string {
   switch (m.type) {
     case 'flow':
     case 'aggregate':
@@ -34,13 +45,13 @@ export function printRequest(m: MultipartRequest): string {
     case 'port':
       return `port_no=${formatPort(m.portNo)}`;
     case 'port_desc':
-      return m.portNo === undefined ? '' : `port=${formatPort(m.portNo)}`;
+      return m.portNo === undefined ? (version === 6 ? 'port=ANY' : '') : `port=${formatPort(m.portNo)}`;
     case 'queue':
       return `port=${formatPort(m.portNo)} queue=${m.queueId === 0xffffffff ? 'ALL' : m.queueId}`;
     case 'group':
-      return m.groupId === GROUP.ALL ? 'group_id=ALL' : `group_id=${m.groupId}`;
+      return `group_id=${formatGroupId(m.groupId)}`;
     case 'group_desc':
-      return m.groupId === undefined ? '' : `group_id=${m.groupId}`;
+      return m.groupId === undefined ? (version === 6 ? 'group_id=ALL' : '') : `group_id=${formatGroupId(m.groupId)}`;
     case 'meter':
     case 'meter_config':
       return `meter=${METER_NAMES[m.meterId] ?? m.meterId}`;
@@ -53,7 +64,14 @@ export function printRequest(m: MultipartRequest): string {
     case 'group_features':
     case 'meter_features':
     case 'table_desc':
+    case 'ipfix_bridge':
+    case 'ipfix_flow':
+    case 'controller_status':
       return '';
+    case 'queue_desc':
+      return `port=${formatPort(m.portNo)}${m.queueId === 0xffffffff ? '' : ` queue=${m.queueId}`}`;
+    case 'table_features':
+      return printTableFeatures(m.tables, version);
   }
 }
 
@@ -77,11 +95,20 @@ function printFlow(f: FlowStats): string {
   return `${text}${match.length > 0 ? `${match.join()} ` : ''}actions=${formatActions(f.instructions)}`;
 }
 
+function printMeterStats(m: MeterStats): string {
+  const bands = m.bands.map((b, i) => `${i}: packet_count:${b.packetCount} byte_count:${b.byteCount}\n`).join('');
+  return `meter:${METER_NAMES[m.meterId] ?? m.meterId} flow_count:${m.flowCount} packet_in_count:${m.packetInCount} byte_in_count:${m.byteInCount} duration:${duration(m.durationSec, m.durationNsec)} bands:\n${bands}`;
+}
+
 function printGroupStats(g: GroupStats): string {
-  const buckets = g.buckets.map((b, i) => `bucket${i}:packet_count=${b.packetCount},byte_count=${b.byteCount}`);
+  const buckets = g.buckets.flatMap((b, i) =>
+    b.packetCount === 0xffff_ffff_ffff_ffffn
+      ? []
+      : [`bucket${i}:packet_count=${b.packetCount},byte_count=${b.byteCount}`],
+  );
   return ` ${[
     `group_id=${g.groupId}`,
-    `duration=${duration(g.durationSec, g.durationNsec)}`,
+    ...(g.durationSec === 0xffffffff ? [] : [`duration=${duration(g.durationSec, g.durationNsec)}`]),
     `ref_count=${g.refCount}`,
     `packet_count=${g.packetCount}`,
     `byte_count=${g.byteCount}`,
@@ -119,7 +146,7 @@ function printUpdate(u: FlowUpdate): string {
 const lines = (list: readonly string[]): string => list.map((line) => `\n${line}`).join('');
 
 /** What follows `reply (OF1.3) (xid=0x1):`; undefined for types that are not printed. */
-export function printReply(m: MultipartReply): string | undefined {
+export function printReply(m: MultipartReply, version: WireVersion): string | undefined {
   switch (m.type) {
     case 'flow':
       return lines(m.elements.map(printFlow));
@@ -136,9 +163,29 @@ export function printReply(m: MultipartReply): string | undefined {
     case 'group_desc':
       return lines(m.elements.map((g) => ` ${formatGroup(g)}`));
     case 'port_desc':
-      return lines(m.elements.map(printPort));
+      return lines([...m.elements].sort((a, b) => a.portNo - b.portNo).map(printPort));
     case 'flow_monitor':
       return lines(m.elements.map(printUpdate));
+    case 'table':
+      return printTableStats(m.elements);
+    case 'table_desc':
+      return m.elements.map(printTableDesc).join('');
+    case 'table_features':
+      return printTableFeatures(m.elements, version);
+    case 'queue_desc':
+      return printQueues(m.elements);
+    case 'ipfix_bridge':
+      return printIpfixBridge(m.elements);
+    case 'ipfix_flow':
+      return printIpfixFlow(m.elements);
+    case 'controller_status':
+      return lines(m.elements.map((s) => ` ${printControllerStatus(s)}`));
+    case 'meter':
+      return lines(m.elements.map(printMeterStats));
+    case 'meter_config':
+      return lines(m.elements.map(printMeterConfig));
+    case 'group_features':
+      return m.elements.map(printGroupFeatures).join('');
     case 'desc': {
       const [d] = m.elements;
       return (
@@ -155,15 +202,13 @@ export function printReply(m: MultipartReply): string | undefined {
     case 'meter_features': {
       const [f] = m.elements;
       if (f === undefined) return '';
-      const bands = ['drop', 'dscp_remark'].filter((_, i) => (f.bandTypes >>> (i + 1)) & 1);
-      const capabilities = ['kbps', 'pktps', 'burst', 'stats'].filter((_, i) => (f.capabilities >>> i) & 1);
       return lines([
         `max_meter:${f.maxMeters} max_bands:${f.maxBands} max_color:${f.maxColor}`,
-        `band_types: ${bands.join(' ') || '0'}`,
-        `capabilities: ${capabilities.join(' ') || '0'}`,
+        `band_types: ${bitNames(f.bandTypes, ['', 'drop', 'dscp_remark'])}`,
+        `capabilities: ${bitNames(f.capabilities, ['kbps', 'pktps', 'burst', 'stats'])}`,
       ]);
     }
-    default:
+    case 'unknown':
       return undefined;
   }
 }
