@@ -14,15 +14,19 @@ interface Cell {
   verifiedAt: number;
   stale: boolean;
   deps: readonly Cell[];
-  /** Who read it. There are a million cells and nearly all have few readers, so only those with many have a set. */
-  dependents: readonly Cell[] | Set<Cell>;
+  /** Who read it. There may be a million cells and nearly all have one reader or two, so only others have a list or a set. */
+  dependents: Dependents;
 }
+type Dependents = undefined | Cell | readonly Cell[] | Set<Cell>;
 
 /** What a root was evaluated to: its entries stay here, its flows are with whoever hears of fragments. */
 interface Published {
-  readonly entries: readonly Entry[];
+  /** Index, key, member; index, key, member ... : a third of the memory of what the root gave. */
+  readonly entries: readonly (Index | string)[];
   readonly hasFragment: boolean;
 }
+const NOTHING_IN: Published = { entries: [], hasFragment: false };
+const FLOWS_ONLY: Published = { entries: [], hasFragment: true };
 
 /** Stands for a root and key towards whoever hears of fragments; the same object for as long as the root's key is there. */
 export interface FragmentOwner {
@@ -164,15 +168,17 @@ export class Graph {
   private touch(cell: Cell): void {
     cell.changedAt = this.revision;
     cell.verifiedAt = this.revision;
-    for (const d of cell.dependents) this.markStale(d);
+    forEachDependent(cell, this.stale);
   }
+
+  private readonly stale = (cell: Cell): void => this.markStale(cell);
 
   private markStale(cell: Cell): void {
     if (cell.stale) return;
     cell.stale = true;
     const { owner } = cell;
     if (typeof owner === 'object' && owner.kind === 'root') (this.queues[owner.stratum] as Set<Cell>).add(cell);
-    for (const d of cell.dependents) this.markStale(d);
+    forEachDependent(cell, this.stale);
   }
 
   private startRoots(over: FactKind | Index, key: string): void {
@@ -219,13 +225,12 @@ export class Graph {
     this.compute(cell, root);
     const now = cell.value as RootOutput | undefined;
     // Set before anyone hears of it: what is published next time is compared with this.
-    cell.value =
-      now === undefined ? undefined : { entries: now.entries ?? NO_ENTRIES, hasFragment: now.fragment !== undefined };
+    cell.value = published(now);
     this.publish(cell, before, now);
   }
 
   private publish(cell: Cell, before: Published | undefined, now: RootOutput | undefined): void {
-    this.replaceEntries(cell.owner as Root, before?.entries ?? NO_ENTRIES, now?.entries ?? NO_ENTRIES);
+    this.replaceEntries(cell.owner as Root, unpacked(before), now?.entries ?? NO_ENTRIES);
     if (now?.fragment !== undefined || before?.hasFragment === true) this.onFragment(cell, now?.fragment);
   }
 
@@ -445,25 +450,55 @@ const newCell = (owner: Cell['owner'], key: string): Cell => ({
   verifiedAt: 0,
   stale: false,
   deps: NONE,
-  dependents: NONE,
+  dependents: undefined,
 });
 
-const isRead = (cell: Cell): boolean =>
-  cell.dependents instanceof Set ? cell.dependents.size > 0 : cell.dependents.length > 0;
+function published(output: RootOutput | undefined): Published {
+  const hasFragment = output?.fragment !== undefined;
+  if (output?.entries === undefined || output.entries.length === 0) return hasFragment ? FLOWS_ONLY : NOTHING_IN;
+  return { entries: output.entries.flat(), hasFragment };
+}
+
+function unpacked(before: Published | undefined): readonly Entry[] {
+  if (before === undefined || before.entries.length === 0) return NO_ENTRIES;
+  const out: Entry[] = [];
+  for (let i = 0; i < before.entries.length; i += 3)
+    out.push([before.entries[i] as Index, before.entries[i + 1] as string, before.entries[i + 2] as string]);
+  return out;
+}
+
+function isRead({ dependents }: Cell): boolean {
+  return dependents instanceof Set ? dependents.size > 0 : dependents !== undefined;
+}
+
+function forEachDependent({ dependents }: Cell, visit: (cell: Cell) => void): void {
+  if (dependents === undefined) return;
+  if (Array.isArray(dependents) || dependents instanceof Set) for (const d of dependents as Iterable<Cell>) visit(d);
+  else visit(dependents as Cell);
+}
 
 function addDependent(cell: Cell, reader: Cell): void {
-  const list = cell.dependents;
-  if (list instanceof Set) list.add(reader);
-  else if (list.length === 0) cell.dependents = [reader];
-  else if (!list.includes(reader)) cell.dependents = list.length < FEW ? [...list, reader] : new Set(list).add(reader);
+  const now = cell.dependents;
+  if (now === undefined) cell.dependents = reader;
+  else if (now instanceof Set) now.add(reader);
+  else {
+    const list = Array.isArray(now) ? (now as readonly Cell[]) : [now as Cell];
+    if (!list.includes(reader)) cell.dependents = list.length < FEW ? [...list, reader] : new Set(list).add(reader);
+  }
 }
 
 /** False if it was no reader. */
 function removeDependent(cell: Cell, reader: Cell): boolean {
-  const list = cell.dependents;
-  if (list instanceof Set) return list.delete(reader);
-  if (!list.includes(reader)) return false;
-  cell.dependents = list.length === 1 ? NONE : list.filter((c) => c !== reader);
+  const now = cell.dependents;
+  if (now instanceof Set) return now.delete(reader);
+  if (!Array.isArray(now)) {
+    if (now !== reader) return false;
+    cell.dependents = undefined;
+    return true;
+  }
+  const left = (now as readonly Cell[]).filter((c) => c !== reader);
+  if (left.length === now.length) return false;
+  cell.dependents = left.length === 1 ? left[0] : left;
   return true;
 }
 

@@ -40,7 +40,9 @@ export function layout(): Layout {
   });
   const podVpc = root('podVpc', 0, 'attachment', (key, cx) => {
     const attachment = cx.fact('attachment', key);
-    return attachment === undefined ? undefined : { entries: [[vpcs, '', String(attachment.vpc)]] };
+    // Nearly all pods are in the default one, which is always there.
+    if (attachment === undefined || attachment.vpc === DEFAULT_VPC) return undefined;
+    return { entries: [[vpcs, '', String(attachment.vpc)]] };
   });
   return {
     roots: [nodeLayout, blockVpc, podVpc],

@@ -54,14 +54,6 @@ export function podFeature(env: Env, identities: Identities): readonly Root[] {
   };
   const podOrigin = (key: string) => originOf(env, 'pod', `pod/${key}`, [podRef(key)], '');
 
-  const pod = root('pod', 2, 'attachment', (key, cx) => {
-    const k = known(key, cx);
-    if (k === undefined) return undefined;
-    const { config, attachment, identity } = k;
-    const part = later(() => ({ flows: [...podFlows(config, attachment, identity, podOrigin(key))] }));
-    return { fragment: [{ part, placement: only(attachment.node) }] };
-  });
-
   /** True if other nodes find the address through a block of its node. */
   const covered = (cx: Context, attachment: AttachmentFact, ip: Ip, prefix: Prefix): boolean => {
     for (const length of cx.read(lengths, lengthsKey(attachment.vpc, prefix.family))) {
@@ -70,17 +62,22 @@ export function podFeature(env: Env, identities: Identities): readonly Root[] {
     }
     return false;
   };
-  const podRoute = root('podRoute', 2, 'attachment', (key, cx) => {
+  const pod = root('pod', 2, 'attachment', (key, cx) => {
     const k = known(key, cx);
     if (k === undefined) return undefined;
-    const { attachment } = k;
-    const outside = usable(k.config, attachment).filter(({ ip, prefix }) => !covered(cx, attachment, ip, prefix));
-    if (outside.length === 0) return undefined;
-    const from = because(podOrigin(key), `The pod is on ${attachment.node} with an address outside of its blocks.`);
-    const flows = outside.map(({ prefix }) => routeToNode(env, prefix, attachment.vpc, attachment.node, from));
-    return { fragment: [{ part: { flows }, placement: except(attachment.node) }] };
+    const { config, attachment, identity } = k;
+    const part = later(() => ({ flows: [...podFlows(config, attachment, identity, podOrigin(key))] }));
+    const here = { part, placement: only(attachment.node) };
+    const outside = usable(config, attachment).filter(({ ip, prefix }) => !covered(cx, attachment, ip, prefix));
+    if (outside.length === 0) return { fragment: [here] };
+    const routes = later(() => {
+      const why = `The pod is on ${attachment.node} with an address outside of its blocks.`;
+      const from = because(podOrigin(key), why);
+      return { flows: outside.map(({ prefix }) => routeToNode(env, prefix, attachment.vpc, attachment.node, from)) };
+    });
+    return { fragment: [here, { part: routes, placement: except(attachment.node) }] };
   });
-  return [blockShape, pod, podRoute];
+  return [blockShape, pod];
 }
 
 function* podFlows(config: ConfigFact, pod: AttachmentFact, identity: Identity, from: Origin): Iterable<Flow> {

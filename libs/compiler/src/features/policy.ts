@@ -68,7 +68,9 @@ function ruleShape(policy: NetworkPolicyFact, direction: Direction, rule: Policy
   };
 }
 
-const union = (lists: Iterable<readonly IdentityInfo[]>): readonly IdentityInfo[] => {
+const union = (lists: readonly (readonly IdentityInfo[])[]): readonly IdentityInfo[] => {
+  const [first] = lists;
+  if (first !== undefined && lists.length === 1) return first;
   const all = new Map<number, IdentityInfo>();
   for (const list of lists) for (const info of list) all.set(info.number, info);
   return [...all.values()].sort((a, b) => compareText(a.key, b.key));

@@ -58,41 +58,50 @@ export function identityKeyOf(pod: PodFact, namespaceKey: string, counted: Reado
   return `[${namespaceKey},${JSON.stringify(labels)},${JSON.stringify(pod.serviceAccount)},${JSON.stringify(ports)}]`;
 }
 
+const NO_PORTS: readonly NamedPort[] = [];
+
 /** Takes keys apart, each once: what a key says never changes, and neither does its number. */
 export class IdentityTable {
   private readonly known = new Map<string, IdentityInfo>();
-  private readonly namespaces = new Map<string, Labels>();
+  private readonly namespaces = new Map<string, { readonly text: string; readonly labels: Labels }>();
   constructor(private readonly ids: IdSource) {}
 
   /** Labels of a canonical namespace text. */
   namespaceLabels(namespaceKey: string): Labels {
-    let labels = this.namespaces.get(namespaceKey);
-    if (labels === undefined) {
-      const [, pairs] = JSON.parse(namespaceKey) as KeyShape[0];
-      labels = Object.fromEntries(pairs);
-      this.namespaces.set(namespaceKey, labels);
-    }
-    return labels;
+    return this.namespace(namespaceKey).labels;
   }
 
   get(key: string): IdentityInfo {
     let info = this.known.get(key);
     if (info === undefined) {
       const [[namespace, namespaceLabels], podLabels, serviceAccount, namedPorts] = JSON.parse(key) as KeyShape;
+      const { text, labels } = this.namespace(JSON.stringify([namespace, namespaceLabels]));
       const number = this.ids.number('identity', key);
       if (number < FIRST_POD_IDENTITY) throw new RangeError(`identity ${number} is reserved`);
       info = {
         key,
         number: number as Identity,
         namespace,
-        namespaceKey: JSON.stringify([namespace, namespaceLabels]),
-        namespaceLabels: Object.fromEntries(namespaceLabels),
+        namespaceKey: text,
+        namespaceLabels: labels,
         podLabels: Object.fromEntries(podLabels),
         serviceAccount,
-        namedPorts: namedPorts.map(([name, protocol, port]) => ({ name, protocol, port })),
+        namedPorts:
+          namedPorts.length === 0 ? NO_PORTS : namedPorts.map(([name, protocol, port]) => ({ name, protocol, port })),
       };
       this.known.set(key, info);
     }
     return info;
+  }
+
+  /** The same values for every identity of a namespace. */
+  private namespace(text: string): { readonly text: string; readonly labels: Labels } {
+    let known = this.namespaces.get(text);
+    if (known === undefined) {
+      const [, pairs] = JSON.parse(text) as KeyShape[0];
+      known = { text, labels: Object.fromEntries(pairs) };
+      this.namespaces.set(text, known);
+    }
+    return known;
   }
 }
