@@ -58,6 +58,7 @@ interface WaitingCall {
   readonly lazy: boolean;
 }
 
+const FLUSH_CHARACTERS = 64 * 1024;
 const LINGER_MS = 2_000;
 const DEFAULT_MAX_UNSENT_BYTES = 64 * 1024 * 1024;
 
@@ -79,7 +80,7 @@ export class RpcConnection {
   /** Sees every notification before the handler does. */
   onNotification: ((method: string, params: readonly unknown[]) => void) | undefined;
   #nextId = 0;
-  #corked = false;
+  #outgoing = '';
   #closed: CloseReason | undefined;
   #lastHeard: number;
   #probing = false;
@@ -173,6 +174,7 @@ export class RpcConnection {
     this.#closed = reason;
     this.#stopProbe?.();
     if (reason.kind === 'closed') {
+      this.#flush();
       this.#socket.end(() => this.#socket.destroy());
       // A peer that does not read would keep the last bytes, and with them the socket.
       this.#options.clock.schedule(LINGER_MS, () => this.#socket.destroy());
@@ -187,16 +189,16 @@ export class RpcConnection {
   }
 
   #send(message: JsonObject): void {
-    if (!this.#corked) {
-      // Small messages of one turn of the event loop leave in one system call.
-      this.#corked = true;
-      this.#socket.cork();
-      process.nextTick(() => {
-        this.#corked = false;
-        this.#socket.uncork();
-      });
-    }
-    this.#socket.write(formatJson(message));
+    // Small messages of one turn of the event loop leave in one system call; the peer need not wait for many of them.
+    if (this.#outgoing === '') process.nextTick(() => this.#flush());
+    this.#outgoing += formatJson(message);
+    if (this.#outgoing.length >= FLUSH_CHARACTERS) this.#flush();
+  }
+
+  #flush(): void {
+    const text = this.#outgoing;
+    this.#outgoing = '';
+    if (text !== '' && !this.#socket.destroyed) this.#socket.write(text);
   }
 
   #receive(chunk: Buffer): void {
@@ -262,7 +264,10 @@ export class RpcConnection {
   #replyTo(id: unknown): RpcReply {
     const answer = (result: unknown, error: unknown): void => {
       if (this.#closed !== undefined) return;
-      if (this.#socket.writableLength > (this.#options.maxUnsentBytes ?? DEFAULT_MAX_UNSENT_BYTES)) {
+      if (
+        this.#outgoing.length + this.#socket.writableLength >
+        (this.#options.maxUnsentBytes ?? DEFAULT_MAX_UNSENT_BYTES)
+      ) {
         this.close({ kind: 'slow-peer' });
         return;
       }
