@@ -52,3 +52,54 @@ export class MultipartCollector<T extends MultipartType> implements Waiter<Incom
     return true;
   }
 }
+
+const OFPT_MULTIPART_REPLY = 19;
+const MULTIPART_HEADER_BYTES = 16;
+/** Of the first half-word after type: another part follows. */
+const MORE = 1;
+
+/** Hands out the parts of one multipart reply as bytes, up to `maxBytes` of them. */
+export class PartCollector implements Waiter<Incoming> {
+  readonly done: Promise<void>;
+  readonly #resolve: () => void;
+  readonly #reject: (error: Error) => void;
+  #bytes = 0;
+
+  constructor(
+    private readonly type: string,
+    private readonly maxBytes: number,
+    private readonly onPart: (part: Uint8Array) => void,
+  ) {
+    const { promise, resolve, reject } = deferred<void>();
+    this.done = promise;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  takeBytes(bytes: Uint8Array): boolean | undefined {
+    if (bytes[1] !== OFPT_MULTIPART_REPLY || bytes.length < MULTIPART_HEADER_BYTES) return undefined;
+    this.#bytes += bytes.length;
+    if (this.#bytes > this.maxBytes) {
+      this.#reject(new OpenFlowLimitError(`multipart reply ${this.type} exceeds ${this.maxBytes} bytes`));
+      return true;
+    }
+    this.onPart(bytes);
+    if ((bytes[11] as number) & MORE) return false;
+    this.#resolve();
+    return true;
+  }
+
+  /** Whatever is no part of the reply. */
+  take({ message }: Incoming): boolean {
+    this.#reject(
+      message.kind === 'error'
+        ? new OpenFlowPeerError(message, `multipart_request ${this.type}`)
+        : new OpenFlowProtocolError(`a ${message.kind} answers a multipart request for ${this.type}`),
+    );
+    return true;
+  }
+
+  fail(error: Error): void {
+    this.#reject(error);
+  }
+}

@@ -26,7 +26,7 @@ import {
 } from './errors.js';
 import { readHeader } from './framing.js';
 import { startKeepalive } from './keepalive.js';
-import { type Incoming, MultipartCollector } from './multipart.js';
+import { type Incoming, MultipartCollector, PartCollector } from './multipart.js';
 import { byWireDescending, commonVersion, readHello } from './negotiate.js';
 import { type Mod, SharedMessages } from './shared.js';
 import { Transport } from './transport.js';
@@ -76,6 +76,15 @@ export interface OpenFlowSession {
     request: MultipartRequest & { readonly type: T },
     options?: WaitOptions & { readonly maxBytes?: number },
   ): Promise<readonly MultipartElements[T][]>;
+  /**
+   * The parts of a multipart reply as they came, header included, for a caller that reads only some of it. Same errors and bound
+   * as `multipart`; `onPart` may keep the bytes.
+   */
+  multipartParts(
+    request: MultipartRequest,
+    onPart: (part: Uint8Array) => void,
+    options?: WaitOptions & { readonly maxBytes?: number },
+  ): Promise<void>;
   /** Resolves when the switch has done everything sent before. */
   barrier(options?: WaitOptions): Promise<void>;
   /**
@@ -189,6 +198,18 @@ class Session implements OpenFlowSession {
     return this.#deadline(collector.done, `multipart_request ${request.type}`, options, () => this.xids.forget(xid));
   }
 
+  multipartParts(
+    request: MultipartRequest,
+    onPart: (part: Uint8Array) => void,
+    options: WaitOptions & { readonly maxBytes?: number } = {},
+  ): Promise<void> {
+    const xid = this.xids.allocate();
+    const collector = new PartCollector(request.type, options.maxBytes ?? MAX_MULTIPART_BYTES, onPart);
+    this.xids.wait(xid, collector);
+    this.#post(request, xid).catch((error) => this.xids.fail(xid, error));
+    return this.#deadline(collector.done, `multipart_request ${request.type}`, options, () => this.xids.forget(xid));
+  }
+
   async barrier(options: WaitOptions = {}): Promise<void> {
     await this.request({ kind: 'barrier_request' }, options);
   }
@@ -274,6 +295,7 @@ class Session implements OpenFlowSession {
       this.#transport.close({ kind: 'protocol', error });
       return;
     }
+    if (this.xids.deliverBytes(header.xid, bytes)) return;
     let message: Message;
     try {
       message = decodeMessage(bytes).message;

@@ -2,6 +2,8 @@
 export interface Waiter<M> {
   /** Takes one message; true when nothing more is expected. */
   take(message: M): boolean;
+  /** Takes the bytes of one message in place of the message; undefined: it must be decoded. */
+  takeBytes?(bytes: Uint8Array): boolean | undefined;
   fail(error: Error): void;
 }
 
@@ -77,6 +79,13 @@ export class XidTable<M> {
         return true;
       }
     return false;
+  }
+
+  /** True if somebody waited for the bytes under this xid and has taken them. */
+  deliverBytes(xid: number, bytes: Uint8Array): boolean {
+    const done = this.#waiters.get(xid)?.takeBytes?.(bytes);
+    if (done === true) this.#waiters.delete(xid);
+    return done !== undefined;
   }
 
   /** Fails the one that waits for this xid; false if nobody does. */

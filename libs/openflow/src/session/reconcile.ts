@@ -1,0 +1,200 @@
+import {
+  ByteWriter,
+  decodeMessage,
+  type FlowMod,
+  type FlowStats,
+  type FlowStatsFilter,
+  flowBody,
+  flowKey,
+  flowMod,
+  flowStatsRequest,
+  type Version,
+  writeMessage,
+} from '../codec/index.js';
+import type { ApplyResult } from './bundle.js';
+import type { WaitOptions } from './deadline.js';
+import type { OpenFlowSession } from './session.js';
+
+/** What `reconcile` found and did. */
+export interface ReconcileResult {
+  /** Of the bundle with the differences; committed also where there were none. */
+  readonly result: ApplyResult;
+  /** What was sent, in its order: the index in an error of `result` counts in it. */
+  readonly mods: readonly FlowMod[];
+  /** Flows of the switch that were as wanted. */
+  readonly same: number;
+  readonly added: number;
+  /** Same table, priority and match, but other actions, cookie, timeouts or flags. */
+  readonly changed: number;
+  readonly removed: number;
+}
+
+/** Which flows of the switch are ours to change. */
+export interface ReconcileOptions extends WaitOptions {
+  /** Default: all flows. What does not match it is neither compared nor removed. */
+  readonly filter?: Partial<FlowStatsFilter>;
+}
+
+// The parts of a flow mod and of a flow's statistics that say the same. Offsets count from the beginning of each.
+//   flow mod: header 8; u64 cookie, cookie_mask; u8 table, command; u16 idle, hard, priority; u32 buffer, port, group; u16 flags, importance; match; instructions
+//   1.3, 1.4: u16 length; u8 table, pad; u32 sec, nsec; u16 priority, idle, hard, flags, importance; pad[2]; u64 cookie, packets, bytes; match; instructions
+//   1.5:      u16 length; pad[2]; u8 table, pad; u16 priority, idle, hard, flags, importance; u64 cookie; match; stats; instructions
+interface Layout {
+  readonly cookie: number;
+  readonly table: number;
+  readonly idle: number;
+  readonly hard: number;
+  readonly priority: number;
+  readonly flags: number;
+  readonly match: number;
+  /** A list with a length of its own stands between match and instructions. */
+  readonly stats: boolean;
+}
+const MOD: Layout = { cookie: 8, table: 24, idle: 26, hard: 28, priority: 30, flags: 44, match: 48, stats: false };
+const STATS: Layout = { cookie: 24, table: 2, idle: 14, hard: 16, priority: 12, flags: 18, match: 48, stats: false };
+const STATS_15: Layout = { cookie: 16, table: 4, idle: 8, hard: 10, priority: 6, flags: 12, match: 24, stats: true };
+/** send_flow_rem, no_pkt_counts, no_byt_counts: the others are orders, not properties. */
+const KEPT_FLAGS = 0x19;
+const MULTIPART_HEADER = 16;
+
+/** Key and body of one flow's bytes, as texts with a byte a character: those are compared and hashed fastest. */
+class FlowBytes {
+  readonly #buffer: Buffer;
+  readonly #view: DataView;
+
+  constructor(
+    readonly bytes: Uint8Array,
+    private readonly layout: Layout,
+  ) {
+    this.#buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  /** Bytes of the list at `at`, whose length stands in its second half-word, with padding. */
+  #padded(at: number): number {
+    return (this.#view.getUint16(at + 2) + 7) & ~7;
+  }
+  #text(from: number, to: number): string {
+    return this.#buffer.toString('latin1', from, to);
+  }
+  /** Table, priority and match. */
+  key(at: number): string {
+    const { table, priority, match } = this.layout;
+    const start = at + match;
+    const head = (this.#view.getUint8(at + table) << 16) | this.#view.getUint16(at + priority);
+    return `${head}/${this.#text(start, start + this.#padded(start))}`;
+  }
+  /** Cookie, timeouts, flags and instructions. */
+  body(at: number, end: number): string {
+    const { cookie, idle, hard, flags, match, stats } = this.layout;
+    let from = at + match + this.#padded(at + match);
+    if (stats) from += from + 4 > end ? 0 : this.#padded(from);
+    const times = this.#view.getUint16(at + idle) * 0x10000 + this.#view.getUint16(at + hard);
+    const kept = this.#view.getUint16(at + flags) & KEPT_FLAGS;
+    return `${times}/${kept}/${this.#text(at + cookie, at + cookie + 8)}${this.#text(from, end)}`;
+  }
+}
+
+interface Wanted {
+  readonly mod: FlowMod;
+  readonly body: string;
+  seen: boolean;
+}
+
+/** The wanted flows by the bytes that a switch would give back if it normalised nothing. */
+function indexWanted(wanted: readonly FlowMod[], version: Version): Map<string, Wanted> {
+  const w = new ByteWriter(1 << 20);
+  const map = new Map<string, Wanted>();
+  for (let from = 0; from < wanted.length; ) {
+    const starts: number[] = [];
+    const first = from;
+    for (; from < wanted.length && w.length < 1 << 20; from++) {
+      starts.push(w.length);
+      writeMessage(w, wanted[from] as FlowMod, { version, xid: 0 });
+    }
+    const reader = new FlowBytes(w.peek(), MOD);
+    starts.forEach((start, i) => {
+      const body = reader.body(start, starts[i + 1] ?? w.length);
+      map.set(reader.key(start), { mod: wanted[first + i] as FlowMod, body, seen: false });
+    });
+    w.truncate(0);
+  }
+  return map;
+}
+
+/** One flow of a reply, decoded by itself. */
+function decodeFlow(part: Uint8Array, from: number, to: number): FlowStats {
+  const bytes = new Uint8Array(MULTIPART_HEADER + to - from);
+  bytes.set(part.subarray(0, MULTIPART_HEADER));
+  bytes.set(part.subarray(from, to), MULTIPART_HEADER);
+  new DataView(bytes.buffer).setUint16(2, bytes.length);
+  const { message } = decodeMessage(bytes);
+  return (message as { elements: readonly FlowStats[] }).elements[0] as FlowStats;
+}
+
+/** Compares what is left over once all that is the same byte for byte is gone, in normal form; the result is what to send. */
+function compareRest(missing: readonly FlowMod[], left: readonly FlowStats[]) {
+  const present = new Map(left.map((flow) => [flowKey(flow), flow]));
+  const puts: FlowMod[] = [];
+  let same = 0;
+  let changed = 0;
+  for (const mod of missing) {
+    const key = flowKey(mod);
+    const flow = present.get(key);
+    present.delete(key);
+    if (flow !== undefined && flowBody(flow) === flowBody(mod)) {
+      same++;
+      continue;
+    }
+    if (flow !== undefined) changed++;
+    puts.push(mod);
+  }
+  const removals = [...present.values()].map(({ tableId, priority, match }) =>
+    flowMod({ command: 'delete_strict', tableId, priority, match }),
+  );
+  // Deleting last: what is replaced by something wider is never without either, also where a bundle is not atomic.
+  return { mods: [...puts, ...removals], same, changed, added: puts.length - changed, removed: removals.length };
+}
+
+/**
+ * Reads the flows back, compares them with what is wanted, and applies the differences as one bundle.
+ *
+ * Flows are compared by their bytes first, which costs about as much as reading them; only what differs is decoded and
+ * compared in normal form. Two wanted flows of the same table, priority and match: the last one counts.
+ * @throws OpenFlowEncodeError for a wanted flow that the session's version cannot say; else as `multipart` and `apply`
+ */
+export async function reconcileFlows(
+  session: OpenFlowSession,
+  wanted: readonly FlowMod[],
+  options: ReconcileOptions = {},
+): Promise<ReconcileResult> {
+  const parts: Uint8Array[] = [];
+  // Asked first: the switch collects its flows while ours are encoded.
+  const read = session.multipartParts(flowStatsRequest(options.filter), (part) => parts.push(part), options);
+  read.catch(() => undefined);
+  const index = indexWanted(wanted, session.version);
+  await read;
+
+  const layout = session.version === 'OF1.5' ? STATS_15 : STATS;
+  const left: FlowStats[] = [];
+  let same = 0;
+  for (const part of parts) {
+    const reader = new FlowBytes(part, layout);
+    for (let at = MULTIPART_HEADER; at < part.length; ) {
+      const end = at + (((part[at] as number) << 8) | (part[at + 1] as number));
+      // What cannot be cut is told by the decoder, with its place.
+      const fits = end >= at + layout.match + 8 && end <= part.length;
+      const entry = fits ? index.get(reader.key(at)) : undefined;
+      if (entry !== undefined && !entry.seen && entry.body === reader.body(at, end)) {
+        entry.seen = true;
+        same++;
+      } else left.push(decodeFlow(part, at, fits ? end : part.length));
+      at = fits ? end : part.length;
+    }
+  }
+  const missing: FlowMod[] = [];
+  for (const entry of index.values()) if (!entry.seen) missing.push(entry.mod);
+  const rest = compareRest(missing, left);
+  const result = await session.apply(rest.mods, options);
+  return { ...rest, result, same: same + rest.same };
+}
