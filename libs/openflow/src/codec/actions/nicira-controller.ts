@@ -38,6 +38,11 @@ const property = (w: ByteWriter, type: number, body: () => void): void => {
   w.closeLength(start + 2, start, 'controller2');
   w.align8(start);
 };
+/** Open vSwitch counts the padding behind 16 bits into the length. */
+const padded16 = (w: ByteWriter, value: number): void => {
+  w.u16(value);
+  w.skip(2);
+};
 /** { pad[6]; properties { u16 type, len; value; pad } } */
 const controller2Form = variable(
   nx<ActionOf<'controller'>>(
@@ -46,8 +51,8 @@ const controller2Form = variable(
     (w, a) => {
       w.skip(6);
       if (a.maxLen !== undefined && a.maxLen !== 0xffff)
-        property(w, CONTROLLER2.MAX_LEN, () => w.u16(a.maxLen as number));
-      if (a.controllerId) property(w, CONTROLLER2.CONTROLLER_ID, () => w.u16(a.controllerId as number));
+        property(w, CONTROLLER2.MAX_LEN, () => padded16(w, a.maxLen as number));
+      if (a.controllerId) property(w, CONTROLLER2.CONTROLLER_ID, () => padded16(w, a.controllerId as number));
       if (a.reason !== undefined && reasonNumber(a.reason) !== 1)
         property(w, CONTROLLER2.REASON, () => w.u8(reasonNumber(a.reason as PacketInReason)));
       if (a.userdata !== undefined) property(w, CONTROLLER2.USERDATA, () => w.raw(a.userdata as Uint8Array));

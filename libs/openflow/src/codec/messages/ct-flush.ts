@@ -1,7 +1,7 @@
 import type { IpValue } from '../actions/types.js';
 import type { ByteReader } from '../wire/reader.js';
 import type { ByteWriter } from '../wire/writer.js';
-import { readProperties, writeKept, writeProperty } from './properties.js';
+import { isU16, readProperties, writeKept, writeProperty, writeU16 } from './properties.js';
 import { type MessageRow, nicira } from './row.js';
 import type { CtFlush, CtTuple } from './types.js';
 
@@ -22,11 +22,11 @@ function writeTuple(w: ByteWriter, type: number, t: CtTuple | undefined): void {
     const { src, dst, srcPort, dstPort, icmpId, icmpType, icmpCode } = t;
     if (src !== undefined) writeProperty(w, TUPLE.SRC, () => w.big(toWire(src), 16));
     if (dst !== undefined) writeProperty(w, TUPLE.DST, () => w.big(toWire(dst), 16));
-    if (icmpId !== undefined) writeProperty(w, TUPLE.ICMP_ID, () => w.u16(icmpId));
+    if (icmpId !== undefined) writeProperty(w, TUPLE.ICMP_ID, () => writeU16(w, icmpId));
     if (icmpType !== undefined) writeProperty(w, TUPLE.ICMP_TYPE, () => w.u8(icmpType));
     if (icmpCode !== undefined) writeProperty(w, TUPLE.ICMP_CODE, () => w.u8(icmpCode));
-    if (srcPort !== undefined) writeProperty(w, TUPLE.SRC_PORT, () => w.u16(srcPort));
-    if (dstPort !== undefined) writeProperty(w, TUPLE.DST_PORT, () => w.u16(dstPort));
+    if (srcPort !== undefined) writeProperty(w, TUPLE.SRC_PORT, () => writeU16(w, srcPort));
+    if (dstPort !== undefined) writeProperty(w, TUPLE.DST_PORT, () => writeU16(w, dstPort));
     writeKept(w, t.properties);
   });
 }
@@ -37,9 +37,9 @@ function readTuple(r: ByteReader): CtTuple {
     const bytes = r.left;
     if (type === TUPLE.SRC && bytes === 16) t.src = fromWire(r.big(16));
     else if (type === TUPLE.DST && bytes === 16) t.dst = fromWire(r.big(16));
-    else if (type === TUPLE.SRC_PORT && bytes === 2) t.srcPort = r.u16();
-    else if (type === TUPLE.DST_PORT && bytes === 2) t.dstPort = r.u16();
-    else if (type === TUPLE.ICMP_ID && bytes === 2) t.icmpId = r.u16();
+    else if (type === TUPLE.SRC_PORT && isU16(r)) t.srcPort = r.u16();
+    else if (type === TUPLE.DST_PORT && isU16(r)) t.dstPort = r.u16();
+    else if (type === TUPLE.ICMP_ID && isU16(r)) t.icmpId = r.u16();
     else if (type === TUPLE.ICMP_TYPE && bytes === 1) t.icmpType = r.u8();
     else if (type === TUPLE.ICMP_CODE && bytes === 1) t.icmpCode = r.u8();
     else return false;
@@ -58,7 +58,7 @@ const ctFlush: MessageRow<CtFlush> = {
     writeTuple(w, PROP.ORIGINAL, m.original);
     writeTuple(w, PROP.REPLY, m.reply);
     const { zone, mark, markMask, label, labelMask } = m;
-    if (zone !== undefined) writeProperty(w, PROP.ZONE, () => w.u16(zone));
+    if (zone !== undefined) writeProperty(w, PROP.ZONE, () => writeU16(w, zone));
     if (mark !== undefined) writeProperty(w, PROP.MARK, () => w.u32(mark));
     if (markMask !== undefined) writeProperty(w, PROP.MARK_MASK, () => w.u32(markMask));
     if (label !== undefined) writeProperty(w, PROP.LABEL, () => w.big(label, 16));
@@ -72,7 +72,7 @@ const ctFlush: MessageRow<CtFlush> = {
       const bytes = r.left;
       if (type === PROP.ORIGINAL && bytes >= 4) m.original = readTuple(r);
       else if (type === PROP.REPLY && bytes >= 4) m.reply = readTuple(r);
-      else if (type === PROP.ZONE && bytes === 2) m.zone = r.u16();
+      else if (type === PROP.ZONE && isU16(r)) m.zone = r.u16();
       else if (type === PROP.MARK && bytes === 4) m.mark = r.u32();
       else if (type === PROP.MARK_MASK && bytes === 4) m.markMask = r.u32();
       else if ((type === PROP.LABEL || type === PROP.LABEL_MASK) && bytes === 16)

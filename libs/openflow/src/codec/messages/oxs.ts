@@ -5,7 +5,10 @@ import type { ByteWriter } from '../wire/writer.js';
 const CLASS = 0x8002;
 const OXS = { DURATION: 0, IDLE_TIME: 1, FLOW_COUNT: 3, PACKET_COUNT: 4, BYTE_COUNT: 5 } as const;
 
-/** Counters of a flow. */
+/** What older versions say of counters that are not kept. */
+const UNSAID = 0xffff_ffff_ffff_ffffn;
+
+/** Counters of a flow; all ones where they are not kept. */
 export interface Counters {
   readonly durationSec: number;
   readonly durationNsec: number;
@@ -28,8 +31,8 @@ export function readStats(r: ByteReader): Counters {
   const c: { -readonly [K in keyof Counters]: Counters[K] } = {
     durationSec: 0,
     durationNsec: 0,
-    packetCount: 0n,
-    byteCount: 0n,
+    packetCount: UNSAID,
+    byteCount: UNSAID,
   };
   while (r.pos < r.end) {
     const cls = r.u16();
@@ -76,11 +79,11 @@ export function writeStats(w: ByteWriter, c: Partial<Counters>): void {
     header(OXS.FLOW_COUNT, 4);
     w.u32(c.flowCount);
   }
-  if (c.packetCount !== undefined) {
+  if (c.packetCount !== undefined && c.packetCount !== UNSAID) {
     header(OXS.PACKET_COUNT, 8);
     w.u64(c.packetCount);
   }
-  if (c.byteCount !== undefined) {
+  if (c.byteCount !== undefined && c.byteCount !== UNSAID) {
     header(OXS.BYTE_COUNT, 8);
     w.u64(c.byteCount);
   }

@@ -59,12 +59,12 @@ function writePacketIn2(w: ByteWriter, m: PacketBody, version: WireVersion): voi
     });
   writeProperty(w, PROP.REASON, () => w.u8(reasonNumber(m.reason)));
   writeProperty(w, PROP.METADATA, () => writeOxms(w, m.match, version));
-  if (m.userdata !== undefined) writeProperty(w, PROP.USERDATA, () => w.raw(m.userdata as Uint8Array));
   if (m.continuation !== undefined)
     writeProperty(w, PROP.CONTINUATION, () => {
       w.skip(4);
       w.raw(m.continuation as Uint8Array);
     });
+  if (m.userdata !== undefined) writeProperty(w, PROP.USERDATA, () => w.raw(m.userdata as Uint8Array));
   writeKept(w, m.properties);
 }
 

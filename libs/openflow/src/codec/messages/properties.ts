@@ -39,3 +39,11 @@ export function writeProperty(w: ByteWriter, type: number, body: (w: ByteWriter)
 export function writeKept(w: ByteWriter, properties: readonly Property[] | undefined): void {
   for (const { type, body } of properties ?? []) writeProperty(w, type, () => w.raw(body));
 }
+
+/** Properties of 16 bits are padded inside their length (the standard's examples and Open vSwitch agree), but do without. */
+export const writeU16 = (w: ByteWriter, value: number): void => {
+  w.u16(value);
+  w.skip(2);
+};
+/** Whether a property's body is 16 bits, padded or not. */
+export const isU16 = (r: ByteReader): boolean => r.left === 4 || r.left === 2;

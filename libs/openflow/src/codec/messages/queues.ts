@@ -1,7 +1,7 @@
 import type { ByteReader } from '../wire/reader.js';
 import type { ByteWriter } from '../wire/writer.js';
 import { element, type MultipartRow } from './multipart-row.js';
-import { readProperties, writeKept, writeProperty } from './properties.js';
+import { isU16, readProperties, writeKept, writeProperty, writeU16 } from './properties.js';
 import { type MessageRow, standard } from './row.js';
 import type { MessageOf, Queue } from './types.js';
 
@@ -84,7 +84,7 @@ export const QUEUE_ROWS = {
 };
 
 export const QUEUE_MULTIPART: { readonly [T in 'queue_desc']: MultipartRow<T> } = {
-  // struct ofp_queue_desc { u32 port, queue; u16 len; pad[6]; properties { u16 type, len = 6, rate } }
+  // struct ofp_queue_desc { u32 port, queue; u16 len; pad[6]; properties { u16 type, len = 8, rate; pad[2] } }
   queue_desc: {
     id: standard(15),
     versions: [5, 6],
@@ -99,8 +99,8 @@ export const QUEUE_MULTIPART: { readonly [T in 'queue_desc']: MultipartRow<T> } 
       w.u32(q.queueId);
       w.skip(8);
       const { minRate, maxRate } = q;
-      if (minRate !== undefined) writeProperty(w, RATE.MIN, () => w.u16(minRate));
-      if (maxRate !== undefined) writeProperty(w, RATE.MAX, () => w.u16(maxRate));
+      if (minRate !== undefined) writeProperty(w, RATE.MIN, () => writeU16(w, minRate));
+      if (maxRate !== undefined) writeProperty(w, RATE.MAX, () => writeU16(w, maxRate));
       writeKept(w, q.properties);
       w.closeLength(start + 8, start, 'queue');
     },
@@ -111,7 +111,7 @@ export const QUEUE_MULTIPART: { readonly [T in 'queue_desc']: MultipartRow<T> } 
       r.skip(8);
       const rates: { minRate?: number; maxRate?: number } = {};
       const properties = readProperties(r, (type) => {
-        if ((type !== RATE.MIN && type !== RATE.MAX) || r.left !== 2) return false;
+        if ((type !== RATE.MIN && type !== RATE.MAX) || !isU16(r)) return false;
         rates[type === RATE.MIN ? 'minRate' : 'maxRate'] = r.u16();
         return true;
       });

@@ -57,7 +57,8 @@ export function formatFlow(flow: FlowLike, options: FlowTextOptions = {}): strin
 export function formatBucket(bucket: Bucket, type: GroupMod['type'], names: Names = {}): string {
   const parts: string[] = [];
   if (bucket.bucketId !== undefined) parts.push(`bucket_id:${bucket.bucketId}`);
-  if (type === 'select' && bucket.weight !== undefined && bucket.weight !== 1) parts.push(`weight:${bucket.weight}`);
+  if (bucket.weight !== undefined && bucket.weight !== (type === 'select' ? 1 : 0))
+    parts.push(`weight:${bucket.weight}`);
   if (bucket.watchPort !== undefined) parts.push(`watch_port:${formatPort(bucket.watchPort, names)}`);
   if (bucket.watchGroup !== undefined) parts.push(`watch_group:${bucket.watchGroup}`);
   parts.push(`actions=${formatActions(bucket.actions, names)}`);

@@ -22,35 +22,42 @@ const COMMANDS: { readonly [C in FlowMod['command']]: string } = {
   delete_strict: 'DEL_STRICT',
 };
 
-export function printFlowMod(m: FlowMod): string {
+export function printFlowMod(m: FlowMod, newCookie = m.command === 'add' ? m.cookie : 0n): string {
   const match = matchParts(m.match);
   if (m.priority !== 0x8000) match.unshift(`priority=${m.priority}`);
   const parts = [COMMANDS[m.command]];
   if (m.tableId !== 0) parts.push(`table:${m.tableId}`);
   if (match.length > 0) parts.push(match.join());
-  if (m.cookie !== 0n && m.cookie !== 0xffff_ffff_ffff_ffffn) parts.push(`cookie:${hex(m.cookie)}`);
-  if (m.cookieMask !== 0n) parts.push(`cookie:${hex(m.cookie)}/${hex(m.cookieMask)}`);
+  // An add sets a cookie; anything else is about flows that have one.
+  if (newCookie !== 0n && newCookie !== 0xffff_ffff_ffff_ffffn) parts.push(`cookie:${hex(newCookie)}`);
+  if (m.command !== 'add' && m.cookieMask !== 0n)
+    parts.push(`cookie:0x${m.cookie.toString(16)}/0x${m.cookieMask.toString(16)}`);
   if (m.idleTimeout !== 0) parts.push(`idle:${m.idleTimeout}`);
   if (m.hardTimeout !== 0) parts.push(`hard:${m.hardTimeout}`);
   if (m.importance !== 0) parts.push(`importance:${m.importance}`);
   if (m.bufferId !== NO_BUFFER) parts.push(`buf:0x${m.bufferId.toString(16)}`);
-  if (m.outPort !== PORT.ANY && m.outPort !== 0) parts.push(`out_port:${formatPort(m.outPort)}`);
+  if (m.outPort !== PORT.ANY) parts.push(`out_port:${formatPort(m.outPort)}`);
   parts.push(...formatFlowFlags(m.flags));
   parts.push(`actions=${formatActions(m.instructions)}`);
   return parts.join(' ');
 }
 
-/** As a flow mod of today. */
-export const printNxFlowMod = (m: NxFlowMod): string =>
-  printFlowMod({
-    ...m,
-    kind: 'flow_mod',
-    cookie: m.cookie,
-    cookieMask: 0n,
-    outGroup: 0xffffffff,
-    importance: 0,
-    instructions: [{ kind: 'apply_actions', actions: m.actions }],
-  });
+/** As a flow mod of today. The cookie is the new one; the old one to look for stands in the match. */
+export function printNxFlowMod(m: NxFlowMod): string {
+  const [cookie, cookieMask] = m.cookieMatch ?? [0n, 0n];
+  const { cookieMatch: _, actions, ...rest } = m;
+  return printFlowMod(
+    {
+      ...rest,
+      kind: 'flow_mod',
+      ...(m.command === 'add' ? { cookieMask: 0n } : { cookie, cookieMask }),
+      outGroup: 0xffffffff,
+      importance: 0,
+      instructions: [{ kind: 'apply_actions', actions }],
+    },
+    m.cookie,
+  );
+}
 
 const GROUP_COMMANDS: { readonly [C in GroupMod['command']]: string } = {
   add: 'ADD',

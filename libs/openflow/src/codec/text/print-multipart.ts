@@ -21,7 +21,7 @@ import {
   printQueues,
 } from './print-control.js';
 import { METER_NAMES, printMeterConfig } from './print-mods.js';
-import { duration, printPort, printPortStats, printQueueStats } from './print-ports.js';
+import { count, duration, printPort, printPortStats, printQueueStats } from './print-ports.js';
 import { printTableDesc, printTableFeatures, printTableStats } from './print-tables.js';
 import { bitNames, formatPort, hex, removedReason } from './values.js';
 
@@ -45,13 +45,13 @@ export function printRequest(m: MultipartRequest, version: WireVersion): string 
     case 'port':
       return `port_no=${formatPort(m.portNo)}`;
     case 'port_desc':
-      return m.portNo === undefined ? (version === 6 ? 'port=ANY' : '') : `port=${formatPort(m.portNo)}`;
+      return `port=${formatPort(m.portNo ?? PORT.ANY)}`;
     case 'queue':
       return `port=${formatPort(m.portNo)} queue=${m.queueId === 0xffffffff ? 'ALL' : m.queueId}`;
     case 'group':
       return `group_id=${formatGroupId(m.groupId)}`;
     case 'group_desc':
-      return m.groupId === undefined ? (version === 6 ? 'group_id=ALL' : '') : `group_id=${formatGroupId(m.groupId)}`;
+      return `group_id=${formatGroupId(m.groupId ?? GROUP.ALL)}`;
     case 'meter':
     case 'meter_config':
       return `meter=${METER_NAMES[m.meterId] ?? m.meterId}`;
@@ -80,8 +80,8 @@ function printFlow(f: FlowStats): string {
     `cookie=0x${f.cookie.toString(16)}`,
     `duration=${duration(f.durationSec, f.durationNsec)}`,
     `table=${f.tableId}`,
-    `n_packets=${f.packetCount}`,
-    `n_bytes=${f.byteCount}`,
+    `n_packets=${count(f.packetCount)}`,
+    `n_bytes=${count(f.byteCount)}`,
   ];
   if (f.idleTimeout !== 0) head.push(`idle_timeout=${f.idleTimeout}`);
   if (f.hardTimeout !== 0) head.push(`hard_timeout=${f.hardTimeout}`);

@@ -55,7 +55,10 @@ function printContinuation(bytes: Uint8Array, version: WireVersion): string {
   try {
     readProperties(r, (type) => {
       if (type === BRIDGE) {
-        const id = hexOf(r.rest());
+        // Words as the switch has them in memory, which is little-endian wherever Open vSwitch usually runs.
+        const id = (hexOf(r.rest()).match(/.{8}/g) ?? [])
+          .map((word) => (word.match(/../g) ?? []).reverse().join(''))
+          .join('');
         bridge = ` continuation.bridge=${[id.slice(0, 8), id.slice(8, 12), id.slice(12, 16), id.slice(16, 20), id.slice(20)].join('-')}\n`;
       } else if (type === STACK) stack.unshift(`0x${hexOf(r.rest()).replace(/^0+(?=.)/, '')}`.replace(/^0x0$/, '0'));
       else if (type === MIRRORS) mirrors = ` continuation.mirrors=0x${r.u32().toString(16)}\n`;

@@ -34,7 +34,7 @@ export const portFeatures = (bits: number): string => words(bits, FEATURES);
 /** ` 3(eth0): addr:...` and the lines below it. */
 export function printPort(p: Port): string {
   const lines = [
-    ` ${formatPort(p.portNo)}(${p.name}): addr:${formatMac(p.hwAddr)}`,
+    ` ${formatPort(p.portNo)}(${/^[ -~]*/.exec(p.name)?.[0]}): addr:${formatMac(p.hwAddr)}`,
     `     config:     ${portConfig(p.config)}`,
     `     state:      ${words(p.state, STATE)}`,
   ];
@@ -58,7 +58,8 @@ export function duration(sec: number, nsec: number): string {
 }
 
 const NONE = 0xffff_ffff_ffff_ffffn;
-const count = (n: bigint): string => (n === NONE ? '?' : `${n}`);
+/** `?` for counters that are not kept. */
+export const count = (n: bigint): string => (n === NONE ? '?' : `${n}`);
 
 export function printPortStats(p: PortStats): string {
   const port = formatPort(p.portNo);

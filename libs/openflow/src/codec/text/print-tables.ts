@@ -1,4 +1,3 @@
-import { FIELD_LIST } from '../fields/info.js';
 import type { ActionId, FieldId, TableFeature, TableFeatures, TableStats } from '../messages/multipart-types.js';
 import type { TableSettings, TableStatus } from '../messages/types.js';
 import type { WireVersion } from '../version.js';
@@ -9,15 +8,15 @@ import { bitNames, hex } from './values.js';
 
 const EVICTION_FLAGS = ['OTHER', 'IMPORTANCE', 'LIFETIME'];
 const CONFIG = { EVICTION: 4, VACANCY: 8 } as const;
-const MISS = ['', 'continue', 'drop'];
 
 export function printTableMod(t: TableSettings, version: WireVersion): string {
-  let text = ` table_id${t.tableId === 0xff ? ': ALL_TABLES' : `=${t.tableId}`}`;
-  if (version === 4) return text + (MISS[t.config & 3] ? `, flow_miss_config=${MISS[t.config & 3]}` : '');
-  text += `, eviction=${t.config & CONFIG.EVICTION ? 'on' : 'off'}`;
-  if (t.evictionFlags !== undefined) text += `eviction_flags=${bitNames(t.evictionFlags, EVICTION_FLAGS, '|')}`;
-  if ((t.config & CONFIG.VACANCY) === 0) return `${text}, vacancy=off`;
-  return `${text}, vacancy=on vacancy:${t.vacancy?.down ?? 0},${t.vacancy?.up ?? 0}`;
+  const text = ` table_id${t.tableId === 0xff ? ': ALL_TABLES' : `=${t.tableId}`}`;
+  if (version === 4) return text;
+  // Open vSwitch takes the flags of a table mod for the setting itself: 0 default, 1 on, 2 off.
+  const setting = t.evictionFlags ?? (t.config & CONFIG.EVICTION ? 1 : 2);
+  const eviction = setting === 0 ? '' : `, eviction=${['', 'on', 'off'][setting] ?? '***error***'}`;
+  if ((t.config & CONFIG.VACANCY) === 0) return `${text}${eviction}, vacancy=off`;
+  return `${text}${eviction}, vacancy=on vacancy:${t.vacancy?.down ?? 0},${t.vacancy?.up ?? 0}`;
 }
 
 export function printTableDesc(t: TableSettings): string {
@@ -62,7 +61,25 @@ const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.str
 const NO_ACTIONS: Actions = { types: 0, fields: [] };
 const NOTHING: Abilities = { next: [], instructions: 0, write: NO_ACTIONS, apply: NO_ACTIONS };
 
-const rankOf = new Map(FIELD_LIST.map((f) => [f.name as string, f.rank]));
+/** Fields in the order in which Open vSwitch lists them, which is not that of matches; those that it calls otherwise as ours=theirs. */
+const FIELD_ORDER = [
+  'dp_hash recirc_id packet_type conj_id tun_id tun_src tun_dst tun_ipv6_src tun_ipv6_dst tun_flags tun_gbp_id tun_gbp_flags',
+  'tun_erspan_idx tun_erspan_ver tun_erspan_dir tun_erspan_hwid tun_gtpu_flags tun_gtpu_msgtype tun_metadata*64 metadata',
+  'in_port_nxm=in_port in_port=in_port_oxm actset_output pkt_mark ct_state ct_zone ct_mark ct_label ct_nw_proto ct_nw_src ct_nw_dst',
+  'ct_ipv6_src ct_ipv6_dst ct_tp_src ct_tp_dst reg*32 xreg*16 xxreg*8 eth_src eth_dst eth_type vlan_tci vlan_vid vlan_pcp',
+  'mpls_label mpls_tc mpls_bos mpls_ttl ip_src ip_dst ipv6_src ipv6_dst ipv6_label nw_proto nw_tos ip_dscp nw_ecn nw_ttl ip_frag',
+  'arp_op arp_spa arp_tpa arp_sha arp_tha tcp_src tcp_dst tcp_flags udp_src udp_dst sctp_src sctp_dst icmp_type icmp_code',
+  'icmpv6_type icmpv6_code nd_target nd_sll nd_tll nd_reserved nd_options_type nsh_flags nsh_mdtype nsh_np nsh_spi nsh_si',
+  'nsh_c1 nsh_c2 nsh_c3 nsh_c4 nsh_ttl',
+]
+  .join(' ')
+  .split(' ')
+  .flatMap((word) => {
+    const [name = '', count] = word.split('*');
+    return count === undefined ? [name] : Array.from({ length: Number(count) }, (_, i) => `${name}${i}`);
+  })
+  .map((word) => word.split('='));
+const rankOf = new Map(FIELD_ORDER.map(([ours], i) => [ours as string, i]));
 const numbersOf = (fields: readonly FieldId[] | undefined, masked: boolean): number[] =>
   [
     ...new Set(
@@ -200,7 +217,7 @@ function nameList(names: readonly string[], prefix: number): string {
 }
 const fieldNames = (numbers: readonly number[]): string =>
   nameList(
-    numbers.map((n) => FIELD_LIST[n]?.spec.aka?.[0] ?? (FIELD_LIST[n]?.name as string)),
+    numbers.map((n) => FIELD_ORDER[n]?.at(-1) as string),
     0,
   );
 
@@ -238,7 +255,7 @@ function printAbilities(a: Abilities, before: Abilities | undefined): string {
         ? '      (same instructions)\n'
         : `      instructions: ${INSTRUCTIONS.filter(([bit]) => (a.instructions >>> bit) & 1)
             .map(([, name]) => name)
-            .join()}\n`;
+            .join(' ')}\n`;
   if (before && same(a.write, before.write) && same(a.apply, before.apply) && a.write.fields.length > 0)
     return `${text}      (same actions)\n`;
   if (!same(a.write, a.apply))

@@ -102,7 +102,7 @@ const bitmap = (versions: readonly number[]): string =>
     .join(', ');
 
 /** What follows `NAME (OF1.3) (xid=0x1):`, with its own leading space or line break. */
-function printBody({ version, xid, message: m }: Decoded): string {
+function printBody({ version, xid, message: m }: Decoded, dump: boolean): string {
   const wire = VERSIONS[version];
   switch (m.kind) {
     case 'flow_mod':
@@ -136,7 +136,7 @@ function printBody({ version, xid, message: m }: Decoded): string {
     }
     case 'echo_request':
     case 'echo_reply':
-      return ` ${m.data.length} bytes of payload\n`;
+      return ` ${m.data.length} bytes of payload\n${dump ? hexDump(m.data) : ''}`;
     case 'error':
       return ` ${m.code}\n${carriesText(m) ? asText(m.data) : printBytes(m.data)}`;
     case 'features_reply':
@@ -192,12 +192,12 @@ function printBody({ version, xid, message: m }: Decoded): string {
     case 'request_forward': {
       if (m.request.kind === 'group_mod') return ` reason=group_mod${printGroupMod(m.request)}`;
       if (m.request.kind === 'meter_mod') return ` reason=meter_mod ${printMeterMod(m.request)}`;
-      return `\n${formatMessage({ version, xid: m.requestXid, message: m.request })}`;
+      return `\n${print({ version, xid: m.requestXid, message: m.request }, dump)}`;
     }
     case 'bundle_control':
       return `\n bundle_id=${hex(m.bundleId)} type=${`${m.type}`.toUpperCase()} flags=${bundleFlags(m.flags)}`;
     case 'bundle_add':
-      return `\n bundle_id=${hex(m.bundleId)} flags=${bundleFlags(m.flags)}\n${formatMessage({ version, xid, message: m.message })}`;
+      return `\n bundle_id=${hex(m.bundleId)} flags=${bundleFlags(m.flags)}\n${print({ version, xid, message: m.message }, dump)}`;
     case 'tlv_table_mod':
       return printTlvMod(m);
     case 'tlv_table_reply':
@@ -231,7 +231,7 @@ function printBytes(data: Uint8Array): string {
     return `${head === '' ? '' : `${head}\n`}(***truncated to ${data.length} bytes from ${length}***)\n${hexDump(data)}`;
   }
   try {
-    return formatMessage(decodeMessage(data));
+    return print(decodeMessage(data), false);
   } catch (error) {
     if (!(error instanceof OpenFlowDecodeError)) throw error;
     const head = printHead(data);
@@ -264,7 +264,8 @@ function versionText(decoded: Decoded): string {
   return ` (OF 0x${other.toString(16).padStart(2, '0')})`;
 }
 
+const print = (decoded: Decoded, dump: boolean): string =>
+  `${nameOf(decoded.message, decoded.version)}${versionText(decoded)} (xid=0x${decoded.xid.toString(16)}):${printBody(decoded, dump)}`;
+
 /** One message as `ovs-ofctl ofp-print` prints it. What is unknown is shown as data. */
-export function formatMessage(decoded: Decoded): string {
-  return `${nameOf(decoded.message, decoded.version)}${versionText(decoded)} (xid=0x${decoded.xid.toString(16)}):${printBody(decoded)}`;
-}
+export const formatMessage = (decoded: Decoded): string => print(decoded, true);
