@@ -196,6 +196,11 @@ export async function startNode(config: NodeConfig = nodeConfig()): Promise<Test
     daemon('ovsdb-server', 'ovsdb-server', [
       `${dir}/conf.db`,
       `--remote=p${ovsdb}`,
+      // As Debian's service starts it: the agent's managers and certificate count.
+      '--remote=db:Open_vSwitch,Open_vSwitch,manager_options',
+      '--private-key=db:Open_vSwitch,SSL,private_key',
+      '--certificate=db:Open_vSwitch,SSL,certificate',
+      '--ca-cert=db:Open_vSwitch,SSL,ca_cert',
       `--unixctl=${dir}/ovsdb.ctl`,
       `--pidfile=${dir}/ovsdb.pid`,
     ]);

@@ -17,11 +17,16 @@ describe('reaching the controller', () => {
     expect(describeError(new ApiError('bad_request', 400, 'no', ['port: want a number']), env)).toBe(
       'no\n  port: want a number',
     );
+    const refused = new ApiError('unavailable', 0, 'cannot reach it: self-signed certificate in certificate chain');
+    expect(describeError(refused, env)).toContain('HEDDLE_TLS_CA');
   });
   it('a URL or a token file that cannot be used is refused at once', () => {
     expect(() => connect({ HEDDLE_CONTROLLER_URL: 'ftp://x' })).toThrow('"ftp://x" is not');
     expect(() => connect({ HEDDLE_CONTROLLER_URL: 'unix:/x', HEDDLE_API_TOKEN_FILE: '/nonexistent/token' })).toThrow(
       'HEDDLE_API_TOKEN_FILE',
     );
+    const url = { HEDDLE_CONTROLLER_URL: 'https://localhost:1' };
+    expect(() => connect({ ...url, HEDDLE_TLS_CA: '/nonexistent/ca' })).toThrow('HEDDLE_TLS_CA: ENOENT');
+    expect(() => connect({ ...url, HEDDLE_TLS_KEY: '/etc/hostname' })).toThrow('HEDDLE_TLS_CERT: give both or none');
   });
 });

@@ -55,8 +55,11 @@ const program = new Command('heddle')
     'after',
     `
 Environment:
-  HEDDLE_CONTROLLER_URL  http://HOST:PORT or unix:/PATH; default: the lab on this machine, else http://127.0.0.1:8080
+  HEDDLE_CONTROLLER_URL  https://HOST:PORT, http://HOST:PORT or unix:/PATH;
+                         default: the lab on this machine, else http://127.0.0.1:8080
   HEDDLE_API_TOKEN_FILE  file with the API token (not needed on a unix socket)
+  HEDDLE_TLS_CA          file (PEM) of the authority that signs the controller's certificate, for https:
+  HEDDLE_TLS_KEY, HEDDLE_TLS_CERT  files (PEM) with your key and certificate, which the controller asks for
 
 Exit codes:
   0  done; "status": realized; "explain": allowed

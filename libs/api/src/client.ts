@@ -1,11 +1,24 @@
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
+import { request as httpsRequest, type RequestOptions } from 'node:https';
+import { isIP } from 'node:net';
 import type { z } from 'zod';
-import { parseEndpoint } from './endpoint.js';
+import { type Endpoint, parseEndpoint } from './endpoint.js';
 import { ApiError, ErrorBody } from './errors.js';
 
+/** PEM text. */
+export interface ApiTls {
+  /** Authority that the controller's certificate must be signed by; without one those that Node knows. */
+  readonly ca?: string;
+  /** Private key and certificate that the client shows. */
+  readonly key?: string;
+  readonly cert?: string;
+}
+
 export interface ApiClientOptions {
-  /** `http://HOST:PORT`, `tcp:HOST:PORT` or `unix:/PATH`. */
+  /** `http://HOST:PORT`, `https://HOST:PORT`, `tcp:HOST:PORT`, `ssl:HOST:PORT` or `unix:/PATH`. */
   readonly url: string;
+  /** For https: and ssl:. Asked at each request, so that renewed certificates count without a restart. */
+  readonly tls?: () => ApiTls;
   /** Bearer token; a unix socket needs none. */
   readonly token?: string;
   /** Default 30 s; a request that takes longer rejects with code 'timeout'. */
@@ -57,6 +70,20 @@ export class ApiClient {
     return parsed.data;
   }
 
+  /** @throws ApiError if the TLS files cannot be read */
+  private remote(endpoint: Endpoint): RequestOptions {
+    if (endpoint.kind === 'unix') return { socketPath: endpoint.path };
+    const { host, port } = endpoint;
+    if (endpoint.kind === 'tcp') return { host, port };
+    // RFC 6066 section 3: addresses are no server names.
+    const servername = isIP(host) === 0 ? host : '';
+    try {
+      return { host, port, servername, ...this.options.tls?.() };
+    } catch (e) {
+      throw unreachable(this.options.url, e as Error);
+    }
+  }
+
   private exchange(method: string, path: string, request: ApiRequest): Promise<{ status: number; body: string }> {
     const endpoint = parseEndpoint(this.options.url);
     const query = Object.entries(request.query ?? {}).flatMap(([k, v]): [string, string][] =>
@@ -67,9 +94,10 @@ export class ApiClient {
     const timeoutMs = request.timeoutMs ?? this.options.timeoutMs ?? 30_000;
     return new Promise((resolve, reject) => {
       const fail = (e: Error) => reject(unreachable(this.options.url, e));
-      const req: ClientRequest = httpRequest(
+      const send = endpoint.kind === 'ssl' ? httpsRequest : httpRequest;
+      const req: ClientRequest = send(
         {
-          ...(endpoint.kind === 'unix' ? { socketPath: endpoint.path } : { host: endpoint.host, port: endpoint.port }),
+          ...this.remote(endpoint),
           method,
           path: search === '' ? path : `${path}?${search}`,
           headers: {
@@ -128,7 +156,11 @@ function refusal(status: number, body: string): ApiError {
     : new ApiError('internal', status, `HTTP ${status}: ${body.slice(0, 200)}`);
 }
 
+/** OpenSSL's THREAD:error:CODE:LIBRARY:FUNCTION:REASON:FILE:LINE:, of which the reason says it all. */
+const OPENSSL_ERROR = /:error:[0-9A-F]+:[^:]*:[^:]*:([^:]+):/;
+
 function unreachable(url: string, cause: Error): ApiError {
   if (cause instanceof ApiError) return cause;
-  return new ApiError('unavailable', 0, `cannot reach the controller at ${url}: ${cause.message}`, [], { cause });
+  const reason = OPENSSL_ERROR.exec(cause.message)?.[1] ?? cause.message;
+  return new ApiError('unavailable', 0, `cannot reach the controller at ${url}: ${reason}`, [], { cause });
 }

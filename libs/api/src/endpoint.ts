@@ -1,20 +1,24 @@
-/** Where something listens or is reached. `tcp` hosts may be names or addresses; IPv6 addresses stand in brackets. */
+/** Where something listens or is reached; `ssl` is TLS. `tcp` hosts may be names or addresses; IPv6 addresses stand in brackets. */
 export type Endpoint =
   | { readonly kind: 'tcp' | 'ssl'; readonly host: string; readonly port: number }
   | { readonly kind: 'unix'; readonly path: string };
 
 /**
- * Parses `unix:PATH`, `tcp:HOST:PORT`, `ssl:HOST:PORT`, `http://HOST:PORT` (as tcp) and a bare `HOST:PORT` (as tcp).
+ * Parses `unix:PATH`, `tcp:HOST:PORT`, `ssl:HOST:PORT`, `http://HOST:PORT` (as tcp),
+ * `https://HOST:PORT` (as ssl) and a bare `HOST:PORT` (as tcp).
  * @throws RangeError that names the text
  */
 export function parseEndpoint(text: string): Endpoint {
   const unix = /^unix:(\/.+)$/.exec(text);
   if (unix?.[1] !== undefined) return { kind: 'unix', path: unix[1] };
-  const inet = /^(?:(tcp|ssl):|http:\/\/)?(\[[0-9a-fA-F:.]+\]|[^:/[\]]+):(\d{1,5})\/?$/.exec(text);
-  const port = Number(inet?.[3]);
-  if (inet?.[2] === undefined || port > 65535)
-    throw new RangeError(`"${text}" is not unix:/PATH, tcp:HOST:PORT, ssl:HOST:PORT or http://HOST:PORT`);
-  return { kind: inet[1] === 'ssl' ? 'ssl' : 'tcp', host: inet[2].replace(/^\[|\]$/g, ''), port };
+  const inet = /^(?:(tcp|ssl):|(https?):\/\/)?(\[[0-9a-fA-F:.]+\]|[^:/[\]]+):(\d{1,5})\/?$/.exec(text);
+  const port = Number(inet?.[4]);
+  if (inet?.[3] === undefined || port > 65535)
+    throw new RangeError(
+      `"${text}" is not unix:/PATH, tcp:HOST:PORT, ssl:HOST:PORT, http://HOST:PORT or https://HOST:PORT`,
+    );
+  const tls = inet[1] === 'ssl' || inet[2] === 'https';
+  return { kind: tls ? 'ssl' : 'tcp', host: inet[3].replace(/^\[|\]$/g, ''), port };
 }
 
 /** Parses a comma-separated list of endpoints; an empty text is an empty list. */

@@ -47,12 +47,13 @@ export const VARIABLES = {
   HEDDLE_OPENFLOW_LISTEN:
     'where switches dial in: tcp:HOST:PORT, ssl:HOST:PORT, unix:/PATH, comma separated (default ssl:0.0.0.0:6653 with TLS files)',
   HEDDLE_OVSDB_LISTEN: 'where ovsdb-servers dial in, as above (default ssl:0.0.0.0:6640 with TLS files)',
-  HEDDLE_API_LISTEN: 'where the REST API listens, as above, also http://HOST:PORT (default tcp:127.0.0.1:8080)',
+  HEDDLE_API_LISTEN:
+    'where the REST API listens, as above, also http:// and https://HOST:PORT (default tcp:127.0.0.1:8080)',
   HEDDLE_API_TOKEN_FILE:
     'file with the bearer token of the API; needed if it listens on more than loopback and unix sockets',
   HEDDLE_TLS_KEY: 'private key file (PEM) for ssl: listeners',
   HEDDLE_TLS_CERT: 'certificate file (PEM) for ssl: listeners',
-  HEDDLE_TLS_CA: 'file (PEM) of the authority that signs the certificates of switches',
+  HEDDLE_TLS_CA: 'file (PEM) of the authority that signs the certificates of switches, agents and other clients',
   HEDDLE_CLUSTER_CIDR: 'pod addresses, one CIDR or one of each family (default 10.244.0.0/16,fd00:10:244::/56)',
   HEDDLE_SERVICE_CIDR: 'service addresses (default 10.96.0.0/16,fd00:10:96::/112)',
   HEDDLE_ENCAP: 'geneve or vxlan (default geneve)',

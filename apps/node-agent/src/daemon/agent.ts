@@ -16,6 +16,7 @@ import { CniServer } from './cni-server.js';
 import { CniService, type ReadyNode } from './cni-service.js';
 import { Controller, isUnknownNode } from './controller.js';
 import type { AgentEnvironment } from './environment.js';
+import { readerOf } from './tls-files.js';
 
 /** How long ADD waits for ovs-vswitchd to give a port, and for the switch to acknowledge its flows. */
 const PORT_TIMEOUT_MS = 10_000;
@@ -56,7 +57,11 @@ export class Agent {
     private readonly env: AgentEnvironment,
     private readonly logger: Logger,
   ) {
-    this.#controller = new Controller(env.controllerUrl, env.apiToken, env.nodeName);
+    this.#controller = new Controller(
+      env.controllerUrl,
+      { token: env.apiToken, tls: env.tls && readerOf(env.tls) },
+      env.nodeName,
+    );
     this.#uplink = env.uplink === undefined ? undefined : new Uplink(env.uplink, env.stateDir);
     this.#configFile = join(env.stateDir, 'node-config.json');
     this.#neighbours = new TunnelNeighbours((peer, err) => logger.debug({ peer, err }, 'peer_not_primed'));
@@ -87,6 +92,7 @@ export class Agent {
       datapathType: env.datapathType,
       controllerHost: this.#controller.host,
       encapIp: env.encapIp,
+      tls: env.tls,
       uplink: this.#uplink,
       logger,
     });

@@ -1,6 +1,7 @@
 import {
   ApiClient,
   ApiError,
+  type ApiTls,
   Attachment,
   type AttachRequest,
   NodeConfig,
@@ -23,10 +24,11 @@ export class Controller {
 
   constructor(
     url: string,
-    token: string | undefined,
+    access: { readonly token: string | undefined; readonly tls: (() => ApiTls) | undefined },
     private readonly node: string,
   ) {
-    this.#client = new ApiClient({ url, ...(token === undefined ? {} : { token }) });
+    const { token, tls } = access;
+    this.#client = new ApiClient({ url, ...(token && { token }), ...(tls && { tls }) });
     const endpoint = parseEndpoint(url);
     this.host = endpoint.kind === 'unix' ? undefined : endpoint.host;
   }

@@ -13,6 +13,7 @@ describe('the environment', () => {
       nodeName: 'node1',
       controllerUrl: 'http://172.31.99.254:8080',
       apiToken: undefined,
+      tls: undefined,
       ovsdb: 'unix:/var/run/openvswitch/db.sock',
       encapIp: '172.31.99.1',
       datapathType: 'system',
@@ -41,13 +42,29 @@ describe('the environment', () => {
     expect(message.split('\n')).toEqual([
       'the environment has 7 mistake(s):',
       '  HEDDLE_NODE_NAME="Node_1" is not a node name (lower case DNS name)',
-      '  HEDDLE_CONTROLLER_URL="ftp://x" "ftp://x" is not unix:/PATH, tcp:HOST:PORT, ssl:HOST:PORT or http://HOST:PORT',
+      '  HEDDLE_CONTROLLER_URL="ftp://x" "ftp://x" is not unix:/PATH, tcp:HOST:PORT, ssl:HOST:PORT, http://HOST:PORT or https://HOST:PORT',
       '  HEDDLE_OVSDB="tcp:1.2.3.4:6640" is not unix:/PATH',
       '  HEDDLE_ENCAP_IP is not set: address of this node that tunnels end at (required)',
       '  HEDDLE_DATAPATH_TYPE="dpdk" is not system or netdev',
       '  HEDDLE_AGENT_SOCKET="agent.sock" is not an absolute path',
       expect.stringMatching(/HEDDLE_API_TOKEN_FILE="\/nonexistent\/token" cannot be read: ENOENT/),
     ]);
+  });
+
+  it.each<[name: string, more: Record<string, string>, message: RegExp]>([
+    [
+      'a URL with TLS without the files',
+      { HEDDLE_CONTROLLER_URL: 'https://c:8443' },
+      /HEDDLE_CONTROLLER_URL="https:\/\/c:8443" needs HEDDLE_TLS_KEY, HEDDLE_TLS_CERT, HEDDLE_TLS_CA/,
+    ],
+    ['one TLS file of three', { HEDDLE_TLS_CA: '/etc/hostname' }, /1 mistake\(s\):\n.*give all three or none/],
+    [
+      'TLS files that are not there',
+      { HEDDLE_TLS_KEY: '/nonexistent/k', HEDDLE_TLS_CERT: '/nonexistent/c', HEDDLE_TLS_CA: 'ca.pem' },
+      /HEDDLE_TLS_CA="ca.pem" is not an absolute path\n.*HEDDLE_TLS_KEY=.*ENOENT.*\n.*HEDDLE_TLS_CERT=.*ENOENT/,
+    ],
+  ])('refuses %s', (_, more, message) => {
+    expect(() => readEnvironment({ ...good, ...more })).toThrow(message);
   });
 
   it('refuses an uplink for the kernel datapath', () => {

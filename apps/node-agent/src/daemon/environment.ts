@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import { parseEndpoint } from '@heddle/api';
 import { z } from 'zod';
 import { DEFAULT_SOCKET } from '../cni/request.js';
+import type { TlsFiles } from './tls-files.js';
 
 const endpoint = z.string().superRefine((text, context) => {
   try {
@@ -20,11 +21,23 @@ const VARIABLES = {
     schema: z.string().regex(/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/, 'is not a node name (lower case DNS name)'),
   },
   HEDDLE_CONTROLLER_URL: {
-    doc: 'REST API of the controller: http://HOST:PORT or unix:/PATH (required)',
+    doc: 'REST API of the controller: https://HOST:PORT, http://HOST:PORT or unix:/PATH (required)',
     schema: endpoint,
   },
   HEDDLE_API_TOKEN_FILE: {
     doc: 'file with the bearer token for the controller (default: no token)',
+    schema: absolutePath.optional(),
+  },
+  HEDDLE_TLS_KEY: {
+    doc: "private key file (PEM) of this node, for https: and for the controller's ssl: targets",
+    schema: absolutePath.optional(),
+  },
+  HEDDLE_TLS_CERT: {
+    doc: 'certificate file (PEM) of this node',
+    schema: absolutePath.optional(),
+  },
+  HEDDLE_TLS_CA: {
+    doc: "file (PEM) of the authority that signs the controller's certificate",
     schema: absolutePath.optional(),
   },
   HEDDLE_OVSDB: {
@@ -67,6 +80,8 @@ export interface AgentEnvironment {
   readonly nodeName: string;
   readonly controllerUrl: string;
   readonly apiToken: string | undefined;
+  /** All three files or none. */
+  readonly tls: TlsFiles | undefined;
   readonly ovsdb: string;
   readonly encapIp: string;
   readonly datapathType: 'system' | 'netdev';
@@ -111,12 +126,14 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
       'HEDDLE_UPLINK is for HEDDLE_DATAPATH_TYPE=netdev only: the kernel datapath tunnels by the host itself',
     );
   const apiToken = readToken(values.HEDDLE_API_TOKEN_FILE as string | undefined, mistakes);
+  const tls = readTls(values, mistakes);
   if (mistakes.length > 0)
     throw new EnvironmentError(`the environment has ${mistakes.length} mistake(s):\n  ${mistakes.join('\n  ')}`);
   return {
     nodeName: values.HEDDLE_NODE_NAME as string,
     controllerUrl: values.HEDDLE_CONTROLLER_URL as string,
     apiToken,
+    tls,
     ovsdb: values.HEDDLE_OVSDB as string,
     encapIp: values.HEDDLE_ENCAP_IP as string,
     datapathType: values.HEDDLE_DATAPATH_TYPE as 'system' | 'netdev',
@@ -137,4 +154,28 @@ function readToken(file: string | undefined, mistakes: string[]): string | undef
     mistakes.push(`HEDDLE_API_TOKEN_FILE="${file}" cannot be read: ${(e as Error).message}`);
     return undefined;
   }
+}
+
+const TLS_NAMES = ['HEDDLE_TLS_KEY', 'HEDDLE_TLS_CERT', 'HEDDLE_TLS_CA'] as const;
+
+function readTls(values: Readonly<Record<string, unknown>>, mistakes: string[]): TlsFiles | undefined {
+  const given = TLS_NAMES.filter((name) => values[name] !== undefined);
+  for (const name of given) {
+    try {
+      readFileSync(values[name] as string);
+    } catch (e) {
+      mistakes.push(`${name}="${values[name]}" cannot be read: ${(e as Error).message}`);
+    }
+  }
+  const url = values.HEDDLE_CONTROLLER_URL as string | undefined;
+  if (given.length === TLS_NAMES.length)
+    return {
+      key: values.HEDDLE_TLS_KEY as string,
+      cert: values.HEDDLE_TLS_CERT as string,
+      ca: values.HEDDLE_TLS_CA as string,
+    };
+  if (given.length > 0) mistakes.push(`${TLS_NAMES.join(', ')}: give all three or none`);
+  else if (url !== undefined && parseEndpoint(url).kind === 'ssl')
+    mistakes.push(`HEDDLE_CONTROLLER_URL="${url}" needs ${TLS_NAMES.join(', ')}`);
+  return undefined;
 }

@@ -1,5 +1,6 @@
 import type { NodeConfig } from '@heddle/api';
 import type { Logger } from 'pino';
+import type { TlsFiles } from '../daemon/tls-files.js';
 import type { SwitchDatabase } from '../ovs/database.js';
 import { ensureSwitch, switchProblems } from '../ovs/ensure.js';
 import { planSwitch } from '../ovs/plan.js';
@@ -15,6 +16,7 @@ export interface HostSetUpOptions {
   readonly datapathType: 'system' | 'netdev';
   readonly controllerHost: string | undefined;
   readonly encapIp: string;
+  readonly tls: TlsFiles | undefined;
   readonly uplink: Uplink | undefined;
   readonly logger: Logger;
 }
@@ -30,9 +32,9 @@ export class HostSetUp {
   constructor(private readonly options: HostSetUpOptions) {}
 
   async apply(config: NodeConfig, signal: AbortSignal): Promise<void> {
-    const { database, datapathType, controllerHost, uplink, encapIp, logger } = this.options;
+    const { database, datapathType, controllerHost, tls, uplink, encapIp, logger } = this.options;
     const underlay = await uplink?.prepare();
-    const plan = planSwitch({ config, datapathType, controllerHost, underlay });
+    const plan = planSwitch({ config, datapathType, controllerHost, tls, underlay });
     const changes = await ensureSwitch(database, plan, { timeoutMs: SWITCH_TIMEOUT_MS, signal });
     if (changes.length > 0) logger.info({ changes }, 'switch_changed');
     // Also when nothing was changed: the rows may be right and the interfaces not be there.

@@ -3,7 +3,7 @@ import { isHostInterface } from '../host/pod-link.js';
 
 /** What we follow: our own wishes, and what ovs-vswitchd made of them. */
 const REQUEST = {
-  Open_vSwitch: { columns: ['bridges', 'manager_options', 'external_ids'] },
+  Open_vSwitch: { columns: ['bridges', 'manager_options', 'external_ids', 'ssl'] },
   Bridge: {
     columns: ['name', 'ports', 'controller', 'datapath_type', 'fail_mode', 'protocols', 'other_config', 'external_ids'],
   },
@@ -13,6 +13,7 @@ const REQUEST = {
   },
   Controller: { columns: ['target', 'connection_mode', 'max_backoff'] },
   Manager: { columns: ['target', 'max_backoff'] },
+  SSL: { columns: ['private_key', 'certificate', 'ca_cert', 'bootstrap_ca_cert'] },
 } as const;
 
 export type SwitchReplica = Replica<OpenVSwitchTables, typeof REQUEST>;
@@ -33,8 +34,8 @@ export async function openSwitchDatabase(target: string, signal: AbortSignal): P
 
 /** Whether a change concerns more than pods' ports, which come and go by our own doing. */
 export function isStructural({ tables }: ReplicaChange<OpenVSwitchTables, typeof REQUEST>): boolean {
-  const { Interface: faces, Bridge: bridges, Open_vSwitch, Controller, Manager } = tables;
-  if ([Open_vSwitch, Controller, Manager].some((table) => table !== undefined)) return true;
+  const { Interface: faces, Bridge: bridges, Open_vSwitch, Controller, Manager, SSL } = tables;
+  if ([Open_vSwitch, Controller, Manager, SSL].some((table) => table !== undefined)) return true;
   const touched = [...(faces?.removed ?? []), ...(faces?.changed ?? []).map((row) => row.after)];
   if (touched.some((row) => !isHostInterface(row.name))) return true;
   return (bridges?.changed ?? []).some(

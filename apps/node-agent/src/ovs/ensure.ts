@@ -1,4 +1,5 @@
 import type { OpenVSwitchTables, Ref, Transaction, Uuid } from 'ovsdb-client';
+import type { TlsFiles } from '../daemon/tls-files.js';
 import type { SwitchDatabase, SwitchReplica } from './database.js';
 import type { BridgePlan, InterfacePlan, SwitchPlan } from './plan.js';
 
@@ -49,6 +50,7 @@ function draftChanges(draft: Draft, replica: SwitchReplica, plan: SwitchPlan): s
     draft.update('Open_vSwitch', root._uuid, { external_ids: externalIds });
     changes.push(`system-id ${plan.systemId}`);
   }
+  if (plan.tls !== undefined) changes.push(...updateTls(draft, replica, root, plan.tls));
   const managers = replica.table('Manager').resolve(root.manager_options);
   if (
     !sameSet(
@@ -73,6 +75,19 @@ function draftChanges(draft: Draft, replica: SwitchReplica, plan: SwitchPlan): s
   }
   if (added.length > 0) draft.mutate('Open_vSwitch', root._uuid, [['bridges', 'insert', added]]);
   return changes;
+}
+
+type RootRow = { readonly _uuid: Uuid<'Open_vSwitch'>; readonly ssl: Uuid<'SSL'> | undefined };
+
+/** One row holds the certificate of ovs-vswitchd and of ovsdb-server; the files stay where they are. */
+function updateTls(draft: Draft, replica: SwitchReplica, root: RootRow, { key, cert, ca }: TlsFiles): string[] {
+  // Never from the network: a bootstrapped authority is whoever answers first.
+  const wanted = { private_key: key, certificate: cert, ca_cert: ca, bootstrap_ca_cert: false };
+  const row = root.ssl === undefined ? undefined : replica.table('SSL').get(root.ssl);
+  if (row === undefined) draft.update('Open_vSwitch', root._uuid, { ssl: draft.insert('SSL', wanted) });
+  else if (Object.entries(wanted).every(([name, value]) => row[name as keyof typeof wanted] === value)) return [];
+  else draft.update('SSL', row._uuid, wanted);
+  return [`certificate ${cert}`];
 }
 
 function insertBridge(draft: Draft, plan: BridgePlan): Ref<'Bridge'> {

@@ -1,4 +1,5 @@
 import type { NodeConfig } from '@heddle/api';
+import type { TlsFiles } from '../daemon/tls-files.js';
 import { GATEWAY_INTERFACE } from '../host/nft.js';
 
 export const INTEGRATION_BRIDGE = 'br-int';
@@ -31,6 +32,8 @@ export interface BridgePlan {
 export interface SwitchPlan {
   readonly systemId: string;
   readonly managers: readonly string[];
+  /** What the switch shows to the controller; undefined: no target is ssl:, and what is set is left alone. */
+  readonly tls: TlsFiles | undefined;
   readonly bridges: readonly BridgePlan[];
 }
 
@@ -45,6 +48,7 @@ export interface SwitchPlanInput {
   readonly datapathType: 'system' | 'netdev';
   /** Host of the controller, for targets that name none. */
   readonly controllerHost: string | undefined;
+  readonly tls: TlsFiles | undefined;
   readonly underlay: UnderlayPlan | undefined;
 }
 
@@ -61,15 +65,27 @@ export function resolveTarget(target: string, controllerHost: string | undefined
   return `${open[1]}:${controllerHost.includes(':') ? `[${controllerHost}]` : controllerHost}:${open[2]}`;
 }
 
-/** Pure: what the node's switch must look like for this configuration. */
-export function planSwitch({ config, datapathType, controllerHost, underlay }: SwitchPlanInput): SwitchPlan {
+/**
+ * Pure: what the node's switch must look like for this configuration.
+ * @throws RangeError if the controller's targets cannot be used
+ */
+export function planSwitch({ config, datapathType, controllerHost, tls, underlay }: SwitchPlanInput): SwitchPlan {
+  const resolve = (target: string) => resolveTarget(target, controllerHost);
+  const controllers = config.openflowTargets.map(resolve);
+  const managers = config.ovsdbTargets.map(resolve);
+  const encrypted = [...controllers, ...managers].find((target) => target.startsWith('ssl:'));
+  if (encrypted !== undefined && tls === undefined)
+    throw new RangeError(
+      `the controller wants the switch to dial ${encrypted}, but this node has no certificate: ` +
+        'set HEDDLE_TLS_KEY, HEDDLE_TLS_CERT and HEDDLE_TLS_CA of the agent',
+    );
   const integration: BridgePlan = {
     name: INTEGRATION_BRIDGE,
     datapathType,
     failMode: 'secure',
     protocols: ['OpenFlow13', 'OpenFlow14', 'OpenFlow15'],
     otherConfig: { 'datapath-id': config.datapathId },
-    controllers: config.openflowTargets.map((target) => resolveTarget(target, controllerHost)),
+    controllers,
     interfaces: [
       {
         ...plain,
@@ -105,7 +121,8 @@ export function planSwitch({ config, datapathType, controllerHost, underlay }: S
         ];
   return {
     systemId: config.node,
-    managers: config.ovsdbTargets.map((target) => resolveTarget(target, controllerHost)),
+    managers,
+    tls: encrypted === undefined ? undefined : tls,
     bridges: [...physical, integration],
   };
 }

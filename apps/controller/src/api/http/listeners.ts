@@ -67,7 +67,15 @@ export class Listeners {
   private server(endpoint: Endpoint): Server {
     if (endpoint.kind === 'ssl') {
       if (this.tls === undefined) throw new Error('there is no TLS key');
-      return createTlsServer({ key: readFileSync(this.tls.key), cert: readFileSync(this.tls.cert) }, this.handler);
+      const { key, cert, ca } = this.tls;
+      // As for switches: who has no certificate of the authority does not get as far as the token.
+      const peers = {
+        ca: readFileSync(ca),
+        requestCert: true,
+        rejectUnauthorized: true,
+        minVersion: 'TLSv1.2',
+      } as const;
+      return createTlsServer({ key: readFileSync(key), cert: readFileSync(cert), ...peers }, this.handler);
     }
     if (endpoint.kind === 'tcp') return createServer(this.handler);
     return createServer((request, response) => {
