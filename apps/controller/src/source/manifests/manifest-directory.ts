@@ -1,5 +1,5 @@
-import { constants, type Dirent, type FSWatcher, watch } from 'node:fs';
-import { open, readdir } from 'node:fs/promises';
+import { type BigIntStats, constants, type Dirent, type FSWatcher, watch } from 'node:fs';
+import { open, readdir, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import type { Clock } from '../../clock.js';
 import { MAX_FILE_BYTES } from './read-manifest.js';
@@ -7,6 +7,8 @@ import { MAX_FILE_BYTES } from './read-manifest.js';
 const EXTENSION = /\.(ya?ml|json)$/;
 /** Editors write a file in several steps; the rescan waits until it has been quiet for this long. */
 const QUIET_MS = 40;
+/** A file that is put in place by rename(2) is whole at once; this only gathers several of them. */
+const RENAMED_QUIET_MS = 1;
 /** ... but not for ever, if something never stops writing. */
 const MAX_WAIT_MS = 500;
 /** inotify says nothing on some file systems (NFS, some bind mounts): look again now and then. */
@@ -21,12 +23,19 @@ export interface FileContent {
   readonly error: string | undefined;
 }
 
+const NOT_A_FILE = 'not a regular file';
+
+const stampOf = (s: BigIntStats): string => `${s.ino}/${s.size}/${s.mtimeNs}/${s.ctimeNs}`;
+
 /** A directory of manifests with its sub-directories, and a hint whenever something may have changed. */
 export class ManifestDirectory {
   private readonly watchers = new Map<string, FSWatcher>();
   private stopTimer: (() => void) | undefined;
   private stopPoll: (() => void) | undefined;
   private firstHintAt: number | undefined;
+  private quietUntil = 0;
+  /** Files that inotify named since the last scan; everything may have changed if `all` is set. */
+  private touched = { all: true, paths: new Set<string>() };
   private cache = new Map<string, FileContent>();
   private changed: (() => void) | undefined;
 
@@ -46,6 +55,40 @@ export class ManifestDirectory {
    * @throws Error if the root cannot be listed
    */
   async scan(): Promise<readonly FileContent[]> {
+    // What changes from here on is for the next scan.
+    this.touched = { all: false, paths: new Set() };
+    try {
+      return await this.scanAll();
+    } catch (e) {
+      this.touched.all = true;
+      throw e;
+    }
+  }
+
+  /**
+   * As `scan`, but looks only at the files that inotify has named since the last time, if it named every one.
+   * @throws Error if the root cannot be listed
+   */
+  async scanTouched(): Promise<readonly FileContent[]> {
+    const { all, paths } = this.touched;
+    if (all) return this.scan();
+    this.touched = { all: false, paths: new Set() };
+    let added = false;
+    for (const path of paths) {
+      const content = await this.read(path);
+      if (content.error === NOT_A_FILE) return this.scan();
+      if (content.stamp === 'gone') this.cache.delete(path);
+      else {
+        added ||= !this.cache.has(path);
+        this.cache.set(path, content);
+      }
+    }
+    if (this.cache.size > MAX_FILES) throw new Error(`more than ${MAX_FILES} manifests`);
+    if (added) this.cache = new Map([...this.cache].sort(([a], [b]) => (a < b ? -1 : 1)));
+    return [...this.cache.values()];
+  }
+
+  private async scanAll(): Promise<readonly FileContent[]> {
     const directories = new Set<string>();
     const files = await this.list(this.root, directories);
     for (const [directory, watcher] of this.watchers)
@@ -93,16 +136,18 @@ export class ManifestDirectory {
 
   private async read(path: string): Promise<FileContent> {
     const name = relative(this.root, path);
+    const before = this.cache.get(path);
     try {
+      // Most files are as they were, which can be seen without opening them.
+      if (before !== undefined && before.stamp === stampOf(await stat(path, { bigint: true }))) return before;
       // O_NONBLOCK: a FIFO with a manifest's name must not stop us.
       const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
       try {
-        const stat = await file.stat({ bigint: true });
-        const stamp = `${stat.ino}/${stat.size}/${stat.mtimeNs}/${stat.ctimeNs}`;
-        const before = this.cache.get(path);
+        const now = await file.stat({ bigint: true });
+        const stamp = stampOf(now);
         if (before?.stamp === stamp) return before;
-        if (!stat.isFile()) return { path: name, stamp, text: undefined, error: 'not a regular file' };
-        if (stat.size > MAX_FILE_BYTES)
+        if (!now.isFile()) return { path: name, stamp, text: undefined, error: NOT_A_FILE };
+        if (now.size > MAX_FILE_BYTES)
           return { path: name, stamp, text: undefined, error: `larger than ${MAX_FILE_BYTES} bytes, not read` };
         return { path: name, stamp, text: await file.readFile('utf8'), error: undefined };
       } finally {
@@ -117,7 +162,7 @@ export class ManifestDirectory {
   private watchDirectory(directory: string): void {
     if (this.watchers.has(directory) || this.changed === undefined) return;
     try {
-      const watcher = watch(directory, { persistent: false }, () => this.hint());
+      const watcher = watch(directory, { persistent: false }, (event, name) => this.heard(directory, event, name));
       watcher.on('error', () => this.forget(directory, watcher));
       this.watchers.set(directory, watcher);
     } catch {
@@ -129,22 +174,57 @@ export class ManifestDirectory {
   private forget(directory: string, watcher: FSWatcher): void {
     watcher.close();
     if (this.watchers.get(directory) === watcher) this.watchers.delete(directory);
-    this.hint();
+    this.touched.all = true;
+    this.hint(QUIET_MS);
   }
 
-  private hint(): void {
+  private heard(directory: string, event: 'rename' | 'change', name: string | null): void {
+    if (name?.startsWith('.')) return;
+    // A name that is no manifest's may be a directory; a manifest's may be one too, which reading it shows.
+    if (name === null || !EXTENSION.test(name)) this.touched.all = true;
+    else this.touched.paths.add(join(directory, name));
+    // "rename" is a name that comes or goes. One that is written in place says "change" as well.
+    this.hint(event === 'rename' ? RENAMED_QUIET_MS : QUIET_MS);
+  }
+
+  private hint(quietMs: number): void {
     const now = this.clock.now();
     this.firstHintAt ??= now;
+    this.quietUntil = Math.max(this.quietUntil, now + quietMs);
     this.stopTimer?.();
-    const left = this.firstHintAt + MAX_WAIT_MS - now;
-    this.stopTimer = this.clock.after(Math.max(0, Math.min(QUIET_MS, left)), () => {
-      this.firstHintAt = undefined;
-      this.changed?.();
-    });
+    const end = Math.min(this.quietUntil, this.firstHintAt + MAX_WAIT_MS);
+    const told = this.quietUntil - this.firstHintAt >= QUIET_MS;
+    this.stopTimer = this.clock.after(Math.max(0, end - now), () => void (told ? this.tell() : this.tellIfWhole()));
+  }
+
+  /**
+   * Some editors move the old file away and then write a new one: a name that is gone or empty a moment after it was
+   * touched gets the time that it would have had without the short cut. A policy must not be away for a millisecond.
+   */
+  private async tellIfWhole(): Promise<void> {
+    const until = this.quietUntil;
+    const sizes = await Promise.all(
+      [...this.touched.paths].map((path) =>
+        stat(path).then(
+          (s) => s.size,
+          () => 0,
+        ),
+      ),
+    );
+    // Something more was heard while the files were looked at.
+    if (this.quietUntil !== until) return;
+    if (sizes.includes(0)) this.hint(QUIET_MS);
+    else this.tell();
+  }
+
+  private tell(): void {
+    this.firstHintAt = undefined;
+    this.changed?.();
   }
 
   private poll(): void {
     this.stopPoll = this.clock.after(POLL_MS, () => {
+      this.touched.all = true;
       this.changed?.();
       if (this.changed !== undefined) this.poll();
     });

@@ -37,6 +37,8 @@ export class ManifestsSource implements Source {
   private readonly scans = new Serial();
   private files = new Map<string, FileState>();
   private goodTexts = new Map<string, string>();
+  /** What the last scan found. */
+  private contents: readonly FileContent[] = [];
   private found: readonly Problem[] = [];
   private places = new Map<string, Located>();
   private toldProblems: ReadonlySet<string> = new Set();
@@ -45,7 +47,7 @@ export class ManifestsSource implements Source {
   /** False while a change was found that the listener has not taken (it failed, or the database did). */
   private delivered = true;
   /** A rescan is queued that has not begun, so another request needs none of its own. */
-  private queued: Promise<void> | undefined;
+  private queued: { all: boolean; done: Promise<void> } | undefined;
 
   constructor(private readonly options: ManifestsSourceOptions) {
     this.location = options.directory;
@@ -58,21 +60,36 @@ export class ManifestsSource implements Source {
       const { objects } = readManifest(path, text);
       this.files.set(path, { stamp: 'recorded', objects, problems: [] });
     }
-    this.directory.watch(() => void this.refresh().catch(this.options.onError));
-    const objects = await this.scans.run(() => this.rescan(true));
+    this.directory.watch(() => void this.lookAgain(false).catch(this.options.onError));
+    const objects = await this.scans.run(() => this.rescan(true, true));
     this.listener = listener;
     return objects ?? resolveObjects([]).objects;
   }
 
   refresh(): Promise<void> {
-    this.queued ??= this.scans.run(async () => {
+    return this.lookAgain(true);
+  }
+
+  /** @param all looks at every file, not only at those that are said to have changed */
+  private lookAgain(all: boolean): Promise<void> {
+    if (this.queued !== undefined) {
+      this.queued.all ||= all;
+      return this.queued.done;
+    }
+    const queued = { all, done: Promise.resolve() };
+    queued.done = this.scans.run(async () => {
       this.queued = undefined;
-      const objects = await this.rescan(false);
+      const objects = await this.rescan(false, queued.all);
       if (objects === undefined) return;
+      // Recorded meanwhile, not before: nobody waits for the disk to protect a pod.
+      const recorded = this.recordGoodTexts();
+      recorded.catch(() => undefined);
       await this.listener?.(objects);
+      await recorded;
       this.delivered = true;
     });
-    return this.queued;
+    this.queued = queued;
+    return queued.done;
   }
 
   placeOf(object: ObjectRef): { readonly file: string; readonly line: number } | undefined {
@@ -90,10 +107,10 @@ export class ManifestsSource implements Source {
   }
 
   /** The objects now; undefined if no file changed. */
-  private async rescan(first: boolean): Promise<SourceObjects | undefined> {
+  private async rescan(first: boolean, all: boolean): Promise<SourceObjects | undefined> {
     let contents: readonly FileContent[];
     try {
-      contents = await this.directory.scan();
+      contents = await (all ? this.directory.scan() : this.directory.scanTouched());
       this.scanProblem = [];
     } catch (e) {
       if (first) throw e;
@@ -113,7 +130,8 @@ export class ManifestsSource implements Source {
     this.files = files;
     if (!changed) return undefined;
     this.delivered = first;
-    await this.recordGoodTexts(contents);
+    this.contents = contents;
+    if (first) await this.recordGoodTexts();
     const located = [...files.values()].flatMap((f) => f.objects);
     // Backwards, because of two definitions the first counts.
     this.places = new Map([...located].reverse().map((l) => [objectKey(l.object), l]));
@@ -151,7 +169,8 @@ export class ManifestsSource implements Source {
     for (const problem of this.problems()) if (!told.has(JSON.stringify(problem))) this.options.onProblem?.(problem);
   }
 
-  private async recordGoodTexts(contents: readonly FileContent[]): Promise<void> {
+  private async recordGoodTexts(): Promise<void> {
+    const { contents } = this;
     const present = new Set(contents.map((c) => c.path));
     const gone = [...this.goodTexts.keys()].filter((path) => !present.has(path));
     const changed = new Map<string, string>();
