@@ -56,6 +56,7 @@ export const oneNumber = <T extends KnownType>(
 /** Reads the length of an element at its beginning and narrows to it. Returns the outer end. */
 export function element(r: ByteReader, least: number, lengthAt = 0): number {
   const start = r.pos;
+  r.need(lengthAt + 2);
   const length = r.peekU16(start + lengthAt);
   if (length < least || length > r.end - start) r.fail(`element of ${length} bytes, ${r.end - start} left`, start);
   const outer = r.end;

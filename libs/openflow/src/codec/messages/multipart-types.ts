@@ -12,7 +12,7 @@ import type {
   Property,
   Queue,
   TableSettings,
-} from './types.js';
+} from './structures.js';
 
 /** Which flows a flow or aggregate request means. */
 export interface FlowStatsFilter {

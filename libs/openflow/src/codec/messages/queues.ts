@@ -73,11 +73,13 @@ export const QUEUE_ROWS = {
       const portNo = r.u32();
       r.skip(4);
       const queues: Queue[] = [];
+      r.enter('queues');
       while (r.pos < r.end) {
         r.enter(queues.length);
         queues.push(readQueue13(r));
         r.leave();
       }
+      r.leave();
       return { kind: 'queue_get_config_reply', portNo, queues };
     },
   } as MessageRow<MessageOf<'queue_get_config_reply'>>,

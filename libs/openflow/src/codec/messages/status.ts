@@ -18,8 +18,9 @@ const requestForward: MessageRow<RequestForward> = {
     w.setU32(start + 4, m.requestXid);
   },
   read: (r, ctx) => {
-    const requestXid = r.peekU32(r.pos + 4);
     r.enter('request');
+    r.need(8);
+    const requestXid = r.peekU32(r.pos + 4);
     const request = ctx.readMessage(r);
     r.leave();
     if (r.left > 0) r.fail(`${r.left} bytes follow the request`);

@@ -183,7 +183,7 @@ const PARSE: Readonly<Record<string, Parse>> = {
     if (!port || !queue) return p.fail('enqueue takes port and queue');
     return [
       { kind: 'set_queue', queue: queue.number(32) },
-      { kind: 'output', port: parsePort(port, ctx) },
+      { kind: 'output', port: parsePort(port, ctx), maxLen: 0xffff },
       { kind: 'pop_queue' },
     ];
   },

@@ -9,9 +9,11 @@ import {
   type GroupModCommand,
   type GroupProperties,
 } from '../messages/types.js';
+import type { Version } from '../version.js';
 import { parseInstructionsPiece, parseList } from './parse-actions.js';
 import { cutKey, MatchBuilder } from './parse-match.js';
 import { type Numbers, parsePort, parseTable, parseValue } from './parse-values.js';
+import { registersIn } from './registers.js';
 import { Piece } from './scan.js';
 
 const FLAGS: Readonly<Record<string, number>> = {
@@ -27,6 +29,8 @@ const IGNORED = new Set(['duration', 'n_packets', 'n_bytes', 'idle_age', 'hard_a
 /** How flows and groups are read. */
 export interface ParseOptions extends Numbers {
   readonly command?: FlowModCommand;
+  /** Where it will be encoded in 1.5, registers become the 64-bit ones that `ovs-ofctl` writes there. They mean the same. */
+  readonly version?: Version;
 }
 
 type Draft = { -readonly [K in keyof FlowMod]?: FlowMod[K] };
@@ -91,6 +95,7 @@ export function parseFlow(text: string, options: ParseOptions = {}): FlowMod {
   if (m !== null)
     draft.instructions = parseInstructionsPiece(whole.slice(m.index + m[0].length), { ...options, match: draft.match });
   else if (options.command === undefined || options.command === 'add') whole.fail('a flow needs actions');
+  draft.match = registersIn(draft.match, options.version);
   return flowMod({ ...draft, ...(options.command && { command: options.command }) });
 }
 

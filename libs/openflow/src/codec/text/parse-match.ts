@@ -2,7 +2,9 @@ import { FIELD_INFO, type FieldInfo, fieldByName, fieldByPoint } from '../fields
 import type { Match } from '../fields/match.js';
 import type { FieldName } from '../fields/table.js';
 import { type LooseMatch, normalizeMatch } from '../normal/match.js';
+import type { Version } from '../version.js';
 import { findSubfield, type Numbers, parseValue } from './parse-values.js';
+import { registersIn } from './registers.js';
 import { Piece } from './scan.js';
 
 type Value = number | bigint;
@@ -157,8 +159,8 @@ export class MatchBuilder {
 }
 
 /** Reads a match, `tcp,in_port=1,tp_dst=80`. Throws `OpenFlowTextError`. */
-export function parseMatch(text: string, numbers: Numbers = {}): Match {
+export function parseMatch(text: string, numbers: Numbers & { readonly version?: Version } = {}): Match {
   const builder = new MatchBuilder(numbers);
   for (const part of new Piece(text).split()) if (!builder.take(part)) part.fail(`"${part.text}" is no field`);
-  return builder.done();
+  return registersIn(builder.done(), numbers.version);
 }
