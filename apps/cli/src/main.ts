@@ -7,6 +7,7 @@ import {
   PolicyView,
   ProblemView,
   path,
+  RemovedNodeView,
   ROUTES,
   ServiceView,
   StatusView,
@@ -24,6 +25,7 @@ import {
   podsText,
   policiesText,
   problemsText,
+  removedNodeText,
   servicesText,
   statusText,
 } from './views.js';
@@ -121,6 +123,29 @@ for (const [name, description, route, schema, text] of LISTS)
       const data = await connect().get(route, z.array(schema as z.ZodType));
       print(o, data, text as (data: unknown[]) => string);
     });
+
+program
+  .command('node')
+  .description('changes one node')
+  .command('delete')
+  .description('forgets a node that is gone for good, and gives its address blocks back')
+  .argument('<name>')
+  .option('--force', 'although pods are attached to it: they are detached', false)
+  .addOption(output())
+  .addHelpText(
+    'after',
+    `
+Drain the node and stop its heddle-agent first: an agent that still runs registers the node anew.
+Use --force only when the machine is gone: a machine that still runs goes on answering to addresses that others may get.
+
+Examples:
+  heddle node delete node3
+  heddle node delete node3 --force`,
+  )
+  .action(async (name: string, o: Output & { force: boolean }) => {
+    const query = { force: String(o.force) };
+    print(o, await connect().delete(path(ROUTES.node, name), RemovedNodeView, { query }), removedNodeText);
+  });
 
 program
   .command('problems')

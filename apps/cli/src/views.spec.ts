@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { explainText, flowsText, nodesText, podsText, problemsText, statusText } from './views.js';
+import { explainText, flowsText, nodesText, podsText, problemsText, removedNodeText, statusText } from './views.js';
 
 const policy = { kind: 'NetworkPolicy', namespace: 'shop', name: 'default-deny' };
 
@@ -117,6 +117,12 @@ Groups
       'NODE   ENCAP IP     OPENFLOW     OVS    REALIZED  PODS  FLOWS  GROUPS  BLOCKS',
       'node1  172.31.99.1  NO: refused  3.1.0  1/2       0     10     0       10.244.0.0/26',
     ]);
+  });
+
+  it('a removed node: what was given back', () => {
+    expect(removedNodeText({ node: 'node3', blocks: ['10.244.0.128/26'], detached: ['a/b', 'a/c'] })).toBe(
+      'node node3 is removed\nblocks given back: 10.244.0.128/26\ndetached: a/b a/c',
+    );
   });
 
   it('pods: one that is not attached has no address, identity or realization', () => {

@@ -6,6 +6,7 @@ import {
   type PodView,
   type PolicyView,
   type ProblemView,
+  type RemovedNodeView,
   type ServiceView,
   type StatusView,
 } from '@heddle/api';
@@ -45,6 +46,11 @@ export function nodesText(nodes: readonly Of<typeof NodeView>[]): string {
     orDash(n.blocks.join(' ')),
   ]);
   return table(['NODE', 'ENCAP IP', 'OPENFLOW', 'OVS', 'REALIZED', 'PODS', 'FLOWS', 'GROUPS', 'BLOCKS'], rows);
+}
+
+export function removedNodeText({ node, blocks, detached }: RemovedNodeView): string {
+  const pods = detached.length === 0 ? [] : [`detached: ${detached.join(' ')}`];
+  return [`node ${node} is removed`, `blocks given back: ${orDash(blocks.join(' '))}`, ...pods].join('\n');
 }
 
 export function podsText(pods: readonly Of<typeof PodView>[]): string {

@@ -49,6 +49,10 @@ export class ApiClient {
     return this.call('PUT', path, schema, request);
   }
 
+  delete<T extends z.ZodType>(path: string, schema: T, request: ApiRequest = {}): Promise<z.output<T>> {
+    return this.call('DELETE', path, schema, request);
+  }
+
   /** The answer's body as text, for /metrics and other non-JSON answers. */
   async text(method: string, path: string, request: ApiRequest = {}): Promise<string> {
     const { status, body } = await this.exchange(method, path, request);

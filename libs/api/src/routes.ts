@@ -5,6 +5,7 @@ export const ROUTES = {
   openapi: '/v1/openapi.json',
   status: '/v1/status',
   nodes: '/v1/nodes',
+  node: '/v1/nodes/:name',
   nodeFlows: '/v1/nodes/:name/flows',
   pods: '/v1/pods',
   services: '/v1/services',

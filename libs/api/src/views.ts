@@ -58,6 +58,15 @@ export const NodeView = z.object({
 });
 export type NodeView = z.infer<typeof NodeView>;
 
+/** DELETE node `?force`: what was given back. */
+export const RemovedNodeView = z.object({
+  node: z.string(),
+  blocks: z.array(z.string()),
+  /** namespace/name of the pods that were attached to it. */
+  detached: z.array(z.string()),
+});
+export type RemovedNodeView = z.infer<typeof RemovedNodeView>;
+
 export const PodView = z.object({
   namespace: z.string(),
   name: z.string(),

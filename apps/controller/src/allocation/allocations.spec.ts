@@ -67,6 +67,30 @@ describe('nodes', () => {
     expect(nodes.blocksOf('node1').map((b) => b.cidr)).toEqual(['10.244.0.0/26', 'fd00:10:244::/122']);
   });
 
+  it('that are removed give their blocks back, and never their numbers', async () => {
+    // Room for four blocks.
+    const options = v4('10.244.0.0/24');
+    let { nodes, attachments } = await start(options);
+    for (const n of [1, 2, 3]) await nodes.register(`node${n}`, said(`172.31.99.${n}`));
+    await attachments.attach(call('node1', 'a'));
+    await attachments.attach(call('node1', 'b'));
+    expect((await attachments.detachNode('node1')).map((l) => l.record.pod)).toEqual(['a', 'b']);
+    expect((await nodes.remove('node1'))?.blocks.map((b) => b.cidr)).toEqual(['10.244.0.0/26']);
+    expect(await nodes.remove('node1')).toBeUndefined();
+    ({ nodes, attachments } = await start(options));
+    const fresh = await nodes.register('node1', said('172.31.99.1'));
+    expect(fresh.node).toMatchObject({ key: 4, datapathId: '4865646400000004', gatewayIps: ['10.244.0.193'] });
+    // The one that was given back comes last.
+    const last = await nodes.register('node5', said('172.31.99.5'));
+    expect(last.node).toMatchObject({ key: 5, gatewayIps: ['10.244.0.1'] });
+    const { lease } = await attachments.attach(call('node5', 'c'));
+    expect(lease).toMatchObject({ ips: ['10.244.0.2'], record: { portKey: 3, ofport: 256 } });
+    await expect(nodes.register('node6', said('172.31.99.6'))).rejects.toMatchObject({ code: 'pool_exhausted' });
+    ({ nodes, attachments } = await start(options));
+    expect(attachments.ofPod('x', 'c')?.ips).toEqual(['10.244.0.2']);
+    expect(nodes.byDatapathId(0x4865646400000001n)).toBeUndefined();
+  });
+
   it('that say the same again change nothing, also after a restart', async () => {
     const before = await (await start()).nodes.register('node1', said('172.31.99.1'));
     const again = await start();

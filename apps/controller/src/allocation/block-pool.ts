@@ -73,6 +73,12 @@ export class BlockPool {
     return { address: addressAt(newBlock, FIRST_OFFSET), block: newBlock.cidr, newBlock };
   }
 
+  /** Takes a node's blocks back. Blocks that were never given go first, so these rest for as long as there are any. */
+  removeNode(node: string): void {
+    for (const { range } of this.byNode.get(node) ?? []) this.blocks.delete(range.cidr);
+    this.byNode.delete(node);
+  }
+
   /** The next block of the cluster CIDRs. @throws Refusal pool_exhausted */
   nextBlock(node: string, family: Family): Range {
     const prefix = BLOCK_PREFIX[family];
@@ -80,6 +86,13 @@ export class BlockPool {
     for (const pool of pools) {
       const index = this.nextIndex.get(pool.cidr) ?? 0n;
       if (index < 1n << BigInt(prefix - pool.prefix)) return subrange(pool, prefix, index);
+    }
+    for (const pool of pools) {
+      const end = this.nextIndex.get(pool.cidr) ?? 0n;
+      for (let index = 0n; index < end; index++) {
+        const returned = subrange(pool, prefix, index);
+        if (!this.blocks.has(returned.cidr)) return returned;
+      }
     }
     throw new Refusal(
       'pool_exhausted',

@@ -2,7 +2,7 @@ import type { RegisterNode } from '@heddle/api';
 import { type Cidr, type Family, familyOf, ip } from '@heddle/compiler';
 import { Refusal } from '../errors.js';
 import type { Database, Transaction } from '../persistence/database.js';
-import { BlockRecord, NodeRecord } from '../persistence/records.js';
+import { AddressRecord, BlockRecord, NodeRecord } from '../persistence/records.js';
 import type { BlockPool } from './block-pool.js';
 import { gatewayMac } from './macs.js';
 import { addressAt, type Range } from './ranges.js';
@@ -20,6 +20,11 @@ export interface Registration {
   /** False when the node said what it had said before. */
   readonly changed: boolean;
   readonly newBlocks: readonly BlockRecord[];
+}
+
+export interface RemovedNode {
+  readonly node: NodeRecord;
+  readonly blocks: readonly BlockRecord[];
 }
 
 export interface NodeRegistryOptions {
@@ -88,6 +93,30 @@ export class NodeRegistry {
     this.remember(result.node);
     this.reserveGateway(result.node);
     return { node: result.node, changed, newBlocks: result.blocks };
+  }
+
+  /**
+   * Forgets a node that has no attachments, and gives its blocks and its encapsulation address back. Its key and datapath
+   * id are never given again. Undefined when there is no such node.
+   */
+  async remove(name: string): Promise<RemovedNode | undefined> {
+    const node = this.nodes.get(name);
+    if (node === undefined) return undefined;
+    const { database, sequences, pool } = this.options;
+    const blocks = pool.blocksOf(name);
+    await database.transaction(async (tx) => {
+      for (const { vpc, cidr } of blocks) {
+        // Who gets the block next must not find the order of somebody else's releases in it.
+        await tx.delete(AddressRecord, { vpc, block: cidr });
+        await tx.delete(BlockRecord, { vpc, cidr });
+      }
+      await tx.delete(NodeRecord, { name });
+      await sequences.next(tx, 'node-set');
+    });
+    pool.removeNode(name);
+    this.nodes.delete(name);
+    this.byDatapath.delete(BigInt(`0x${node.datapathId}`));
+    return { node, blocks };
   }
 
   private async write(

@@ -13,6 +13,7 @@ import {
   ProblemView,
   path,
   RealizedAnswer,
+  RemovedNodeView,
   ROUTES,
   ServiceView,
   StatusView,
@@ -457,7 +458,7 @@ describe('the edge', () => {
       .object({
         paths: z.record(
           z.string(),
-          z.record(z.string(), z.object({ 'x-heddle-permission': z.enum(['public', 'read', 'agent']) })),
+          z.record(z.string(), z.object({ 'x-heddle-permission': z.enum(['public', 'read', 'agent', 'admin']) })),
         ),
       })
       .parse(JSON.parse(await h.client.text('GET', ROUTES.openapi)));
@@ -484,5 +485,57 @@ describe('the edge', () => {
     expect(metrics).toMatch(/^heddle_realization_seconds_count\{node="node1"\} \d+$/m);
     expect(metrics).toMatch(/^heddle_source_problems\{severity="error"\} 0$/m);
     expect(metrics).toMatch(/^nodejs_eventloop_lag_seconds /m);
+  });
+});
+
+describe('a node that is gone', () => {
+  const two = { ...NODE, encapIp: '172.31.99.2', addresses: ['172.31.99.2'] };
+  const remove = (name: string, force?: string) =>
+    h.client.delete(path(ROUTES.node, name), RemovedNodeView, { query: { force } });
+  beforeEach(async () => {
+    h = await startHarness(folder);
+    await register();
+    await register('node2', two);
+    h.switches.connect('node1');
+  });
+
+  it('is not waited for, known to no peer, and leaves no flow behind', async () => {
+    const before = h.compiler.node(nodeName('node1'))?.flows.size ?? 0;
+    expect(await status(50)).toMatchObject({ realized: false, waitingFor: ['node2: its switch is not connected'] });
+    const waiting = status(10_000);
+    const { generation } = await register();
+    expect(await remove('node2')).toEqual({
+      node: 'node2',
+      blocks: ['10.244.0.64/26', 'fd00:10:244::40/122'],
+      detached: [],
+    });
+    // Who waited is answered; the removal itself is a generation more.
+    expect(await waiting).toMatchObject({ nodes: { total: 1 } });
+    expect(await status(5_000)).toMatchObject({ realized: true });
+    const config = await register();
+    expect(config.peers).toEqual([]);
+    expect(config.generation).toBeGreaterThan(generation);
+    expect(h.compiler.node(nodeName('node2'))).toBeUndefined();
+    expect(h.compiler.node(nodeName('node1'))?.flows.size).toBeLessThan(before);
+    expect(h.switches.state(nodeName('node2'))).toBeUndefined();
+  });
+
+  it('stays while pods are attached to it, unless forced', async () => {
+    await attach({ ...ADD, node: 'node2' });
+    await expect(remove('node2')).rejects.toMatchObject({ code: 'conflict', status: 409, details: ['shop/web-0'] });
+    await expect(remove('node2', 'false')).rejects.toMatchObject({ code: 'conflict' });
+    expect(await remove('node2', '')).toMatchObject({ detached: ['shop/web-0'] });
+    expect(h.compiler.fact('attachment', 'shop/web-0')).toBeUndefined();
+    expect(await attach({ ...ADD, containerId: 'c2' })).toMatchObject({ node: 'node1', portKey: 2 });
+    expect((await status(1_000)).realized).toBe(true);
+  });
+
+  it('may come back as a new one', async () => {
+    const { datapathId } = await register('node2', two);
+    await remove('node2');
+    await expect(remove('node2')).rejects.toMatchObject({ code: 'not_found', status: 404 });
+    await register('node3', two);
+    const again = await register('node2', { ...two, encapIp: '172.31.99.3' });
+    expect(again.datapathId).not.toBe(datapathId);
   });
 });

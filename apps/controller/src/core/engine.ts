@@ -10,8 +10,9 @@ import {
 } from '@heddle/compiler';
 import type { Allocations } from '../allocation/allocations.js';
 import type { AttachInput, Lease } from '../allocation/attachments.js';
-import type { Registration } from '../allocation/node-registry.js';
+import type { Registration, RemovedNode } from '../allocation/node-registry.js';
 import type { Clock } from '../clock.js';
+import { Refusal } from '../errors.js';
 import { Serial } from '../serial.js';
 import type { Source, SourceObjects } from '../source/model.js';
 import type { FactTable } from './fact-table.js';
@@ -147,6 +148,32 @@ export class Engine {
         this.commit();
       }
       return lease;
+    });
+  }
+
+  /**
+   * Forgets a node: other nodes lose the flows for it, and nobody waits for its switch any more.
+   * @throws Refusal not_found; conflict while pods are attached to it, unless `force` detaches them
+   */
+  removeNode(name: string, force: boolean): Promise<{ removed: RemovedNode; detached: readonly Lease[] }> {
+    return this.operations.run(async () => {
+      const { allocations, world, switches, watchers } = this.options;
+      const attached = allocations.attachments.ofNode(name);
+      if (attached.length > 0 && !force)
+        throw new Refusal(
+          'conflict',
+          `${attached.length} ${attached.length === 1 ? 'pod is' : 'pods are'} attached to node ${name}: delete them first, or force it if the machine is gone`,
+          attached.map(({ record }) => factKey(record.namespace, record.pod)),
+        );
+      const detached = await allocations.attachments.detachNode(name);
+      for (const lease of detached) this.forget(lease);
+      const removed = await allocations.nodes.remove(name);
+      if (removed === undefined) throw new Refusal('not_found', `there is no node ${name}`);
+      world.removeNode(removed);
+      this.commit();
+      switches.forget(nodeName(name));
+      watchers.changed();
+      return { removed, detached };
     });
   }
 

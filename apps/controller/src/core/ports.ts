@@ -17,6 +17,8 @@ export interface SwitchState {
 export interface SwitchesPort {
   notify(generation: number, deltas: ReadonlyMap<NodeName, NodeDelta>): void;
   state(node: NodeName): SwitchState | undefined;
+  /** The node is gone: its connection ends, and what was known of its switch is forgotten. */
+  forget(node: NodeName): void;
   onRealized(listener: (node: NodeName, generation: number) => void): void;
 }
 

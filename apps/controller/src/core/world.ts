@@ -15,8 +15,15 @@ import {
 } from '@heddle/compiler';
 import type { Allocations } from '../allocation/allocations.js';
 import type { Lease } from '../allocation/attachments.js';
+import type { RemovedNode } from '../allocation/node-registry.js';
 import type { BlockRecord, NodeRecord } from '../persistence/records.js';
-import { NO_OBJECTS, type SourceObjects, type SourcePod, type SourceService } from '../source/model.js';
+import {
+  NO_OBJECTS,
+  type SourceObjects,
+  type SourcePod,
+  type SourceService,
+  type SourceSlice,
+} from '../source/model.js';
 import { matchesLabels } from '../source/selectors.js';
 import type { FactTable } from './fact-table.js';
 import { type Backend, claimOf, endpointsOfPods, endpointsOfSlices, wantedFamilies } from './services.js';
@@ -38,6 +45,8 @@ export class World {
   private current: SourceObjects = NO_OBJECTS;
   private readonly podsOf = new Map<string, SourcePod[]>();
   private readonly servicesOf = new Map<string, SourceService[]>();
+  /** By NAMESPACE/NAME of the service. */
+  private readonly slicesOf = new Map<string, SourceSlice[]>();
   private serviceProblems: readonly WorldProblem[] = [];
 
   constructor(
@@ -74,6 +83,12 @@ export class World {
     for (const service of this.current.services.values()) this.putEndpoints(service);
   }
 
+  removeNode({ node, blocks }: RemovedNode): void {
+    for (const block of blocks) this.facts.put('block', block.cidr, undefined);
+    this.facts.put('node', node.name, undefined);
+    for (const service of this.current.services.values()) this.putEndpoints(service);
+  }
+
   putBlock(block: BlockRecord): void {
     const value = { cidr: cidr(block.cidr) as Cidr, node: nodeName(block.node), vpc: vpc(block.vpc) };
     this.facts.put('block', block.cidr, value);
@@ -101,26 +116,26 @@ export class World {
   /** Takes over a new state of the source. */
   async replaceObjects(next: SourceObjects): Promise<void> {
     const before = this.current;
-    await this.settleServices(next);
+    const changedServices = differing(before.services, next.services);
+    // What a service asks for stands in the service alone.
+    if (changedServices.length > 0) await this.settleServices(next);
     this.current = next;
     this.index();
 
     for (const key of differing(before.namespaces, next.namespaces))
       this.facts.put('namespace', key, next.namespaces.get(key));
     for (const key of differing(before.policies, next.policies)) this.facts.put('policy', key, next.policies.get(key));
-    const touched = new Set<string>();
+    const services = new Set(changedServices);
     for (const key of differing(before.pods, next.pods)) {
       const pod = next.pods.get(key);
       this.facts.put('pod', key, pod && podFact(pod));
-      touched.add((pod ?? before.pods.get(key))?.namespace ?? '');
+      for (const one of [before.pods.get(key), pod])
+        if (one !== undefined) for (const service of this.servicesWith(one)) services.add(nameOf(service));
     }
-    const services = new Set(differing(before.services, next.services));
     for (const key of differing(before.slices, next.slices)) {
       const slices = [before.slices.get(key), next.slices.get(key)];
       for (const slice of slices) if (slice !== undefined) services.add(`${slice.namespace}/${slice.service}`);
     }
-    for (const namespace of touched)
-      for (const service of this.servicesOf.get(namespace) ?? []) services.add(factKey(namespace, service.name));
     for (const key of services) {
       const service = next.services.get(key);
       if (service !== undefined) this.putEndpoints(service);
@@ -157,8 +172,13 @@ export class World {
   private putEndpointsFor(namespace: string, podName: string): void {
     const pod = this.current.pods.get(factKey(namespace, podName));
     if (pod === undefined) return;
-    for (const service of this.servicesOf.get(namespace) ?? [])
-      if (service.selector !== undefined && matchesLabels(service.selector, pod.labels)) this.putEndpoints(service);
+    for (const service of this.servicesWith(pod)) this.putEndpoints(service);
+  }
+
+  /** Services whose selectors select the pod. */
+  private servicesWith(pod: SourcePod): readonly SourceService[] {
+    const all = this.servicesOf.get(pod.namespace) ?? [];
+    return all.filter(({ selector }) => selector !== undefined && matchesLabels(selector, pod.labels));
   }
 
   private putEndpoints(service: SourceService): void {
@@ -166,10 +186,7 @@ export class World {
     const key = factKey(service.namespace, service.name);
     const { selector } = service;
     if (selector === undefined) {
-      const slices = [...this.current.slices.values()].filter(
-        (s) => s.namespace === service.namespace && s.service === service.name,
-      );
-      this.facts.put('endpoints', key, endpointsOfSlices(service, families, slices));
+      this.facts.put('endpoints', key, endpointsOfSlices(service, families, this.slicesOf.get(key) ?? []));
       return;
     }
     const pods = (this.podsOf.get(service.namespace) ?? []).filter((p) => matchesLabels(selector, p.labels));
@@ -195,8 +212,11 @@ export class World {
   private index(): void {
     this.podsOf.clear();
     this.servicesOf.clear();
+    this.slicesOf.clear();
     for (const pod of this.current.pods.values()) push(this.podsOf, pod.namespace, pod);
     for (const service of this.current.services.values()) push(this.servicesOf, service.namespace, service);
+    for (const slice of this.current.slices.values())
+      push(this.slicesOf, factKey(slice.namespace, slice.service), slice);
   }
 }
 
@@ -216,10 +236,17 @@ function problemOf(service: SourceService, reason: string): WorldProblem {
   return { kind: 'Service', namespace: service.namespace, name: service.name, reason };
 }
 
-/** Keys whose values are not equal. */
+const nameOf = (service: SourceService): string => factKey(service.namespace, service.name);
+
+/** Keys whose values are not equal. What was not read again is the same object, which is most of everything. */
 function differing<T>(before: ReadonlyMap<string, T>, next: ReadonlyMap<string, T>): string[] {
-  const keys = new Set([...before.keys(), ...next.keys()]);
-  return [...keys].filter((key) => !isDeepStrictEqual(before.get(key), next.get(key)));
+  const keys: string[] = [];
+  for (const key of before.keys()) if (!next.has(key)) keys.push(key);
+  for (const [key, value] of next) {
+    const known = before.get(key);
+    if (known !== value && !isDeepStrictEqual(known, value)) keys.push(key);
+  }
+  return keys;
 }
 
 function push<T>(map: Map<string, T[]>, key: string, value: T): void {

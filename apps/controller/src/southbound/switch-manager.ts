@@ -60,6 +60,12 @@ export class SwitchManager {
     return this.#drivers.get(node)?.state;
   }
 
+  /** Ends the connection of a node that is no more. Its flows stay on the switch, as at any loss of the controller. */
+  forget(node: NodeName): void {
+    this.#drivers.get(node)?.stop();
+    this.#drivers.delete(node);
+  }
+
   onRealized(listener: (node: NodeName, generation: number) => void): void {
     this.#listeners.push(listener);
   }

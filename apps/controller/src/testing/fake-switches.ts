@@ -42,6 +42,10 @@ export class FakeSwitches implements SwitchesPort {
     return { ...state, version: 'OF1.5', remote: null, lastError: null, modsSent: 0, modsAtConnect: 0 };
   }
 
+  forget(node: NodeName): void {
+    this.states.delete(node);
+  }
+
   onRealized(listener: (node: NodeName, generation: number) => void): void {
     this.listeners.push(listener);
   }

@@ -1,12 +1,26 @@
-import { FlowsView, NodeView, PodView, PolicyView, ProblemView, ROUTES, ServiceView, StatusView } from '@heddle/api';
+import {
+  FlowsView,
+  NodeView,
+  PodView,
+  PolicyView,
+  ProblemView,
+  RemovedNodeView,
+  ROUTES,
+  ServiceView,
+  StatusView,
+} from '@heddle/api';
+import { factKey } from '@heddle/compiler';
 import { Controller, Param } from '@nestjs/common';
 import { z } from 'zod';
+import { Engine } from '../../core/engine.js';
 import { Gone, Input, Operation } from '../http/operation.js';
 import { FlowsService } from './flows.service.js';
 import { ObjectsService } from './objects.service.js';
 import { StatusService, StatusViews } from './status.service.js';
 
 const WaitQuery = z.object({ waitMs: z.coerce.number().int().min(0).max(600_000).default(0) });
+/** `?force` alone means yes. */
+const ForceQuery = z.object({ force: z.enum(['', 'true', 'false']).default('false') });
 const FlowsQuery = z.object({ table: z.string().optional(), object: z.string().optional() });
 
 @Controller()
@@ -16,6 +30,7 @@ export class ClusterController {
     private readonly nodeStatus: StatusService,
     private readonly views: StatusViews,
     private readonly nodeFlows: FlowsService,
+    private readonly engine: Engine,
   ) {}
 
   @Operation({
@@ -40,6 +55,27 @@ export class ClusterController {
   })
   nodes(): NodeView[] {
     return this.nodeStatus.nodes();
+  }
+
+  @Operation({
+    method: 'DELETE',
+    route: ROUTES.node,
+    permission: 'admin',
+    summary:
+      'Forgets a node and gives its blocks back; refused while pods are attached to it, unless `force` detaches them.',
+    query: ForceQuery,
+    answer: RemovedNodeView,
+  })
+  async removeNode(
+    @Param('name') name: string,
+    @Input('query') { force }: z.output<typeof ForceQuery>,
+  ): Promise<RemovedNodeView> {
+    const { removed, detached } = await this.engine.removeNode(name, force !== 'false');
+    return {
+      node: name,
+      blocks: removed.blocks.map((b) => b.cidr),
+      detached: detached.map(({ record }) => factKey(record.namespace, record.pod)),
+    };
   }
 
   @Operation({

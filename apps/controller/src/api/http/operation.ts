@@ -10,13 +10,13 @@ import {
 } from '@nestjs/common';
 import type { z } from 'zod';
 
-/** Who may call a route. One bearer token grants `read` and `agent`; `public` asks for none. */
-export const PERMISSIONS = ['public', 'read', 'agent'] as const;
+/** Who may call a route. One bearer token grants all but `public`, which asks for none. */
+export const PERMISSIONS = ['public', 'read', 'agent', 'admin'] as const;
 export type Permission = (typeof PERMISSIONS)[number];
 
 /** One route: the single place from which access, validation and the OpenAPI document come. */
 export interface OperationSpec {
-  readonly method: 'GET' | 'POST' | 'PUT';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** A path of ROUTES, `:name` segments included. */
   readonly route: string;
   readonly permission: Permission;
