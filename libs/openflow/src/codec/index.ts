@@ -6,6 +6,7 @@ export * from './fields/table.js';
 export * from './messages/codec.js';
 export * from './messages/make.js';
 export * from './messages/multipart-types.js';
+export * from './messages/structures.js';
 export * from './messages/types.js';
 export * from './normal/actions.js';
 export { type FlowLike, flowBody, flowKey, sameFlow } from './normal/flow.js';

@@ -3,7 +3,8 @@ import type { ByteWriter } from '../wire/writer.js';
 import { ROLE, ROLE_REASON } from './handshake.js';
 import { readProperties, writeKept } from './properties.js';
 import { enumeration, type MessageRow, nicira, onf, standard } from './row.js';
-import type { Message, MessageOf, MeterBand, MeterMod, TlvMap, TlvTableMod, TlvTableReply } from './types.js';
+import type { MeterBand } from './structures.js';
+import type { Message, MessageOf, MeterMod, TlvMap, TlvTableMod, TlvTableReply } from './types.js';
 
 // Roles, asynchronous configuration, meters, and the small extensions of Open vSwitch.
 

@@ -9,7 +9,8 @@ import type { ByteReader } from '../wire/reader.js';
 import type { ByteWriter } from '../wire/writer.js';
 import { readProperties, writeKept, writeProperty } from './properties.js';
 import { enumeration, type MessageRow, standard } from './row.js';
-import { BUCKET, type Bucket, type GroupMod, type GroupProperties, type GroupType } from './types.js';
+import { BUCKET, type Bucket, type GroupProperties, type GroupType } from './structures.js';
+import { type GroupMod } from './types.js';
 
 const COMMAND = enumeration({ add: 0, modify: 1, delete: 2, insert_bucket: 3, remove_bucket: 5, add_or_mod: 0x8000 });
 export const GROUP_TYPE = enumeration({ all: 0, select: 1, indirect: 2, ff: 3 });

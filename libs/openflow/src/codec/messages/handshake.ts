@@ -3,7 +3,8 @@ import type { ByteReader } from '../wire/reader.js';
 import { ERROR_TYPES, EXPERIMENTER_ERRORS } from './error-table.js';
 import { writeKept } from './properties.js';
 import { enumeration, type MessageRow, nicira, standard } from './row.js';
-import type { ErrorMessage, Hello, Message, MessageOf, Property, RoleMessage, SwitchConfig } from './types.js';
+import type { Property } from './structures.js';
+import type { ErrorMessage, Hello, Message, MessageOf, RoleMessage, SwitchConfig } from './types.js';
 
 // Messages that set up and keep up a connection (OF1.3+, 7.3.1, 7.3.8, 7.3.9, 7.4.4, 7.5).
 

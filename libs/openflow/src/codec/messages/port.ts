@@ -3,7 +3,8 @@ import type { ByteReader } from '../wire/reader.js';
 import type { ByteWriter } from '../wire/writer.js';
 import { readProperties, writeKept, writeProperty } from './properties.js';
 import { enumeration, type MessageRow, standard } from './row.js';
-import type { Port, PortMod, PortStatus } from './types.js';
+import type { Port } from './structures.js';
+import type { PortMod, PortStatus } from './types.js';
 
 const NAME_BYTES = 16;
 const ETHERNET = 0;

@@ -1,6 +1,6 @@
 import type { ByteReader } from '../wire/reader.js';
 import type { ByteWriter } from '../wire/writer.js';
-import type { Property } from './types.js';
+import type { Property } from './structures.js';
 
 // { u16 type; u16 length (without padding); body; pad to 8 }      OF1.4, 7.1.2
 

@@ -3,7 +3,8 @@ import type { ByteWriter } from '../wire/writer.js';
 import { element, type MultipartRow } from './multipart-row.js';
 import { isU16, readProperties, writeKept, writeProperty, writeU16 } from './properties.js';
 import { type MessageRow, standard } from './row.js';
-import type { MessageOf, Queue } from './types.js';
+import type { Queue } from './structures.js';
+import type { MessageOf } from './types.js';
 
 // Queues: messages in 1.3, a multipart from 1.4 on.
 

@@ -4,7 +4,8 @@ import { ROLE } from './handshake.js';
 import { element, type MultipartRow, noRequest } from './multipart-row.js';
 import { readProperties, writeKept, writeProperty } from './properties.js';
 import { enumeration, type MessageRow, onf, standard } from './row.js';
-import type { ControllerStatus, MessageOf, RequestForward } from './types.js';
+import type { ControllerStatus } from './structures.js';
+import type { MessageOf, RequestForward } from './types.js';
 
 // What a switch says about other controllers.
 

@@ -5,7 +5,8 @@ import { element, type MultipartRow, noRequest } from './multipart-row.js';
 import type { ActionId, FieldId, TableFeature, TableFeatures } from './multipart-types.js';
 import { readProperties, writeKept, writeProperty } from './properties.js';
 import { enumeration, type MessageRow, standard } from './row.js';
-import type { MessageOf, TableSettings, TableStatus } from './types.js';
+import type { TableSettings } from './structures.js';
+import type { MessageOf, TableStatus } from './types.js';
 
 // Tables: their settings, and what they can do.
 

@@ -2,7 +2,19 @@ import type { Action, Instruction, IpValue, PacketInReason } from '../actions/ty
 import type { Match } from '../fields/match.js';
 import type { Version } from '../version.js';
 import type { MultipartReply, MultipartRequest } from './multipart-types.js';
-import type { GroupType, Bucket, GroupProperties, Property, FlowRemovedReason, Port, MeterBand, TableSettings, ControllerStatus, Queue } from './structures.js';
+import type {
+  Bucket,
+  ControllerStatus,
+  FlowRemovedReason,
+  GroupProperties,
+  GroupType,
+  MeterBand,
+  Port,
+  Property,
+  Queue,
+  Role,
+  TableSettings,
+} from './structures.js';
 
 export interface Hello {
   readonly kind: 'hello';
@@ -140,8 +152,6 @@ export interface PortStatus {
   readonly reason: 'add' | 'delete' | 'modify' | number;
   readonly port: Port;
 }
-
-export type Role = 'nochange' | 'equal' | 'primary' | 'secondary';
 
 export interface RoleMessage<K extends 'role_request' | 'role_reply'> {
   readonly kind: K;

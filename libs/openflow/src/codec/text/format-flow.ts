@@ -1,7 +1,8 @@
 import { FIELD_INFO } from '../fields/info.js';
 import type { FieldName } from '../fields/table.js';
 import type { GroupDesc } from '../messages/multipart-types.js';
-import { type Bucket, FLOW_FLAG, type GroupMod, type GroupProperties } from '../messages/types.js';
+import { type Bucket, type GroupProperties } from '../messages/structures.js';
+import { FLOW_FLAG, type GroupMod } from '../messages/types.js';
 import type { FlowLike } from '../normal/flow.js';
 import { formatActions } from './format-actions.js';
 import { matchParts } from './format-match.js';

@@ -1,13 +1,12 @@
 import { FIELD_INFO, fieldByName } from '../fields/info.js';
 import { flowMod, groupMod } from '../messages/make.js';
+import { type Bucket, type GroupProperties } from '../messages/structures.js';
 import {
-  type Bucket,
   FLOW_FLAG,
   type FlowMod,
   type FlowModCommand,
   type GroupMod,
   type GroupModCommand,
-  type GroupProperties,
 } from '../messages/types.js';
 import type { Version } from '../version.js';
 import { parseInstructionsPiece, parseList } from './parse-actions.js';

@@ -1,4 +1,5 @@
-import { METER_FLAG, type MeterBand, type MeterMod } from '../messages/types.js';
+import { type MeterBand } from '../messages/structures.js';
+import { METER_FLAG, type MeterMod } from '../messages/types.js';
 import { METER } from '../ports.js';
 import { Piece } from './scan.js';
 

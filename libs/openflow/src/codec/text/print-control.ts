@@ -1,15 +1,7 @@
 import { formatIpv4 } from '../addresses.js';
 import type { GroupFeatures, IpfixStats } from '../messages/multipart-types.js';
-import type {
-  AsyncMasks,
-  ControllerStatus,
-  CtFlush,
-  CtTuple,
-  Queue,
-  TlvMap,
-  TlvTableMod,
-  TlvTableReply,
-} from '../messages/types.js';
+import type { ControllerStatus, Queue } from '../messages/structures.js';
+import type { AsyncMasks, CtFlush, CtTuple, TlvMap, TlvTableMod, TlvTableReply } from '../messages/types.js';
 import { actionNames } from './action-names.js';
 import { formatIpv6Text, formatPort, hex } from './values.js';
 

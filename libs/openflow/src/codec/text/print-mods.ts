@@ -1,11 +1,5 @@
-import {
-  type FlowMod,
-  type GroupMod,
-  METER_FLAG,
-  type MeterBand,
-  type MeterMod,
-  type NxFlowMod,
-} from '../messages/types.js';
+import { type MeterBand } from '../messages/structures.js';
+import { type FlowMod, type GroupMod, METER_FLAG, type MeterMod, type NxFlowMod } from '../messages/types.js';
 import { METER, NO_BUFFER, PORT } from '../ports.js';
 import { formatActions } from './format-actions.js';
 import { formatBucket, formatFlowFlags, formatGroupProperties } from './format-flow.js';

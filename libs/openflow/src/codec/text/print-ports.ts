@@ -1,6 +1,6 @@
 import { formatMac } from '../addresses.js';
 import type { PortStats, QueueStats } from '../messages/multipart-types.js';
-import type { Port } from '../messages/types.js';
+import type { Port } from '../messages/structures.js';
 import { formatPort } from './values.js';
 
 // Ports and their counters as `ovs-ofctl ofp-print` writes them.

@@ -1,5 +1,6 @@
 import type { ActionId, FieldId, TableFeature, TableFeatures, TableStats } from '../messages/multipart-types.js';
-import type { TableSettings, TableStatus } from '../messages/types.js';
+import type { TableSettings } from '../messages/structures.js';
+import type { TableStatus } from '../messages/types.js';
 import type { WireVersion } from '../version.js';
 import { actionNames } from './action-names.js';
 import { bitNames, hex } from './values.js';

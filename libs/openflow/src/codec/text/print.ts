@@ -1,8 +1,9 @@
 import { formatMac } from '../addresses.js';
 import { OpenFlowDecodeError } from '../errors.js';
 import { type Decoded, decodeMessage } from '../messages/codec.js';
+import type { Role } from '../messages/structures.js';
 import { experimenterOf, headOf } from '../messages/table.js';
-import type { FlowRemoved, Message, Role, SwitchConfig } from '../messages/types.js';
+import type { FlowRemoved, Message, SwitchConfig } from '../messages/types.js';
 import { VERSIONS, type Version, versionOfWire, type WireVersion } from '../version.js';
 import { matchParts } from './format-match.js';
 import {

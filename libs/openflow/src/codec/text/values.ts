@@ -1,7 +1,7 @@
 import { formatIpv4, formatIpv6, formatMac } from '../addresses.js';
 import { FIELD_INFO, type FieldInfo } from '../fields/info.js';
 import type { Subfield } from '../fields/match.js';
-import type { FlowRemovedReason } from '../messages/types.js';
+import type { FlowRemovedReason } from '../messages/structures.js';
 import { significantOnes } from '../normal/match.js';
 import { PORT, portFrom16 } from '../ports.js';
 
