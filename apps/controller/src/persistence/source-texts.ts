@@ -16,7 +16,8 @@ export class SourceTexts implements LastGoodTexts {
     await this.database.transaction(async (tx) => {
       for (let i = 0; i < gone.length; i += 500)
         await tx.delete(SourceFileRecord, { path: In(gone.slice(i, i + 500)) });
-      for (const [path, text] of changed) await tx.upsert(SourceFileRecord, { path, text }, ['path']);
+      const rows = [...changed].map(([path, text]) => ({ path, text }));
+      for (let i = 0; i < rows.length; i += 500) await tx.upsert(SourceFileRecord, rows.slice(i, i + 500), ['path']);
     });
   }
 }

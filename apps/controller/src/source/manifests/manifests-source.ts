@@ -81,11 +81,10 @@ export class ManifestsSource implements Source {
       this.queued = undefined;
       const objects = await this.rescan(false, queued.all);
       if (objects === undefined) return;
-      // Recorded meanwhile, not before: nobody waits for the disk to protect a pod.
-      const recorded = this.recordGoodTexts();
-      recorded.catch(() => undefined);
       await this.listener?.(objects);
-      await recorded;
+      // After what the change sets off: nobody waits for this record, and it takes the database and this thread.
+      await new Promise((done) => setImmediate(done));
+      await this.recordGoodTexts();
       this.delivered = true;
     });
     this.queued = queued;
@@ -165,8 +164,9 @@ export class ManifestsSource implements Source {
 
   private tellProblems(): void {
     const told = this.toldProblems;
-    this.toldProblems = new Set(this.problems().map((p) => JSON.stringify(p)));
-    for (const problem of this.problems()) if (!told.has(JSON.stringify(problem))) this.options.onProblem?.(problem);
+    const problems = this.problems().map((p) => [JSON.stringify(p), p] as const);
+    this.toldProblems = new Set(problems.map(([text]) => text));
+    for (const [text, problem] of problems) if (!told.has(text)) this.options.onProblem?.(problem);
   }
 
   private async recordGoodTexts(): Promise<void> {

@@ -1,5 +1,5 @@
 import type { ObjectRef } from '@heddle/api';
-import { ip, type NamedPort, type NetworkPolicyFact, type PolicyRule } from '@heddle/compiler';
+import { ip, type NamedPort, type PolicyRule } from '@heddle/compiler';
 import type {
   Problem,
   SourceNamespace,
@@ -42,6 +42,17 @@ export function resolveObjects(located: readonly Located[]): Result {
   return resolver;
 }
 
+/** What was made of a manifest: an unchanged file gives the same objects again, which are then not compared in depth. */
+const made = new WeakMap<Located, unknown>();
+function once<T>(item: Located, make: () => T): T {
+  let value = made.get(item) as T | undefined;
+  if (value === undefined) {
+    value = make();
+    made.set(item, value);
+  }
+  return value;
+}
+
 const WORKLOADS = { Deployment: true, ReplicaSet: true, StatefulSet: true } as const;
 
 class Resolver implements Result {
@@ -55,16 +66,22 @@ class Resolver implements Result {
   } satisfies SourceObjects;
 
   private readonly adders: { readonly [K in Kind]: (body: ManifestOf<K>, item: Located) => void } = {
-    Namespace: ({ metadata: { name, labels } }) =>
-      void this.objects.namespaces.set(name, { name, labels: { ...labels, 'kubernetes.io/metadata.name': name } }),
+    Namespace: ({ metadata: { name, labels } }, item) =>
+      void this.objects.namespaces.set(
+        name,
+        once(item, () => ({ name, labels: { ...labels, 'kubernetes.io/metadata.name': name } })),
+      ),
     Pod: ({ metadata, spec }, item) =>
-      this.addPod(podOf(metadata.namespace, metadata.name, metadata.labels, spec), item),
+      this.addPod(
+        once(item, () => podOf(metadata.namespace, metadata.name, metadata.labels, spec)),
+        item,
+      ),
     Deployment: (body, item) => this.addReplicas(body, item, {}),
     ReplicaSet: (body, item) => this.addReplicas(body, item, {}),
     StatefulSet: (body, item) => this.addReplicas(body, item, { stateful: true }),
     Service: (body, item) => this.addService(body, item),
     EndpointSlice: (body, item) => this.addSlice(body, item),
-    NetworkPolicy: (body) => this.addPolicy(body),
+    NetworkPolicy: (body, item) => this.addPolicy(body, item),
   };
 
   add(item: Located): void {
@@ -104,16 +121,16 @@ class Resolver implements Result {
     item: Located,
     options: { stateful?: boolean },
   ): void {
-    for (let i = 0; i < spec.replicas; i++) {
-      const name = `${metadata.name}-${i}`;
-      const own: Readonly<Record<string, string>> = options.stateful
-        ? { 'statefulset.kubernetes.io/pod-name': name, 'apps.kubernetes.io/pod-index': String(i) }
-        : {};
-      this.addPod(
-        podOf(metadata.namespace, name, { ...spec.template.metadata.labels, ...own }, spec.template.spec),
-        item,
-      );
-    }
+    const pods = once(item, () =>
+      Array.from({ length: spec.replicas }, (_, i) => {
+        const name = `${metadata.name}-${i}`;
+        const own: Readonly<Record<string, string>> = options.stateful
+          ? { 'statefulset.kubernetes.io/pod-name': name, 'apps.kubernetes.io/pod-index': String(i) }
+          : {};
+        return podOf(metadata.namespace, name, { ...spec.template.metadata.labels, ...own }, spec.template.spec);
+      }),
+    );
+    for (const pod of pods) this.addPod(pod, item);
   }
 
   private addService({ metadata, spec }: ManifestOf<'Service'>, item: Located): void {
@@ -128,26 +145,8 @@ class Resolver implements Result {
     if (spec.internalTrafficPolicy !== 'Cluster')
       this.report('warning', item, `internalTrafficPolicy ${spec.internalTrafficPolicy} is not served yet`);
     if (spec.externalIPs.length > 0) this.report('warning', item, 'externalIPs are not served yet');
-    const given = spec.clusterIPs ?? (spec.clusterIP === undefined || spec.clusterIP === '' ? [] : [spec.clusterIP]);
-    const clusterIps = given.flatMap((a) => (a === 'None' ? [] : [a]));
-    // As in kube-apiserver: no selector, or an empty one, means that somebody else writes the EndpointSlices.
-    const selector = spec.selector === undefined || Object.keys(spec.selector).length === 0 ? undefined : spec.selector;
-    this.objects.services.set(`${metadata.namespace}/${metadata.name}`, {
-      namespace: metadata.namespace,
-      name: metadata.name,
-      type,
-      selector,
-      ports: spec.ports.map((p) => ({
-        name: p.name ?? '',
-        protocol: p.protocol,
-        port: p.port,
-        targetPort: p.targetPort ?? p.port,
-      })),
-      headless: given.includes('None'),
-      clusterIps,
-      families: spec.ipFamilies.map((f) => (f === 'IPv4' ? 4 : 6)),
-      familyPolicy: spec.ipFamilyPolicy,
-    });
+    const service = once(item, () => serviceOf({ metadata, spec }, type));
+    this.objects.services.set(`${metadata.namespace}/${metadata.name}`, service);
   }
 
   private addSlice(body: ManifestOf<'EndpointSlice'>, item: Located): void {
@@ -165,33 +164,70 @@ class Resolver implements Result {
       );
       return;
     }
-    const ready = body.endpoints.filter((e) => e.conditions.ready);
-    this.objects.slices.set(nameKey(item.object), {
-      namespace: metadata.namespace,
-      name: metadata.name,
-      service,
-      ports: body.ports.flatMap(({ name, protocol, port }) => (port === undefined ? [] : [{ name, protocol, port }])),
-      // Addresses of one endpoint are interchangeable; the first one stands for it (EndpointSlice API).
-      addresses: ready.flatMap((e) => e.addresses.slice(0, 1)).map(ip),
-    });
+    const slice = once(
+      item,
+      (): SourceSlice => ({
+        namespace: metadata.namespace,
+        name: metadata.name,
+        service,
+        ports: body.ports.flatMap(({ name, protocol, port }) => (port === undefined ? [] : [{ name, protocol, port }])),
+        // Addresses of one endpoint are interchangeable; the first one stands for it (EndpointSlice API).
+        addresses: body.endpoints
+          .filter((e) => e.conditions.ready)
+          .flatMap((e) => e.addresses.slice(0, 1))
+          .map(ip),
+      }),
+    );
+    this.objects.slices.set(nameKey(item.object), slice);
   }
 
-  private addPolicy({ metadata, spec }: ManifestOf<'NetworkPolicy'>): void {
-    // Kubernetes: without policyTypes a policy is for ingress, and for egress too if it has egress rules.
-    const types = spec.policyTypes ?? (spec.egress.length > 0 ? ['Ingress', 'Egress'] : ['Ingress']);
-    const policy: NetworkPolicyFact = {
-      namespace: metadata.namespace,
-      name: metadata.name,
-      podSelector: spec.podSelector,
-      ...(types.includes('Ingress')
-        ? { ingress: spec.ingress.map((r): PolicyRule => ({ peers: r.from, ports: r.ports })) }
-        : {}),
-      ...(types.includes('Egress')
-        ? { egress: spec.egress.map((r): PolicyRule => ({ peers: r.to, ports: r.ports })) }
-        : {}),
-    };
-    this.objects.policies.set(`${metadata.namespace}/${metadata.name}`, policy);
+  private addPolicy(body: ManifestOf<'NetworkPolicy'>, item: Located): void {
+    const { namespace, name } = body.metadata;
+    this.objects.policies.set(
+      `${namespace}/${name}`,
+      once(item, () => policyOf(body)),
+    );
   }
+}
+
+function serviceOf(
+  { metadata, spec }: Pick<ManifestOf<'Service'>, 'metadata' | 'spec'>,
+  type: SourceService['type'],
+): SourceService {
+  const given = spec.clusterIPs ?? (spec.clusterIP === undefined || spec.clusterIP === '' ? [] : [spec.clusterIP]);
+  return {
+    namespace: metadata.namespace,
+    name: metadata.name,
+    type,
+    // As in kube-apiserver: no selector, or an empty one, means that somebody else writes the EndpointSlices.
+    selector: spec.selector === undefined || Object.keys(spec.selector).length === 0 ? undefined : spec.selector,
+    ports: spec.ports.map((p) => ({
+      name: p.name ?? '',
+      protocol: p.protocol,
+      port: p.port,
+      targetPort: p.targetPort ?? p.port,
+    })),
+    headless: given.includes('None'),
+    clusterIps: given.flatMap((a) => (a === 'None' ? [] : [a])),
+    families: spec.ipFamilies.map((f) => (f === 'IPv4' ? 4 : 6)),
+    familyPolicy: spec.ipFamilyPolicy,
+  };
+}
+
+function policyOf({ metadata, spec }: ManifestOf<'NetworkPolicy'>): SourcePolicy {
+  // Kubernetes: without policyTypes a policy is for ingress, and for egress too if it has egress rules.
+  const types = spec.policyTypes ?? (spec.egress.length > 0 ? ['Ingress', 'Egress'] : ['Ingress']);
+  return {
+    namespace: metadata.namespace,
+    name: metadata.name,
+    podSelector: spec.podSelector,
+    ...(types.includes('Ingress')
+      ? { ingress: spec.ingress.map((r): PolicyRule => ({ peers: r.from, ports: r.ports })) }
+      : {}),
+    ...(types.includes('Egress')
+      ? { egress: spec.egress.map((r): PolicyRule => ({ peers: r.to, ports: r.ports })) }
+      : {}),
+  };
 }
 
 const nameKey = (o: ObjectRef): string => `${o.namespace}/${o.name}`;
