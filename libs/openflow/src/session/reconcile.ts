@@ -57,7 +57,12 @@ const STATS_15: Layout = { cookie: 16, table: 4, idle: 8, hard: 10, priority: 6,
 const KEPT_FLAGS = 0x19;
 const MULTIPART_HEADER = 16;
 
-/** Key and body of one flow's bytes, as texts with a byte a character: those are compared and hashed fastest. */
+const MAX_SORTED = 64;
+const HEADERS = new Float64Array(MAX_SORTED);
+const STARTS = new Uint32Array(MAX_SORTED);
+const SCRATCH = Buffer.alloc(65536);
+
+/** Flows in a buffer, read where they stand. */
 class FlowBytes {
   readonly #buffer: Buffer;
   readonly #view: DataView;
@@ -77,27 +82,62 @@ class FlowBytes {
   #text(from: number, to: number): string {
     return this.#buffer.toString('latin1', from, to);
   }
-  /** Table, priority and match. */
+  /** Table, priority and match, as a text with a byte a character: those are hashed fastest. A switch gives OXMs back in an order of its own, so they are put in one: by their headers. */
   key(at: number): string {
     const { table, priority, match } = this.layout;
     const start = at + match;
+    const end = start + this.#view.getUint16(start + 2);
     const head = (this.#view.getUint8(at + table) << 16) | this.#view.getUint16(at + priority);
-    return `${head}/${this.#text(start, start + this.#padded(start))}`;
+    let count = 0;
+    for (let from = start + 4; from + 4 <= end && count < MAX_SORTED; count++) {
+      const header = this.#view.getUint32(from);
+      let place = count;
+      for (; place > 0 && (HEADERS[place - 1] as number) > header; place--) {
+        HEADERS[place] = HEADERS[place - 1] as number;
+        STARTS[place] = STARTS[place - 1] as number;
+      }
+      HEADERS[place] = header;
+      STARTS[place] = from;
+      from += 4 + (header & 0xff);
+    }
+    let length = 0;
+    for (let i = 0; i < count; i++) {
+      const from = STARTS[i] as number;
+      const to = Math.min(from + 4 + ((HEADERS[i] as number) & 0xff), end);
+      for (let j = from; j < to; j++) SCRATCH[length++] = this.bytes[j] as number;
+    }
+    // More than can be sorted: nobody's match; the rest stands as it came.
+    if (count === MAX_SORTED) return `${head}/${this.#text(start, end)}`;
+    return `${head}/${SCRATCH.toString('latin1', 0, length)}`;
   }
-  /** Cookie, timeouts, flags and instructions. */
-  body(at: number, end: number): string {
-    const { cookie, idle, hard, flags, match, stats } = this.layout;
-    let from = at + match + this.#padded(at + match);
-    if (stats) from += from + 4 > end ? 0 : this.#padded(from);
-    const times = this.#view.getUint16(at + idle) * 0x10000 + this.#view.getUint16(at + hard);
-    const kept = this.#view.getUint16(at + flags) & KEPT_FLAGS;
-    return `${times}/${kept}/${this.#text(at + cookie, at + cookie + 8)}${this.#text(from, end)}`;
+  /** Where the instructions of the flow at `at` begin, which ends at `end`. */
+  #instructions(at: number, end: number): number {
+    const { match, stats } = this.layout;
+    const from = at + match + this.#padded(at + match);
+    return stats && from + 4 <= end ? from + this.#padded(from) : from;
+  }
+  /** Whether cookie, timeouts, flags and instructions of two flows are the same. */
+  sameBody(at: number, end: number, other: FlowBytes, otherAt: number, otherEnd: number): boolean {
+    const [a, b, va, vb] = [this.layout, other.layout, this.#view, other.#view];
+    if (va.getUint32(at + a.cookie) !== vb.getUint32(otherAt + b.cookie)) return false;
+    if (va.getUint32(at + a.cookie + 4) !== vb.getUint32(otherAt + b.cookie + 4)) return false;
+    if (va.getUint16(at + a.idle) !== vb.getUint16(otherAt + b.idle)) return false;
+    if (va.getUint16(at + a.hard) !== vb.getUint16(otherAt + b.hard)) return false;
+    if (((va.getUint16(at + a.flags) ^ vb.getUint16(otherAt + b.flags)) & KEPT_FLAGS) !== 0) return false;
+    const from = this.#instructions(at, end);
+    const shift = other.#instructions(otherAt, otherEnd) - from;
+    if (end + shift !== otherEnd) return false;
+    const [left, right] = [this.bytes, other.bytes];
+    for (let i = from; i < end; i++) if (left[i] !== right[i + shift]) return false;
+    return true;
   }
 }
 
 interface Wanted {
   readonly mod: FlowMod;
-  readonly body: string;
+  readonly bytes: FlowBytes;
+  readonly at: number;
+  readonly end: number;
   seen: boolean;
 }
 
@@ -112,10 +152,11 @@ function indexWanted(wanted: readonly FlowMod[], version: Version): Map<string, 
       starts.push(w.length);
       writeMessage(w, wanted[from] as FlowMod, { version, xid: 0 });
     }
-    const reader = new FlowBytes(w.peek(), MOD);
+    const reader = new FlowBytes(w.copy(), MOD);
     starts.forEach((start, i) => {
-      const body = reader.body(start, starts[i + 1] ?? w.length);
-      map.set(reader.key(start), { mod: wanted[first + i] as FlowMod, body, seen: false });
+      const end = starts[i + 1] ?? reader.bytes.length;
+      const mod = wanted[first + i] as FlowMod;
+      map.set(reader.key(start), { mod, bytes: reader, at: start, end, seen: false });
     });
     w.truncate(0);
   }
@@ -185,7 +226,8 @@ export async function reconcileFlows(
       // What cannot be cut is told by the decoder, with its place.
       const fits = end >= at + layout.match + 8 && end <= part.length;
       const entry = fits ? index.get(reader.key(at)) : undefined;
-      if (entry !== undefined && !entry.seen && entry.body === reader.body(at, end)) {
+      const is = entry !== undefined && !entry.seen && reader.sameBody(at, end, entry.bytes, entry.at, entry.end);
+      if (entry !== undefined && is) {
         entry.seen = true;
         same++;
       } else left.push(decodeFlow(part, at, fits ? end : part.length));

@@ -87,7 +87,8 @@ function readActions(r: ByteReader, ctx: ActionContext): Action[] {
   } finally {
     depth--;
   }
-  return actions;
+  // A copy has room for no more than it holds; a list that grew has room for 17, and dumps hold lists by the hundred thousand.
+  return actions.length < 16 ? actions.slice() : actions;
 }
 
 /** A masked set_field before 1.5: a load for each run of ones in the mask, from the lowest bit up. */
@@ -164,7 +165,8 @@ export function setFieldOf(a: ActionOf<'load'>): ActionOf<'set_field'> {
   const info = FIELD_INFO[field];
   const mask = ((1n << BigInt(bits)) - 1n) << BigInt(offset);
   const value = BigInt(a.value) << BigInt(offset);
-  const whole = offset === 0 && bits === info.bits;
+  // Fields that do not fill their bytes get a mask, as Open vSwitch writes it.
+  const whole = offset === 0 && bits === info.bytes * 8;
   const as = (n: bigint): number | bigint => (info.wide ? n : Number(n));
   return {
     kind: 'set_field',

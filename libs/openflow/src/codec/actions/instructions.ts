@@ -60,6 +60,10 @@ const WRITE: Writers = {
 
 /** A meter is an instruction up to 1.4 and the first applied action from 1.5 on; either may be given for any version. */
 function placeMeter(instructions: readonly Instruction[], version: WireVersion): readonly Instruction[] {
+  let hasMeter = false;
+  for (const i of instructions)
+    if (i.kind === 'meter' || (i.kind === 'apply_actions' && i.actions[0]?.kind === 'meter')) hasMeter = true;
+  if (!hasMeter) return instructions;
   const meter = instructions.find((i) => i.kind === 'meter');
   const apply = instructions.find((i) => i.kind === 'apply_actions');
   if (version === 6 && meter !== undefined) {
@@ -131,5 +135,5 @@ export function readInstructions(r: ByteReader, version: WireVersion): Instructi
     r.leave();
   }
   r.leave();
-  return instructions;
+  return instructions.slice();
 }

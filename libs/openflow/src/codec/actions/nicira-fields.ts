@@ -17,6 +17,11 @@ const loadForm = until14(
     (w, a) => {
       w.u16(ofsNbits(a.target));
       writeHeader32(w, a.target);
+      if (typeof a.value === 'number' && a.target.bits <= 32 && a.value >= 0 && a.value < 2 ** a.target.bits) {
+        w.u32(0);
+        w.u32(a.value);
+        return;
+      }
       const value = BigInt(a.value);
       if (value < 0n || value >> BigInt(a.target.bits) !== 0n)
         throw new OpenFlowEncodeError(a.target.field, `${value} does not fit ${a.target.bits} bits`);
@@ -25,10 +30,17 @@ const loadForm = until14(
     (r) => {
       const packed = r.u16();
       const target = readSubfield32(r, packed);
-      const value = r.u64();
       if (target === undefined) return undefined;
+      if (target.bits <= 32) {
+        const high = r.u32();
+        const low = r.u32();
+        if (high !== 0 || low >= 2 ** target.bits)
+          r.fail(`0x${(high * 0x1_0000_0000 + low).toString(16)} does not fit ${target.bits} bits`);
+        return { kind: 'load', target, value: low };
+      }
+      const value = r.u64();
       if (value >> BigInt(target.bits) !== 0n) r.fail(`${value} does not fit ${target.bits} bits`);
-      return { kind: 'load', target, value: target.bits <= 32 ? Number(value) : value };
+      return { kind: 'load', target, value };
     },
   ),
 );

@@ -230,7 +230,16 @@ export const ofsNbits = (s: Subfield): number => {
 };
 /** The reverse of `ofsNbits`. Undefined when the field has no such bits. */
 export function subfieldOf(info: FieldInfo | undefined, packed: number): Subfield | undefined {
+  if (info === undefined) return undefined;
+  const known = SUBFIELDS.get(info.rank * 0x10000 + packed);
+  if (known !== undefined) return known;
   const offset = packed >>> 6;
   const bits = (packed & 0x3f) + 1;
-  return info === undefined || offset + bits > info.bytes * 8 ? undefined : { field: info.name, offset, bits };
+  if (offset + bits > info.bytes * 8) return undefined;
+  const subfield = { field: info.name, offset, bits };
+  if (SUBFIELDS.size < MAX_SUBFIELDS) SUBFIELDS.set(info.rank * 0x10000 + packed, subfield);
+  return subfield;
 }
+/** A pipeline names few subfields, in many flows: those met first are shared. */
+const SUBFIELDS = new Map<number, Subfield>();
+const MAX_SUBFIELDS = 1024;

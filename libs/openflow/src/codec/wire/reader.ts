@@ -59,6 +59,8 @@ export class ByteReader {
     this.need(8);
     const at = this.pos;
     this.pos = at + 8;
+    // Counters are often zero, and a bigint of their own for each would be most of what a dump allocates.
+    if (this.view.getUint32(at + 4) === 0 && this.view.getUint32(at) === 0) return 0n;
     return this.view.getBigUint64(at);
   }
   big(size: number): bigint {
