@@ -21,6 +21,7 @@ if (!Number.isSafeInteger(count) || count < 1 || !Number.isSafeInteger(seed))
 const TOO_LONG_MS = 1000;
 const TOO_MUCH_BYTES = 512 * 1024 * 1024;
 const POOL = 512;
+const SHALLOW = new Set(['unknown', 'experimenter', 'hello', 'error', 'echo_request', 'echo_reply']);
 const random = randomOf(seed);
 const pool = seeds();
 const first = pool.length;
@@ -42,8 +43,8 @@ for (let i = 0; i < count; i++) {
   try {
     const message = decodeMessage(bytes);
     decoded++;
-    // What is well-formed and known is changed further: it leads deeper.
-    const known = !['unknown', 'experimenter'].includes(message.message.kind);
+    // What is well-formed and known is changed further: it leads deeper. Short messages lead nowhere.
+    const known = bytes.length >= 32 && !SHALLOW.has(message.message.kind);
     if (known && random(16) === 0) {
       if (pool.length < POOL) pool.push(bytes);
       else pool[first + random(POOL - first)] = bytes;
