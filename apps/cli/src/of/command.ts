@@ -4,6 +4,7 @@ import { decodeCommand } from './decode.js';
 import { diffCommand } from './diff.js';
 import { dumpCommand } from './dump.js';
 import { encodeCommand } from './encode.js';
+import { monitorCommand } from './monitor.js';
 import { snoopCommand } from './snoop.js';
 
 /** `heddle of`: OpenFlow messages and switches by hand. */
@@ -27,6 +28,7 @@ Nothing here needs a controller. Examples:
     dumpCommand(),
     diffCommand(),
     applyCommand(),
+    monitorCommand(),
     snoopCommand(),
   ])
     of.addCommand(command);
