@@ -166,8 +166,14 @@ describe('near misses', () => {
         undefined,
         ['a-from-y-b ingress rule 0: The rule lists ports; ICMP passes by rules without ports only.'],
       ],
-      ['y/a', 'x/a', 'TCP', 80, ["a-from-y-b ingress rule 0: The sender's labels do not meet pod=b."]],
-      ['x/b', 'x/a', 'TCP', 80, ['a-from-y-b ingress rule 0: The labels of namespace x do not meet ns=y.']],
+      ['y/a', 'x/a', 'TCP', 80, ["a-from-y-b ingress rule 0: The sender's labels do not meet pod=b: they have pod=a."]],
+      [
+        'x/b',
+        'x/a',
+        'TCP',
+        80,
+        ['a-from-y-b ingress rule 0: The labels of namespace x do not meet ns=y: they have ns=x.'],
+      ],
       ['x/c', 'x/a', 'TCP', 80, []],
       [
         'y/b',
@@ -193,9 +199,38 @@ describe('near misses', () => {
   });
 });
 
+describe('near misses by a selector', () => {
+  const both = { matchLabels: { pod: 'b', tier: 'front' } };
+  const own = new Fabric();
+  own.become(
+    factsOf(
+      clusterUnder({
+        policies: [
+          policy('x', 'two', ingressFrom(pod('a'), [{ namespaceSelector: ns('y'), podSelector: both }], [tcp(80)])),
+        ],
+      }),
+    ),
+  );
+  test.each<readonly [name: string, from: string, port: number, want: readonly string[]]>([
+    [
+      'of two labels that fail',
+      'y/a',
+      80,
+      ["The sender's labels do not meet pod=b, tier=front: they have pod=a, no tier."],
+    ],
+    ['of which one label fails', 'y/b', 80, ["The sender's labels do not meet tier=front: they have no tier."]],
+    ['where the other selector fails too', 'z/a', 80, []],
+    ['where the port fails too', 'y/b', 81, []],
+  ])('%s', (_, from, port, want) => {
+    const query = { from: parseExplainEnd(from) as never, to: parseExplainEnd('x/a'), protocol: 'TCP', port } as const;
+    const [path] = explain(own.compiler, query).paths;
+    expect([path?.verdict, path?.nearMisses.map((n) => n.because)]).toEqual(['denied', want]);
+  });
+});
+
 test('a denial fits into one sentence for a person paged at night', () => {
   expect(ask('y/b', 'x/a', 'TCP', 81).summary).toBe(
-    `y/b to x/a: denied. ${isolatedA} TCP 81 from y/b. Nearest: ingress rule 0 of x/a-from-y-b: The port is TCP 81; the rule allows TCP 80.`,
+    `y/b to x/a: denied. ${isolatedA} TCP 81 from y/b. It would be allowed by ingress rule 0 of x/a-from-y-b, but: The port is TCP 81; the rule allows TCP 80.`,
   );
 });
 

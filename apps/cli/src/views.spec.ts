@@ -5,6 +5,7 @@ const policy = { kind: 'NetworkPolicy', namespace: 'shop', name: 'default-deny' 
 
 describe('answers as text', () => {
   it('explain: verdict first, then what decided, then near misses; flows only when asked for', () => {
+    const because = "The sender's labels do not meet app=api: they have app=visitor.";
     const view = {
       from: 'v/visitor',
       to: 'shop/db',
@@ -21,9 +22,7 @@ describe('answers as text', () => {
           decisions: [
             { node: 'node2', stage: 'ingress', decision: 'denied', objects: [policy], reason: 'no rule allows it' },
           ],
-          nearMisses: [
-            { object: { ...policy, name: 'db-from-api' }, rule: 'ingress[0]', because: 'the label app is not "api"' },
-          ],
+          nearMisses: [{ object: { ...policy, name: 'db-from-api' }, rule: 'ingress rule 0', because }],
           flows: [
             { node: 'node2', table: 'IngressPolicy', text: 'priority=10,reg2=0x101 actions=drop', owners: [policy] },
           ],
@@ -38,12 +37,58 @@ default-deny isolates shop/db.
     node2  ingress: denied
         NetworkPolicy/shop/default-deny
         no rule allows it
-    Would have allowed it, but for one condition:
-      NetworkPolicy/shop/db-from-api, ingress[0]: the label app is not "api"`;
+    Would be allowed by NetworkPolicy/shop/db-from-api, ingress rule 0, but:
+        The sender's labels do not meet app=api: they have app=visitor.`;
     expect(explainText(view, false)).toBe(brief);
     expect(explainText(view, true)).toBe(`${brief}
-    Flows that the packet meets:
+    Flows that the IPv4 packet meets:
       node2  IngressPolicy: priority=10,reg2=0x101 actions=drop  # NetworkPolicy/shop/default-deny`);
+  });
+
+  const path = (family: 4 | 6, a: string, b: string, block: string, deny: string) => ({
+    family,
+    source: a,
+    destination: b,
+    verdict: 'denied' as const,
+    decisions: [
+      {
+        node: 'node1',
+        stage: 'Route',
+        decision: 'routed',
+        objects: [{ kind: 'Block', namespace: '', name: block }],
+        reason: `Addresses in ${block} are on node2.`,
+      },
+      { node: 'node2', stage: 'IngressPolicy', decision: 'denied', objects: [policy], reason: deny },
+    ],
+    nearMisses: [],
+    flows: [],
+  });
+  const question = { from: 'v/visitor', to: 'shop/db', protocol: 'tcp', port: 80, verdict: 'denied' as const };
+  const four = path(4, '10.244.0.5', '10.244.1.2', '10.244.1.0/26', 'No rule allows TCP 80.');
+
+  it('explain: families that are decided alike stand together, with the addresses of both', () => {
+    const six = path(6, 'fd00::5', 'fd00::1:2', 'fd00::1:0/122', 'No rule allows TCP 80.');
+    expect(
+      explainText({ ...question, summary: 'No.', paths: [four, six] }, false),
+    ).toBe(`v/visitor -> shop/db tcp/80: DENIED
+
+No.
+
+  IPv4  10.244.0.5 -> 10.244.1.2: denied
+  IPv6  fd00::5 -> fd00::1:2: denied
+    node1  Route: routed
+        Block/10.244.1.0/26
+        Block/fd00::1:0/122
+        Addresses in 10.244.1.0/26 are on node2.
+        Addresses in fd00::1:0/122 are on node2.
+    node2  IngressPolicy: denied
+        NetworkPolicy/shop/default-deny
+        No rule allows TCP 80.`);
+  });
+
+  it('explain: families that are decided differently stand apart', () => {
+    const six = path(6, 'fd00::5', 'fd00::1:2', 'fd00::1:0/122', 'No rule allows TCP 81.');
+    expect(explainText({ ...question, summary: 'No.', paths: [four, six] }, false).split('\n\n')).toHaveLength(4);
   });
 
   it('flows: by table in the order of the pipeline, with owner and reason', () => {

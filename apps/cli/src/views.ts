@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import {
   type ExplainView,
   type FlowsView,
@@ -121,28 +122,50 @@ export function flowsText(view: Of<typeof FlowsView>): string {
   return all.length === 0 ? `no such flows on ${view.node}` : all.join('\n\n');
 }
 
-/** The verdict first, then path by path what decided. */
+type Path = ExplainView['paths'][number];
+
+/** The verdict first, then what decided; paths that were decided alike, as IPv4 and IPv6 mostly are, stand together. */
 export function explainText(view: ExplainView, withFlows: boolean): string {
   const what = `${view.from} -> ${view.to} ${view.protocol}${view.port === null ? '' : `/${view.port}`}`;
-  const paths = view.paths.map((p) => {
-    const decisions = p.decisions.flatMap((d) => [
-      `    ${d.node}  ${d.stage}: ${d.decision}`,
-      ...d.objects.map((o) => `        ${formatObjectRef(o)}`),
-      `        ${d.reason}`,
-    ]);
-    const near = p.nearMisses.map((n) => `    ${formatObjectRef(n.object)}, ${n.rule}: ${n.because}`);
-    const flows = withFlows
-      ? p.flows.map((f) => {
-          const owners = f.owners.map(formatObjectRef).join(', ');
-          return `    ${f.node}  ${f.table}: ${f.text}${owners === '' ? '' : `  # ${owners}`}`;
-        })
-      : [];
-    return [
-      `  IPv${p.family}  ${p.source} -> ${p.destination}: ${p.verdict}`,
-      ...decisions,
-      ...(near.length === 0 ? [] : ['    Would have allowed it, but for one condition:', ...near.map((l) => `  ${l}`)]),
-      ...(flows.length === 0 ? [] : ['    Flows that the packet meets:', ...flows.map((l) => `  ${l}`)]),
-    ].join('\n');
-  });
+  const alike = new Map<string, Path[]>();
+  for (const p of view.paths) {
+    const key = withoutAddresses(JSON.stringify([p.verdict, p.decisions, p.nearMisses]));
+    alike.set(key, [...(alike.get(key) ?? []), p]);
+  }
+  const paths = [...alike.values()].map((group) => pathsText(group, withFlows));
   return [`${what}: ${view.verdict.toUpperCase()}`, view.summary, ...paths].join('\n\n');
+}
+
+/** Paths that differ in addresses only. What they say differently is said once for each. */
+function pathsText(group: readonly Path[], withFlows: boolean): string {
+  const [first] = group;
+  if (first === undefined) return '';
+  const each = (text: (p: Path) => readonly string[]) => [...new Set(group.flatMap(text))];
+  const decisions = first.decisions.flatMap(({ node, stage, decision }, i) => [
+    `    ${node}  ${stage}: ${decision}`,
+    ...each((p) => (p.decisions[i]?.objects ?? []).map((o) => `        ${formatObjectRef(o)}`)),
+    ...each((p) => [`        ${p.decisions[i]?.reason ?? ''}`]),
+  ]);
+  const near = first.nearMisses.flatMap(({ object, rule }, i) => [
+    `    Would be allowed by ${formatObjectRef(object)}, ${rule}, but:`,
+    ...each((p) => [`        ${p.nearMisses[i]?.because ?? ''}`]),
+  ]);
+  const flows = group.flatMap((p) => {
+    if (!withFlows || p.flows.length === 0) return [];
+    const lines = p.flows.map((f) => {
+      const owners = f.owners.map(formatObjectRef).join(', ');
+      return `      ${f.node}  ${f.table}: ${f.text}${owners === '' ? '' : `  # ${owners}`}`;
+    });
+    return [`    Flows that the IPv${p.family} packet meets:`, ...lines];
+  });
+  const heads = group.map((p) => `  IPv${p.family}  ${p.source} -> ${p.destination}: ${p.verdict}`);
+  return [...heads, ...decisions, ...near, ...flows].join('\n');
+}
+
+/** The text with every address and prefix replaced, to compare texts of two families. */
+function withoutAddresses(text: string): string {
+  return text.replace(/[0-9a-fA-F:.]+(\/\d+)?/g, (word) => {
+    const [address = ''] = word.replace(/[.:]$/, '').split('/');
+    return isIP(address) === 0 ? word : 'ADDRESS';
+  });
 }

@@ -168,7 +168,7 @@ function summarize(from: string, to: string, paths: readonly ExplainPath[]): str
     const [nearest] = path.nearMisses;
     const near =
       path.verdict === 'denied' && nearest !== undefined
-        ? ` Nearest: ${nearest.rule} of ${nearest.object.namespace}/${nearest.object.name}: ${nearest.because}`
+        ? ` It would be allowed by ${nearest.rule} of ${nearest.object.namespace}/${nearest.object.name}, but: ${nearest.because}`
         : '';
     return `${deciding.map((d) => d.reason).join(' ')}${near}`.trim();
   };

@@ -2,12 +2,12 @@ import type { Compiler, ResolvedPolicy, ResolvedRule } from '../compiler.js';
 import type { Direction, PeerShape } from '../features/policy.js';
 import { policyRef } from '../features/rule-flows.js';
 import type { Ip } from '../model/brands.js';
-import type { NamedPort } from '../model/facts.js';
+import type { Labels, NamedPort } from '../model/facts.js';
 import { prefixOf } from '../pipeline/address.js';
 import type { IdentityInfo } from '../policy/identity.js';
 import { coversPort, type PortMatch, resolveNames } from '../policy/ports.js';
 import { contains } from '../policy/prefixes.js';
-import { compileSelector, describeSelector } from '../policy/selector.js';
+import { compileSelector, describeSelector, selectorKeys } from '../policy/selector.js';
 import type { ExplainQuery, NearMiss } from './types.js';
 
 /** What the policies say about one packet, read from them and not from flows: reasons, and a second opinion. */
@@ -82,24 +82,30 @@ function peerUnmet(policy: ResolvedPolicy, peer: PeerShape, { peer: party, direc
   }
   const { identity } = party;
   if (identity === undefined) return [`The ${end} ${party.ip} is no pod, and the rule selects pods.`, 'No labels.'];
-  const unmet = requirements(peer.podSelector)
-    .filter((r) => !compileSelector(r)(identity.podLabels))
-    .map((r) => `The ${end}'s labels do not meet ${describeSelector(r)}.`);
+  const unmet = selectorUnmet(`The ${end}'s labels`, peer.podSelector, identity.podLabels);
   if (peer.namespaceSelector === undefined) {
     if (identity.namespace !== policy.namespace)
       unmet.push(
         `A podSelector alone selects pods of namespace ${policy.namespace}; the ${end} is in ${identity.namespace}.`,
       );
-  } else
-    for (const r of requirements(peer.namespaceSelector))
-      if (!compileSelector(r)(identity.namespaceLabels))
-        unmet.push(`The labels of namespace ${identity.namespace} do not meet ${describeSelector(r)}.`);
+  } else {
+    const whose = `The labels of namespace ${identity.namespace}`;
+    unmet.push(...selectorUnmet(whose, peer.namespaceSelector, identity.namespaceLabels));
+  }
   return unmet;
 }
 
-/** The requirements of a canonical selector, each a selector of its own. */
-const requirements = (canonical: string): readonly string[] =>
-  (JSON.parse(canonical) as unknown[]).map((r) => JSON.stringify([r]));
+/** A selector is one condition, however many of its requirements the labels do not meet. */
+function selectorUnmet(whose: string, canonical: string, labels: Labels): string[] {
+  const requirements = (JSON.parse(canonical) as unknown[]).map((r) => JSON.stringify([r]));
+  const failing = requirements.filter((r) => !compileSelector(r)(labels));
+  if (failing.length === 0) return [];
+  const there = new Set(failing.flatMap(selectorKeys).map((key) => valueWords(key, labels)));
+  return [`${whose} do not meet ${failing.map(describeSelector).join(', ')}: they have ${[...there].join(', ')}.`];
+}
+
+const valueWords = (key: string, labels: Labels): string =>
+  Object.hasOwn(labels, key) ? `${key}=${labels[key]}` : `no ${key}`;
 
 /** @param names what the names of ports mean: the subject's ports, those of the pod at the other end, or nothing */
 function portUnmet(rule: ResolvedRule, packet: Judged, names: 'subject' | 'pod' | 'address'): readonly string[] {
