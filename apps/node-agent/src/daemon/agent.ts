@@ -151,6 +151,7 @@ export class Agent {
 
   /** Stops serving; operations under way end first. Links, ports, flows and addresses stay: traffic goes on. */
   async stop(): Promise<void> {
+    this.#neighbours.stop();
     const served = this.#server?.close();
     await Promise.race([served, sleep(SHUTDOWN_MS, undefined, { ref: false })]);
     if (this.#service.active > 0)
