@@ -44,12 +44,14 @@ export interface FlowStats {
   readonly idleNsec?: number;
 }
 
+/** A group as the switch reports it. */
 export interface GroupDesc extends GroupProperties {
   readonly groupId: number;
   readonly type: GroupType;
   readonly buckets: readonly Bucket[];
 }
 
+/** Counters of a group and of its buckets, in their order. */
 export interface GroupStats {
   readonly groupId: number;
   readonly refCount: number;
@@ -60,6 +62,7 @@ export interface GroupStats {
   readonly buckets: readonly { readonly packetCount: bigint; readonly byteCount: bigint }[];
 }
 
+/** Who made the switch, as it says itself; texts of up to 255 characters (32 for the serial number). */
 export interface Description {
   readonly manufacturer: string;
   readonly hardware: string;
@@ -68,6 +71,7 @@ export interface Description {
   readonly datapath: string;
 }
 
+/** Counters of a table. */
 export interface TableStats {
   readonly tableId: number;
   readonly activeCount: number;
@@ -75,6 +79,7 @@ export interface TableStats {
   readonly matchedCount: bigint;
 }
 
+/** Counters of a port. All ones: the switch does not count it. */
 export interface PortStats {
   readonly portNo: number;
   readonly rxPackets: bigint;
@@ -94,6 +99,7 @@ export interface PortStats {
   readonly properties?: readonly Property[];
 }
 
+/** Counters of a queue. */
 export interface QueueStats {
   readonly portNo: number;
   readonly queueId: number;
@@ -105,12 +111,14 @@ export interface QueueStats {
   readonly properties?: readonly Property[];
 }
 
+/** A meter as the switch reports it. */
 export interface MeterConfig {
   readonly flags: number;
   readonly meterId: number;
   readonly bands: readonly MeterBand[];
 }
 
+/** Counters of a meter and of its bands, in their order. */
 export interface MeterStats {
   readonly meterId: number;
   readonly flowCount: number;
@@ -121,6 +129,7 @@ export interface MeterStats {
   readonly bands: readonly { readonly packetCount: bigint; readonly byteCount: bigint }[];
 }
 
+/** What groups the switch can have; lists by group type: all, select, indirect, ff. */
 export interface GroupFeatures {
   readonly types: number;
   readonly capabilities: number;
@@ -128,6 +137,7 @@ export interface GroupFeatures {
   readonly actions: readonly number[];
 }
 
+/** What meters the switch can have. */
 export interface MeterFeatures {
   readonly maxMeters: number;
   readonly bandTypes: number;
@@ -162,6 +172,7 @@ export type TableFeature =
       readonly fields: readonly FieldId[];
     }
   | { readonly of: 'unknown'; readonly type: number; readonly body: Uint8Array };
+/** What one table can do (OF1.5 §7.3.5.18). */
 export interface TableFeatures {
   readonly tableId: number;
   /** 1.5: 0 replace, 1 modify, 2 enable, 3 disable. */
@@ -270,6 +281,7 @@ export interface MultipartElements {
   /** Not decoded yet: one element with the body of the part. */
   unknown: { readonly type: number; readonly body: Uint8Array };
 }
+/** Kinds of multipart messages by name. */
 export type MultipartType = keyof MultipartElements;
 
 type Requests =

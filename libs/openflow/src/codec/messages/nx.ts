@@ -1,4 +1,4 @@
-import { ACTION_CODEC } from '../actions/codec.js';
+import { readInstructions, writeInstructions } from '../actions/instructions.js';
 import { reasonName, reasonNumber } from '../actions/nicira-controller.js';
 import { FIELD_INFO, type FieldInfo, type PointInfo } from '../fields/info.js';
 import type { Match } from '../fields/match.js';
@@ -78,7 +78,7 @@ function readNxms(r: ByteReader, length: number): { match: Match; cookieMatch?: 
   return { match, ...(cookieMatch && { cookieMatch }) };
 }
 
-// struct nx_flow_mod { u64 cookie; u16 command (table in the high byte), idle, hard, priority; u32 buffer; u16 out_port, flags, match_len; pad[6]; nxms; actions }
+// struct nx_flow_mod { u64 cookie; u16 command (table in the high byte), idle, hard, priority; u32 buffer; u16 out_port, flags, match_len; pad[6]; nxms; instructions }
 const flowMod: MessageRow<NxFlowMod> = {
   id: nicira(13),
   write: (w, m, { version }) => {
@@ -93,7 +93,7 @@ const flowMod: MessageRow<NxFlowMod> = {
     w.u16(m.flags);
     const lengthAt = w.skip(8);
     writeNxms(w, lengthAt, m.match, m.cookieMatch);
-    ACTION_CODEC[version].writeActions(w, m.actions);
+    writeInstructions(w, m.instructions, version);
   },
   read: (r, { version }) => {
     const cookie = r.u64();
@@ -120,7 +120,7 @@ const flowMod: MessageRow<NxFlowMod> = {
       outPort,
       flags,
       ...readNxms(r, length),
-      actions: ACTION_CODEC[version].readActions(r),
+      instructions: readInstructions(r, version),
     };
   },
 };

@@ -5,10 +5,12 @@ import type { FieldName } from '../fields/table.js';
 
 export type Role = 'nochange' | 'equal' | 'primary' | 'secondary';
 
+/** How a group picks buckets: all, one by hash, the only one, the first that is alive. */
 export type GroupType = 'all' | 'select' | 'indirect' | 'ff';
 /** Reserved bucket ids for insert_bucket and remove_bucket (1.5). */
 export const BUCKET = { MAX: 0xffffff00, FIRST: 0xfffffffd, LAST: 0xfffffffe, ALL: 0xffffffff } as const;
 
+/** One bucket of a group (OF1.5 §7.3.4.3.1). */
 export interface Bucket {
   /** 1.5; before it, a bucket's place in the list. */
   readonly bucketId?: number;
@@ -40,6 +42,7 @@ export interface Property {
   readonly body: Uint8Array;
 }
 
+/** Why a flow is gone; a number where it has no name. */
 export type FlowRemovedReason =
   | 'idle_timeout'
   | 'hard_timeout'
@@ -67,6 +70,7 @@ export interface Port {
   readonly properties?: readonly Property[];
 }
 
+/** One band of a meter. `rate` and `burstSize` are in kbit/s or packets/s, as the flags of the meter say. */
 export interface MeterBand {
   readonly type: 'drop' | 'dscp_remark' | number;
   readonly rate: number;

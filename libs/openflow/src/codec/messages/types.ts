@@ -16,6 +16,7 @@ import type {
   TableSettings,
 } from './structures.js';
 
+/** The first message of each side (OF1.3 §7.5.1). */
 export interface Hello {
   readonly kind: 'hello';
   /** The header's version where it is none of ours: any version may say hello. */
@@ -26,6 +27,7 @@ export interface Hello {
   readonly elements?: readonly Property[];
 }
 
+/** An error (OF1.5 §7.5.4), with names for the numbers that are known. */
 export interface ErrorMessage {
   readonly kind: 'error';
   /** The header's version where it is none of ours: any version may refuse a hello. */
@@ -43,6 +45,7 @@ export interface ErrorMessage {
   readonly data: Uint8Array;
 }
 
+/** What the switch is: its datapath id, tables and capabilities (OF1.3 §7.3.1). */
 export interface FeaturesReply {
   readonly kind: 'features_reply';
   readonly datapathId: bigint;
@@ -53,12 +56,14 @@ export interface FeaturesReply {
   readonly reserved: number;
 }
 
+/** How the switch treats fragments (`flags`), and how many bytes of a packet it sends to the controller. */
 export interface SwitchConfig<K extends 'get_config_reply' | 'set_config'> {
   readonly kind: K;
   readonly flags: number;
   readonly missSendLen: number;
 }
 
+/** What a flow mod does; the strict forms mean exactly one flow. */
 export type FlowModCommand = 'add' | 'modify' | 'modify_strict' | 'delete' | 'delete_strict';
 
 /** `flags` of flow mods and flow statistics. */
@@ -70,6 +75,7 @@ export const FLOW_FLAG = {
   NO_BYT_COUNTS: 16,
 } as const;
 
+/** Adds, changes or deletes flows (OF1.3 §7.3.4.1). `flowMod` fills in the defaults. */
 export interface FlowMod {
   readonly kind: 'flow_mod';
   readonly command: FlowModCommand;
@@ -90,8 +96,10 @@ export interface FlowMod {
   readonly instructions: readonly Instruction[];
 }
 
+/** What a group mod does. `add_or_mod` is of Open vSwitch; inserting and removing buckets needs 1.5. */
 export type GroupModCommand = 'add' | 'modify' | 'delete' | 'insert_bucket' | 'remove_bucket' | 'add_or_mod';
 
+/** Adds, changes or deletes a group, or in 1.5 buckets of it (OF1.5 §7.3.4.3). `groupMod` fills in the defaults. */
 export interface GroupMod extends GroupProperties {
   readonly kind: 'group_mod';
   readonly command: GroupModCommand;
@@ -102,6 +110,7 @@ export interface GroupMod extends GroupProperties {
   readonly buckets: readonly Bucket[];
 }
 
+/** A packet that came to the controller (OF1.3 §7.4.1), with the metadata that it had. */
 export interface PacketIn {
   readonly kind: 'packet_in';
   readonly bufferId: number;
@@ -122,6 +131,7 @@ export interface PacketBody extends Omit<PacketIn, 'kind'> {
   readonly properties?: readonly Property[];
 }
 
+/** A packet for the switch to send (OF1.3 §7.3.7). */
 export interface PacketOut {
   readonly kind: 'packet_out';
   readonly bufferId: number;
@@ -132,6 +142,7 @@ export interface PacketOut {
   readonly match?: Match;
 }
 
+/** A flow is gone (OF1.3 §7.4.2). Durations since it was added. */
 export interface FlowRemoved {
   readonly kind: 'flow_removed';
   readonly tableId: number;
@@ -147,12 +158,14 @@ export interface FlowRemoved {
   readonly match: Match;
 }
 
+/** A port came, went or changed (OF1.3 §7.4.3). */
 export interface PortStatus {
   readonly kind: 'port_status';
   readonly reason: 'add' | 'delete' | 'modify' | number;
   readonly port: Port;
 }
 
+/** Asks for a role or says which one it is (OF1.3 §7.3.9). `generationId` is all ones where unknown. */
 export interface RoleMessage<K extends 'role_request' | 'role_reply'> {
   readonly kind: K;
   readonly role: Role | number;
@@ -161,6 +174,7 @@ export interface RoleMessage<K extends 'role_request' | 'role_reply'> {
   readonly shortId?: number;
 }
 
+/** The switch has changed the role of this connection (OF1.4 §7.4.4). */
 export interface RoleStatus {
   readonly kind: 'role_status';
   readonly role: Role | number;
@@ -174,9 +188,11 @@ export interface AsyncMask {
   readonly primary?: number;
   readonly secondary?: number;
 }
+/** Which asynchronous messages this connection wants or gets (OF1.4 §7.3.10). */
 export interface AsyncConfig<K extends 'set_async' | 'get_async_reply'> extends AsyncMasks {
   readonly kind: K;
 }
+/** The masks of all kinds of asynchronous messages. */
 export interface AsyncMasks {
   readonly packetIn?: AsyncMask;
   readonly portStatus?: AsyncMask;
@@ -188,6 +204,7 @@ export interface AsyncMasks {
   readonly properties?: readonly Property[];
 }
 
+/** What a bundle control message asks or answers. */
 export type BundleControlType =
   | 'open_request'
   | 'open_reply'
@@ -201,6 +218,7 @@ export type BundleControlType =
 /** Bundle flags. */
 export const BUNDLE_FLAG = { ATOMIC: 1, ORDERED: 2 } as const;
 
+/** Opens, closes, commits or discards a bundle, or answers that (OF1.4 §7.3.9). */
 export interface BundleControl {
   readonly kind: 'bundle_control';
   readonly bundleId: number;
@@ -220,6 +238,7 @@ export interface BundleAdd {
 
 /** Meter flags. */
 export const METER_FLAG = { KBPS: 1, PKTPS: 2, BURST: 4, STATS: 8 } as const;
+/** Adds, changes or deletes a meter (OF1.3 §7.3.4.4). Bundles cannot hold it. */
 export interface MeterMod {
   readonly kind: 'meter_mod';
   readonly command: 'add' | 'modify' | 'delete';
@@ -228,6 +247,7 @@ export interface MeterMod {
   readonly bands: readonly MeterBand[];
 }
 
+/** Changes the configuration of a port (OF1.3 §7.3.4.3); only bits of `config` in `mask`. */
 export interface PortMod {
   readonly kind: 'port_mod';
   readonly portNo: number;
@@ -246,11 +266,13 @@ export interface TlvMap {
   /** N of tun_metadataN, 0..63. */
   readonly index: number;
 }
+/** Changes which Geneve options are tun_metadata fields. Extension of Open vSwitch. */
 export interface TlvTableMod {
   readonly kind: 'tlv_table_mod';
   readonly command: 'add' | 'delete' | 'clear';
   readonly maps: readonly TlvMap[];
 }
+/** Which Geneve options are tun_metadata fields. */
 export interface TlvTableReply {
   readonly kind: 'tlv_table_reply';
   /** Option bytes that all fields may take together. */
@@ -259,6 +281,7 @@ export interface TlvTableReply {
   readonly maps: readonly TlvMap[];
 }
 
+/** Changes the configuration of a table (OF1.4 §7.3.4.1). */
 export type TableMod = { readonly kind: 'table_mod' } & TableSettings;
 
 /** 1.4: a table's free space crossed a threshold. */
@@ -303,6 +326,7 @@ export interface CtFlush {
   readonly properties?: readonly Property[];
 }
 
+/** Ends a flow monitor in 1.3 (extension of ONF). */
 export interface FlowMonitorControl {
   readonly kind: 'flow_monitor_cancel';
   readonly id: number;
@@ -316,7 +340,7 @@ export interface ExperimenterMessage {
   readonly body: Uint8Array;
 }
 
-/** NXT_FLOW_MOD: a flow mod with NXMs and actions instead of instructions. The table stands in it only where NXT_FLOW_MOD_TABLE_ID said so. */
+/** NXT_FLOW_MOD: a flow mod with NXMs. The table stands in it only where NXT_FLOW_MOD_TABLE_ID said so. */
 export interface NxFlowMod {
   readonly kind: 'nx_flow_mod';
   readonly command: FlowModCommand;
@@ -328,10 +352,10 @@ export interface NxFlowMod {
   readonly bufferId: number;
   readonly outPort: number;
   readonly flags: number;
-  /** Also `cookie_match`: the cookie and mask that a modification or deletion is about. */
   readonly match: Match;
+  /** The cookie that a modification or deletion is about. */
   readonly cookieMatch?: readonly [value: bigint, mask: bigint];
-  readonly actions: readonly Action[];
+  readonly instructions: readonly Instruction[];
 }
 /** NXT_FLOW_REMOVED. */
 export interface NxFlowRemoved extends Omit<FlowRemoved, 'kind' | 'hardTimeout'> {

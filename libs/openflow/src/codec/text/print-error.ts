@@ -17,14 +17,11 @@ export function hexDump(bytes: Uint8Array): string {
   return text;
 }
 
-/** Text with what is not printable as octal escapes. */
-export const asText = (data: Uint8Array): string => {
-  const SPECIAL: Readonly<Record<number, string>> = { 34: '\\"', 92: '\\\\' };
-  return Array.from(
-    data,
-    (b) => SPECIAL[b] ?? (b >= 32 && b < 127 ? String.fromCharCode(b) : `\\${b.toString(8).padStart(3, '0')}`),
+/** Text with what is not printable as octal escapes, quotes and backslashes too. */
+export const asText = (data: Uint8Array): string =>
+  Array.from(data, (b) =>
+    b >= 32 && b < 127 && b !== 34 && b !== 92 ? String.fromCharCode(b) : `\\${b.toString(8).padStart(3, '0')}`,
   ).join('');
-};
 
 /** Errors of a hello carry text, all others the beginning of the message at fault. */
 export const carriesText = (m: ErrorMessage): boolean => m.code === 'OFPHFC_INCOMPATIBLE' || m.code === 'OFPHFC_EPERM';

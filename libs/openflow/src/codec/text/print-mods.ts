@@ -39,7 +39,7 @@ export function printFlowMod(m: FlowMod, newCookie = m.command === 'add' ? m.coo
 /** As a flow mod of today. The cookie is the new one; the old one to look for stands in the match. */
 export function printNxFlowMod(m: NxFlowMod): string {
   const [cookie, cookieMask] = m.cookieMatch ?? [0n, 0n];
-  const { cookieMatch: _, actions, ...rest } = m;
+  const { cookieMatch: _, ...rest } = m;
   return printFlowMod(
     {
       ...rest,
@@ -47,7 +47,6 @@ export function printNxFlowMod(m: NxFlowMod): string {
       ...(m.command === 'add' ? { cookieMask: 0n } : { cookie, cookieMask }),
       outGroup: 0xffffffff,
       importance: 0,
-      instructions: [{ kind: 'apply_actions', actions }],
     },
     m.cookie,
   );
@@ -103,4 +102,6 @@ export function printMeterConfig(m: Pick<MeterMod, 'meterId' | 'flags' | 'bands'
 }
 const meterName = (id: number): string => METER_NAMES[id] ?? (id <= METER.MAX ? `${id}` : 'unknown');
 
-export const printMeterMod = (m: MeterMod): string => `${METER_COMMANDS[m.command]} ${printMeterConfig(m)}`;
+/** What a delete says beside the meter means nothing. */
+export const printMeterMod = (m: MeterMod): string =>
+  `${METER_COMMANDS[m.command]} ${printMeterConfig(m.command === 'delete' ? { meterId: m.meterId, flags: 0, bands: [] } : m)}`;

@@ -1,6 +1,7 @@
 import { formatMac } from '../addresses.js';
 import type { PortStats, QueueStats } from '../messages/multipart-types.js';
 import type { Port } from '../messages/structures.js';
+import { printIntelCounters } from './print-counters.js';
 import { formatPort } from './values.js';
 
 // Ports and their counters as `ovs-ofctl ofp-print` writes them.
@@ -69,7 +70,8 @@ export function printPortStats(p: PortStats): string {
     `           tx pkts=${count(p.txPackets)}, bytes=${count(p.txBytes)}, drop=${count(p.txDropped)}, ` +
     `errs=${count(p.txErrors)}, coll=${count(p.collisions)}`;
   const time = duration(p.durationSec, p.durationNsec);
-  return time === '?' ? text : `${text}\n           duration=${time}`;
+  const extra = printIntelCounters(p.properties);
+  return `${text}${time === '?' ? '' : `\n           duration=${time}`}${extra}`;
 }
 
 export const printQueueStats = (q: QueueStats): string =>
