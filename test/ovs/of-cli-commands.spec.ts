@@ -188,9 +188,11 @@ describe.skipIf(!hasOvs())('heddle of', () => {
     await expect.poll(() => existsSync(socket)).toBe(true);
     await ovs.ofctl('add-flow', `unix:${socket}`, 'table=8,ip,actions=drop');
     expect(await ovs.flows('table=8')).toEqual(['table=8, ip actions=drop']);
-    await expect.poll(snoop.text, { timeout: 5000 }).toMatch(/#1 > OFPT_FLOW_MOD \(OF1\.\d\) \(xid=0x\w+\): ADD table:8 ip actions=drop/);
+    await expect
+      .poll(snoop.text, { timeout: 5000 })
+      .toMatch(/#\d+ > OFPT_FLOW_MOD \(OF1\.\d\) \(xid=0x\w+\): ADD table:8 ip actions=drop/);
     expect(snoop.text()).toMatch(/#1 < OFPT_HELLO/);
-    expect(snoop.text()).toMatch(/#1 < OFPT_BARRIER_REPLY/);
+    expect(snoop.text()).toMatch(/#\d+ < OFPT_BARRIER_REPLY/);
   });
 
   it('watches flows and ports', async () => {

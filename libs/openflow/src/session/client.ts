@@ -12,6 +12,7 @@ export interface TlsOptions {
   readonly ca: string | Buffer;
 }
 
+/** Whom to dial, and how. */
 export interface ConnectOptions extends SessionOptions {
   /** `unix:PATH`, `tcp:HOST:PORT` or `ssl:HOST:PORT`; the management socket of a bridge is `unix:RUNDIR/BRIDGE.mgmt`. */
   readonly target: string | Endpoint;

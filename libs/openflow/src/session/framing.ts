@@ -7,6 +7,7 @@ export class OpenFlowFramingError extends Error {
   readonly code = 'OF_FRAMING';
 }
 
+/** The header of a message (OF1.3 §7.1); `type` and `version` as they stand on the wire. */
 export interface Header {
   readonly version: number;
   readonly type: number;

@@ -6,6 +6,7 @@ import { CHANNELS } from './diagnostics.js';
 import { type Endpoint, formatOpenFlowEndpoint, parseOpenFlowEndpoint } from './endpoint.js';
 import { type OpenFlowSession, openSession, type SessionOptions } from './session.js';
 
+/** Where to wait for switches, and what to do with them. */
 export interface ServerOptions extends SessionOptions {
   /** `tcp:HOST:PORT`, `ssl:HOST:PORT` (port 0: any free one) and `unix:PATH`. */
   readonly listen: readonly (string | Endpoint)[];
@@ -17,6 +18,7 @@ export interface ServerOptions extends SessionOptions {
   onSession(session: OpenFlowSession): void;
 }
 
+/** A listening server, made by `createOpenFlowServer`. */
 export interface OpenFlowServer {
   /** Resolves when every endpoint listens; rejects, with all of them closed, if one cannot. */
   readonly ready: Promise<void>;

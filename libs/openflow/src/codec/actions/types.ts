@@ -37,14 +37,17 @@ export const HASH_FIELDS = [
   'nw_dst',
   'symmetric_l3',
 ] as const;
+/** One of `HASH_FIELDS`. */
 export type HashFields = (typeof HASH_FIELDS)[number];
 
 /** How `multipath` picks a link. */
 export const MULTIPATH_ALGORITHMS = ['modulo_n', 'hash_threshold', 'hrw', 'iter_hash'] as const;
+/** One of `MULTIPATH_ALGORITHMS`. */
 export type MultipathAlgorithm = (typeof MULTIPATH_ALGORITHMS)[number];
 
 /** Why a packet went to the controller, by number (OF1.4, 7.4.1). */
 export const PACKET_IN_REASONS = ['no_match', 'action', 'invalid_ttl', 'action_set', 'group', 'packet_out'] as const;
+/** One of `PACKET_IN_REASONS`; a number where it has no name. */
 export type PacketInReason = (typeof PACKET_IN_REASONS)[number] | number;
 
 /** Every action. `unknown` holds what this library does not know and encodes to the same bytes. */
