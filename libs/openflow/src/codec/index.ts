@@ -16,6 +16,7 @@ export * from './ports.js';
 export { formatActions } from './text/format-actions.js';
 export { type FlowTextOptions, formatFlow, formatGroup } from './text/format-flow.js';
 export { formatMatch } from './text/format-match.js';
+export { formatMeter } from './text/format-meter.js';
 export { parseActions, parseInstructions } from './text/parse-actions.js';
 export { type ParseOptions, parseFlow, parseGroup } from './text/parse-flow.js';
 export { parseMatch } from './text/parse-match.js';
