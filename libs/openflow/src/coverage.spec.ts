@@ -63,7 +63,7 @@ describe('the documentation', () => {
   it('lists in the README what the tables of the codec hold', () => {
     const text = readFileSync(README, 'utf8');
     const wanted = text.replace(
-      /(<!-- generated: messages -->\n)[^]*?(<!-- end -->)/,
+      /(<!-- generated: messages -->\n).*?(<!-- end -->)/s,
       (_, a, b) => `${a}${coverage()}\n${b}`,
     );
     // `UPDATE_DOCS=1 npm test -- libs/openflow/src/coverage` writes it.
