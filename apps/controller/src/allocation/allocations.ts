@@ -3,6 +3,7 @@ import type { Database } from '../persistence/database.js';
 import { SettingRecord } from '../persistence/records.js';
 import { Attachments } from './attachments.js';
 import { BlockPool } from './block-pool.js';
+import { HeldIdentities } from './held-identities.js';
 import { Ledger } from './ledger.js';
 import { NodeRegistry } from './node-registry.js';
 import { Sequences } from './sequences.js';
@@ -24,7 +25,14 @@ export class Allocations {
     readonly nodes: NodeRegistry,
     readonly attachments: Attachments,
     readonly serviceAddresses: ServiceAddresses,
+    readonly heldIdentities: HeldIdentities,
   ) {}
+
+  /** Resolves when all that switches may hear of is in the database. */
+  async flush(): Promise<void> {
+    await this.ledger.flush();
+    await this.heldIdentities.flush();
+  }
 
   /** @throws Refusal conflict if what is recorded does not fit the configuration */
   static async load(database: Database, options: AllocationsOptions): Promise<Allocations> {
@@ -35,13 +43,15 @@ export class Allocations {
     const attachments = new Attachments({ database, sequences, pool, nodes, families });
     const ledger = new Ledger(database);
     const serviceAddresses = new ServiceAddresses(database, sequences, options.serviceCidrs);
+    const heldIdentities = new HeldIdentities(database);
     await sequences.load(database);
     await nodes.load();
     await attachments.load();
     await serviceAddresses.load();
     await ledger.load();
+    await heldIdentities.load();
     await noteSettings(database, sequences, options.networkSettings);
-    return new Allocations(sequences, ledger, nodes, attachments, serviceAddresses);
+    return new Allocations(sequences, ledger, nodes, attachments, serviceAddresses, heldIdentities);
   }
 }
 

@@ -217,6 +217,41 @@ describe('an identity that changes', () => {
     expect(await status(50)).toMatchObject({ realized: false, waitingFor: ['node2: its switch is not connected'] });
   });
 
+  it('is held on by a controller that starts in the middle', async () => {
+    const database = { HEDDLE_DATABASE_URL: `sqlite:${join(folder.path, 'db')}` };
+    folder.write('a.yaml', pod('a', '{ v: "1" }'));
+    h = await startHarness(folder, database);
+    for (const [i, name] of ['node1', 'node2'].entries()) {
+      await register(name, { ...NODE, encapIp: `172.31.99.${i + 1}` });
+      h.switches.connect(name);
+    }
+    await attach({ ...ADD, pod: 'a' });
+    await status(1_000);
+    const carried = () => h.compiler.carriedIdentityOf('shop', 'a')?.number;
+    const before = carried();
+    h.switches.automatic = false;
+    folder.write('a.yaml', pod('a', '{ v: "2" }'));
+    await h.controller.runtime.source.refresh();
+    // As a driver does before it sends.
+    await h.controller.runtime.allocations.flush();
+    await h.stop();
+
+    h = await startHarness(folder, database);
+    expect([carried(), held()?.identityKey]).toEqual([before, expect.stringContaining('"1"')]);
+    h.switches.connect('node1');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(carried()).toBe(before);
+    h.switches.connect('node2');
+    expect(await status(4_000)).toMatchObject({ realized: true });
+    expect(held()).toBeUndefined();
+    expect(carried()).not.toBe(before);
+    await h.controller.runtime.allocations.flush();
+    await h.stop();
+
+    h = await startHarness(folder, database);
+    expect(held()).toBeUndefined();
+  });
+
   it('that comes back to what is carried is let go at once', async () => {
     folder.write('a.yaml', pod('a', '{ v: "1" }'));
     h = await startHarness(folder);

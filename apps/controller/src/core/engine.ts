@@ -71,6 +71,7 @@ export class Engine {
   private synchronized = false;
   private releaseQueued = false;
   private lastRelease = 0;
+  private awaitAllUntil = Number.NEGATIVE_INFINITY;
   /** The source was faster than the first compilation. */
   private early: SourceObjects | undefined;
   private readonly timers = new Set<() => void>();
@@ -94,12 +95,28 @@ export class Engine {
     await this.operations.run(async () => {
       await world.replaceObjects(this.early ?? objects);
       world.putRecorded(config);
+      this.restoreHolds();
       this.commit();
       this.synchronized = true;
       for (const lease of this.options.allocations.attachments.all())
         this.portGenerations.set(lease.record.portKey, this.currentGeneration);
     });
     this.options.watchers.changed();
+  }
+
+  /** What an earlier run held stays held until the switches of all nodes have acknowledged the first generation. */
+  private restoreHolds(): void {
+    const { allocations, clock, facts } = this.options;
+    const { attachments, heldIdentities } = allocations;
+    const held = heldIdentities.all().filter((h) => attachments.ofPod(h.namespace, h.pod) !== undefined);
+    if (held.length === 0) return;
+    for (const { namespace, pod, identityKey } of held)
+      facts.put('hold', factKey(namespace, pod), { namespace, pod, identityKey });
+    const generation = this.currentGeneration + 1;
+    this.holds.restore(held, generation);
+    // None of them is connected yet, so those that are away count too, as long as a hold may last.
+    this.awaitAllUntil = clock.now() + HOLD_TIMEOUT_MS;
+    this.releaseLater(generation);
   }
 
   async stop(): Promise<void> {
@@ -266,6 +283,7 @@ export class Engine {
       durationMs: clock.now() - startedAt,
       steps: first.steps,
     });
+    this.options.allocations.heldIdentities.replace(this.holds.all());
     switches.notify(generation, deltas);
     this.options.watchers.changed();
   }
@@ -296,7 +314,7 @@ export class Engine {
     const states = this.options.allocations.nodes
       .all()
       .map((n) => this.options.switches.state(nodeName(n.name)))
-      .filter((s) => s?.connected === true);
+      .filter((s) => s?.connected === true || this.options.clock.now() < this.awaitAllUntil);
     return Math.min(this.currentGeneration, ...states.map((s) => s?.realizedGeneration ?? 0));
   }
 

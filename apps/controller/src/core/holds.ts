@@ -50,6 +50,15 @@ export class Holds {
     return { put, removed };
   }
 
+  /** Goes on with the holds of an earlier run, which go when `generation` is acknowledged. */
+  restore(held: readonly Omit<Hold, 'generation'>[], generation: number): void {
+    for (const hold of held) this.holds.set(factKey(hold.namespace, hold.pod), { ...hold, generation });
+  }
+
+  all(): Omit<Hold, 'generation'>[] {
+    return [...this.holds.values()].map(({ namespace, pod, identityKey }) => ({ namespace, pod, identityKey }));
+  }
+
   /** Forgets a pod, for it is no longer attached; true if it was held. */
   drop(key: string): boolean {
     return this.holds.delete(key);

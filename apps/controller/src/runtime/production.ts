@@ -25,7 +25,7 @@ function createSouthbound(needs: SouthboundNeeds): Southbound {
     clock,
     encap: config.encap,
     inSync,
-    beforeSend: () => allocations.ledger.flush(),
+    beforeSend: () => allocations.flush(),
   });
   const ovsdb = new OvsdbManager({ logger, changed });
   return {

@@ -151,7 +151,7 @@ export class Runtime {
     await this.source.stop();
     await this.engine.stop();
     await this.southbound.stop();
-    await this.allocations.ledger.flush();
+    await this.allocations.flush();
     await this.database.close();
   }
 }
