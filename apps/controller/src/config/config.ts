@@ -4,12 +4,7 @@ import { type Cidr, cidr, type Family, familyOf } from '@heddle/compiler';
 import { z } from 'zod';
 import { BLOCK_PREFIX } from '../allocation/block-pool.js';
 import { range } from '../allocation/ranges.js';
-
-export interface TlsFiles {
-  readonly key: string;
-  readonly cert: string;
-  readonly ca: string;
-}
+import type { TlsFiles } from './tls-files.js';
 
 /** The environment, understood. */
 export interface Config {

@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { formatEndpoint } from '@heddle/api';
 import { createCompiler, nodeName } from '@heddle/compiler';
+import { readTls } from '../config/tls-files.js';
 import { OvsdbManager, SwitchManager } from '../southbound/index.js';
 import { removeStaleSocket } from '../unix-socket.js';
 import type { RuntimeOptions, Southbound, SouthboundNeeds } from './runtime.js';
@@ -32,11 +32,7 @@ function createSouthbound(needs: SouthboundNeeds): Southbound {
     switches,
     ovsdb,
     async start() {
-      const tls = config.tls && {
-        key: readFileSync(config.tls.key),
-        cert: readFileSync(config.tls.cert),
-        ca: readFileSync(config.tls.ca),
-      };
+      const tls = config.tls && readTls(config.tls);
       for (const endpoint of [...config.openflowListen, ...config.ovsdbListen])
         if (endpoint.kind === 'unix') await removeStaleSocket(endpoint.path);
       await switches.start({ listen: config.openflowListen, tls });

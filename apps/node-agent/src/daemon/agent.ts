@@ -8,6 +8,7 @@ import { CNI_CODE, CniError } from '../cni/errors.js';
 import { readLinks } from '../host/ip-json.js';
 import { HostSetUp } from '../host/set-up.js';
 import { readState, writeState } from '../host/state-file.js';
+import { readerOf } from '../host/tls-files.js';
 import { TunnelNeighbours } from '../host/tunnel-neighbours.js';
 import { describeUnderlay, Uplink } from '../host/underlay.js';
 import { isStructural, openSwitchDatabase, type SwitchDatabase } from '../ovs/database.js';
@@ -16,7 +17,6 @@ import { CniServer } from './cni-server.js';
 import { CniService, type ReadyNode } from './cni-service.js';
 import { Controller, isUnknownNode } from './controller.js';
 import type { AgentEnvironment } from './environment.js';
-import { readerOf } from './tls-files.js';
 
 /** How long ADD waits for ovs-vswitchd to give a port, and for the switch to acknowledge its flows. */
 const PORT_TIMEOUT_MS = 10_000;

@@ -3,7 +3,7 @@ import { isIP } from 'node:net';
 import { parseEndpoint } from '@heddle/api';
 import { z } from 'zod';
 import { DEFAULT_SOCKET } from '../cni/request.js';
-import type { TlsFiles } from './tls-files.js';
+import type { TlsFiles } from '../host/tls-files.js';
 
 const endpoint = z.string().superRefine((text, context) => {
   try {

@@ -1,5 +1,5 @@
 import type { OpenVSwitchTables, Ref, Transaction, Uuid } from 'ovsdb-client';
-import type { TlsFiles } from '../daemon/tls-files.js';
+import type { TlsFiles } from '../host/tls-files.js';
 import type { SwitchDatabase, SwitchReplica } from './database.js';
 import type { BridgePlan, InterfacePlan, SwitchPlan } from './plan.js';
 

@@ -1,8 +1,8 @@
-import { chmodSync, existsSync, readFileSync, unlinkSync } from 'node:fs';
+import { chmodSync, existsSync, unlinkSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { type Endpoint, formatEndpoint } from '@heddle/api';
-import type { TlsFiles } from '../../config/config.js';
+import { readTls, type TlsFiles } from '../../config/tls-files.js';
 import { removeStaleSocket } from '../../unix-socket.js';
 import { markLocal } from './access.guard.js';
 
@@ -67,15 +67,9 @@ export class Listeners {
   private server(endpoint: Endpoint): Server {
     if (endpoint.kind === 'ssl') {
       if (this.tls === undefined) throw new Error('there is no TLS key');
-      const { key, cert, ca } = this.tls;
       // As for switches: who has no certificate of the authority does not get as far as the token.
-      const peers = {
-        ca: readFileSync(ca),
-        requestCert: true,
-        rejectUnauthorized: true,
-        minVersion: 'TLSv1.2',
-      } as const;
-      return createTlsServer({ key: readFileSync(key), cert: readFileSync(cert), ...peers }, this.handler);
+      const peers = { requestCert: true, rejectUnauthorized: true, minVersion: 'TLSv1.2' } as const;
+      return createTlsServer({ ...readTls(this.tls), ...peers }, this.handler);
     }
     if (endpoint.kind === 'tcp') return createServer(this.handler);
     return createServer((request, response) => {
