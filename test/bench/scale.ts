@@ -205,6 +205,7 @@ async function main(): Promise<object> {
       HEDDLE_CLUSTER_CIDR: '10.244.0.0/16',
       HEDDLE_SERVICE_CIDR: '10.96.0.0/16',
       HEDDLE_LOG_LEVEL: 'debug',
+      ...(process.env.NODE_OPTIONS === undefined ? {} : { NODE_OPTIONS: process.env.NODE_OPTIONS }),
       ...(values.profile === undefined ? {} : { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${resolve(values.profile)}` }),
     },
     stdio: ['ignore', 'ignore', 'pipe'],
