@@ -1,7 +1,17 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
-import { ApiClient, Attachment, NodeConfig, NodeView, path, RealizedAnswer, ROUTES, StatusView } from '@heddle/api';
+import {
+  ApiClient,
+  Attachment,
+  NodeConfig,
+  NodeView,
+  path,
+  RealizedAnswer,
+  RemovedNodeView,
+  ROUTES,
+  StatusView,
+} from '@heddle/api';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { systemClock } from '../../apps/controller/src/clock.js';
@@ -152,5 +162,26 @@ describe.skipIf(!hasOvs())('the controller over a real switch', () => {
     );
     expect(await settled()).toMatchObject({ realized: true, waitingFor: [] });
     expect(await classify()).not.toBe(before);
+  });
+
+  it('takes the flows for a node that is removed off its peers, and lets go of its switch', async () => {
+    const { flows } = await bringUp();
+    await settled();
+    const before = await flows();
+    const body = { encapIp: '172.31.99.2', addresses: ['172.31.99.2'], underlayMtu: 1500, datapathType: 'netdev' };
+    await client.put(path(ROUTES.agentNode, 'node2'), NodeConfig, { body });
+    await expect.poll(async () => (await flows()).length).toBeGreaterThan(before.length);
+    expect(await client.get(ROUTES.status, StatusView, { query: { waitMs: 50 } })).toMatchObject({ realized: false });
+    await client.delete(path(ROUTES.node, 'node2'), RemovedNodeView);
+    expect(await settled()).toMatchObject({ realized: true, nodes: { total: 1 } });
+    await expect.poll(() => flows()).toEqual(before);
+
+    const remove = (force: string) => client.delete(path(ROUTES.node, 'node1'), RemovedNodeView, { query: { force } });
+    await expect(remove('false')).rejects.toMatchObject({ code: 'conflict' });
+    expect(await remove('true')).toMatchObject({ detached: ['shop/web-0', 'shop/web-1'] });
+    expect(await settled()).toMatchObject({ realized: true, nodes: { total: 0 } });
+    // A machine that comes back under the name is a new one: the switch of the old one does not count as its switch.
+    await client.put(path(ROUTES.agentNode, 'node1'), NodeConfig, { body });
+    expect(await node1()).toMatchObject({ key: 3, openflow: { connected: false }, realizedGeneration: 0 });
   });
 });
