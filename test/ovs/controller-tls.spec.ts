@@ -7,7 +7,7 @@ import { ApiClient, NodeView, ROUTES, StatusView } from '@heddle/api';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import { TestFolder } from '../../apps/controller/src/testing/folder.js';
-import { makeCertificates } from '../support/certificates.js';
+import { makeCertificates, type TestIdentity } from '../support/certificates.js';
 import { canRunNodes, podArgs, startNode, type TestNode } from '../support/node.js';
 
 const ROOT = resolve(import.meta.dirname, '../..');
@@ -17,9 +17,9 @@ const TOKEN = 'a-token-of-the-tests';
 const API = 'https://127.0.0.1:8443';
 
 describe.skipIf(!canRunNodes() || !BUILT)('a cluster that speaks TLS only', () => {
-  const certificates = makeCertificates(['controller', 'node1', 'operator']);
-  const [controllers, node1, operator] = ['controller', 'node1', 'operator'].map((n) => certificates.identity(n));
-  const files = (of = node1) => ({
+  let certificates: ReturnType<typeof makeCertificates> | undefined;
+  let [controllers, node1, operator]: (TestIdentity | undefined)[] = [];
+  const files = (of: TestIdentity | undefined = node1) => ({
     ...{ HEDDLE_TLS_KEY: of?.key ?? '', HEDDLE_TLS_CERT: of?.cert ?? '', HEDDLE_TLS_CA: of?.ca ?? '' },
   });
   let folder: TestFolder;
@@ -30,6 +30,10 @@ describe.skipIf(!canRunNodes() || !BUILT)('a cluster that speaks TLS only', () =
   const tokenFile = () => join(folder.path, 'token');
 
   beforeAll(async () => {
+    const names = ['controller', 'node1', 'operator'];
+    const made = makeCertificates(names);
+    certificates = made;
+    [controllers, node1, operator] = names.map((n) => made.identity(n));
     folder = new TestFolder();
     folder.write('pod.yaml', POD);
     folder.write('../token', TOKEN);
@@ -61,7 +65,7 @@ describe.skipIf(!canRunNodes() || !BUILT)('a cluster that speaks TLS only', () =
       await gone;
     }
     folder?.remove();
-    await rm(certificates.dir, { recursive: true });
+    if (certificates !== undefined) await rm(certificates.dir, { recursive: true });
   });
 
   it('attaches a pod, and has both connections of the switch', async () => {
