@@ -4,15 +4,16 @@ import {
   type FlowsView,
   formatObjectRef,
   type NodeView,
+  orDash,
   type PodView,
   type PolicyView,
   type ProblemView,
   type RemovedNodeView,
   type ServiceView,
   type StatusView,
+  table,
 } from '@heddle/api';
 import type { z } from 'zod';
-import { orDash, table } from './table.js';
 
 /** How each answer of the API looks for a person. Pure: text from data. */
 

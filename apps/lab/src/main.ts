@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { table } from '@heddle/api';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { control } from './commands/control.js';
 import { down } from './commands/down.js';
@@ -7,7 +8,6 @@ import { apply, remove } from './commands/manifests.js';
 import { type ProbeOptions, probe } from './commands/probe.js';
 import { waitForPods } from './commands/settle.js';
 import { formatStatus, labStatus } from './commands/status.js';
-import { table } from './commands/table.js';
 import { up } from './commands/up.js';
 import { controllerClient } from './host/controller.js';
 import { withLock } from './host/lock.js';

@@ -1,4 +1,4 @@
-import { NodeView, ROUTES, StatusView } from '@heddle/api';
+import { NodeView, ROUTES, StatusView, table } from '@heddle/api';
 import { z } from 'zod';
 import { controllerClient } from '../host/controller.js';
 import { underlayNetns } from '../host/netns.js';
@@ -7,7 +7,6 @@ import type { LabPaths } from '../host/paths.js';
 import { isAlive, running } from '../host/processes.js';
 import { agentProcess, CONTROLLER, KUBELET } from '../host/services.js';
 import { type LabOptions, readKubelet, readLabState } from '../host/state.js';
-import { table } from './table.js';
 
 /** What `heddle-lab status -o json` prints. */
 export interface LabStatus {

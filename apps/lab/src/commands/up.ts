@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { NodeView, PodView, ROUTES, ServiceView, StatusView } from '@heddle/api';
+import { NodeView, PodView, ROUTES, ServiceView, StatusView, table } from '@heddle/api';
 import { z } from 'zod';
 import { controllerClient, programs } from '../host/controller.js';
 import { putManifests, readManifests } from '../host/manifests.js';
@@ -24,7 +24,6 @@ import {
   wholeTable,
 } from '../probe/matrix.js';
 import { waitForPods } from './settle.js';
-import { table } from './table.js';
 import { whatToTry } from './try.js';
 
 /** Beside the manifests: the table of who may reach whom, which `up` compares with what it measures. */
