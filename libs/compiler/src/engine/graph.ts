@@ -1,32 +1,20 @@
 import type { FactChange, FactKind, FactKinds } from '../model/facts.js';
 import type { Fragment } from '../model/fragment.js';
+import {
+  addDependent,
+  type Cell,
+  distinct,
+  FEW,
+  forEachDependent,
+  isRead,
+  NONE,
+  newCell,
+  removeDependent,
+} from './cell.js';
 import { equal, sameElements } from './equal.js';
+import { Members } from './members.js';
+import { NO_ENTRIES, type Published, published, unpacked } from './published.js';
 import type { Context, Entry, Index, Memo, Root, RootOutput } from './steps.js';
-
-/** A remembered value. `node` is a machine elsewhere; a vertex of this graph is a cell. */
-interface Cell {
-  readonly owner: FactKind | Memo<unknown> | Root | Index;
-  readonly key: string;
-  value: unknown;
-  /** Revision in which the value last differed from the one before. */
-  changedAt: number;
-  /** Revision in which the value was last known to be right. */
-  verifiedAt: number;
-  stale: boolean;
-  deps: readonly Cell[];
-  /** Who read it. There may be a million cells and nearly all have one reader or two, so only others have a list or a set. */
-  dependents: Dependents;
-}
-type Dependents = undefined | Cell | readonly Cell[] | Set<Cell>;
-
-/** What a root was evaluated to: its entries stay here, its flows are with whoever hears of fragments. */
-interface Published {
-  /** Index, key, member; index, key, member ... : a third of the memory of what the root gave. */
-  readonly entries: readonly (Index | string)[];
-  readonly hasFragment: boolean;
-}
-const NOTHING_IN: Published = { entries: [], hasFragment: false };
-const FLOWS_ONLY: Published = { entries: [], hasFragment: true };
 
 /** Stands for a root and key towards whoever hears of fragments; the same object for as long as the root's key is there. */
 export interface FragmentOwner {
@@ -34,17 +22,15 @@ export interface FragmentOwner {
   readonly key: string;
 }
 
-const NONE: readonly Cell[] = [];
-const NO_ENTRIES: readonly Entry[] = [];
-const EMPTY: ReadonlySet<string> = new Set();
-/** Above so many readers a cell has a set of them. */
-const FEW = 8;
-
 export interface GraphOptions {
   readonly roots: readonly Root[];
   /** Hears of every fragment that was made anew; undefined: there is none any more. */
   readonly onFragment: (owner: FragmentOwner, now: Fragment | undefined) => void;
 }
+
+const EMPTY: ReadonlySet<string> = new Set();
+const membersOf = (cell: Cell | undefined): ReadonlySet<string> =>
+  cell === undefined ? EMPTY : (cell.value as Members).set;
 
 /**
  * Memoized steps with reverse edges. A change marks what depends on it as stale, all the way to the roots; stale roots are
@@ -410,101 +396,4 @@ export class Graph {
       }
     }
   }
-}
-
-/** A set whose members may be put in by several roots. */
-class Members {
-  readonly set = new Set<string>();
-  /** Number of roots beyond the first that put a member in. */
-  private more: Map<string, number> | undefined;
-
-  /** True if the member is new. */
-  add(member: string): boolean {
-    if (!this.set.has(member)) {
-      this.set.add(member);
-      return true;
-    }
-    this.more ??= new Map();
-    this.more.set(member, (this.more.get(member) ?? 0) + 1);
-    return false;
-  }
-
-  /** True if the member is gone. */
-  remove(member: string): boolean {
-    const n = this.more?.get(member);
-    if (this.more === undefined || n === undefined) return this.set.delete(member);
-    if (n === 1) this.more.delete(member);
-    else this.more.set(member, n - 1);
-    return false;
-  }
-}
-
-const membersOf = (cell: Cell | undefined): ReadonlySet<string> =>
-  cell === undefined ? EMPTY : (cell.value as Members).set;
-
-const newCell = (owner: Cell['owner'], key: string): Cell => ({
-  owner,
-  key,
-  value: undefined,
-  changedAt: 0,
-  verifiedAt: 0,
-  stale: false,
-  deps: NONE,
-  dependents: undefined,
-});
-
-function published(output: RootOutput | undefined): Published {
-  const hasFragment = output?.fragment !== undefined;
-  if (output?.entries === undefined || output.entries.length === 0) return hasFragment ? FLOWS_ONLY : NOTHING_IN;
-  return { entries: output.entries.flat(), hasFragment };
-}
-
-function unpacked(before: Published | undefined): readonly Entry[] {
-  if (before === undefined || before.entries.length === 0) return NO_ENTRIES;
-  const out: Entry[] = [];
-  for (let i = 0; i < before.entries.length; i += 3)
-    out.push([before.entries[i] as Index, before.entries[i + 1] as string, before.entries[i + 2] as string]);
-  return out;
-}
-
-function isRead({ dependents }: Cell): boolean {
-  return dependents instanceof Set ? dependents.size > 0 : dependents !== undefined;
-}
-
-function forEachDependent({ dependents }: Cell, visit: (cell: Cell) => void): void {
-  if (dependents === undefined) return;
-  if (Array.isArray(dependents) || dependents instanceof Set) for (const d of dependents as Iterable<Cell>) visit(d);
-  else visit(dependents as Cell);
-}
-
-function addDependent(cell: Cell, reader: Cell): void {
-  const now = cell.dependents;
-  if (now === undefined) cell.dependents = reader;
-  else if (now instanceof Set) now.add(reader);
-  else {
-    const list = Array.isArray(now) ? (now as readonly Cell[]) : [now as Cell];
-    if (!list.includes(reader)) cell.dependents = list.length < FEW ? [...list, reader] : new Set(list).add(reader);
-  }
-}
-
-/** False if it was no reader. */
-function removeDependent(cell: Cell, reader: Cell): boolean {
-  const now = cell.dependents;
-  if (now instanceof Set) return now.delete(reader);
-  if (!Array.isArray(now)) {
-    if (now !== reader) return false;
-    cell.dependents = undefined;
-    return true;
-  }
-  const left = (now as readonly Cell[]).filter((c) => c !== reader);
-  if (left.length === now.length) return false;
-  cell.dependents = left.length === 1 ? left[0] : left;
-  return true;
-}
-
-/** Each cell once, in an array that is no longer than it must be: an array that grew has room for many more. */
-function distinct(cells: readonly Cell[]): readonly Cell[] {
-  if (cells.length === 0) return NONE;
-  if (cells.length > FEW) return [...new Set(cells)];
-  return cells.some((c, i) => cells.indexOf(c) !== i) ? [...new Set(cells)] : cells.slice();
 }
