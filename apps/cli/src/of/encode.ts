@@ -46,6 +46,16 @@ function encodeJson(text: string, o: EncodeOptions, version: Version): Uint8Arra
   return encodeMessage(message, { version: said, xid: header.xid ?? o.xid });
 }
 
+/** How a group selects can be said in 1.5 only. Before, `ovs-ofctl` leaves it out in silence; we leave it out and say so. */
+function sayable(mod: Message, version: Version): Message {
+  if (mod.kind !== 'group_mod' || mod.selectionMethod === undefined || version === 'OF1.5') return mod;
+  const { selectionMethod, selectionMethodParam: _, selectionFields: __, ...rest } = mod;
+  process.stderr.write(
+    `heddle: group ${mod.groupId}: ${version} cannot say selection_method=${selectionMethod}; it is left out\n`,
+  );
+  return rest;
+}
+
 /** The bytes of what one line says. */
 function encodeLine(text: string, o: EncodeOptions): Uint8Array {
   const version = o.version ?? 'OF1.3';
@@ -60,9 +70,10 @@ function encodeLine(text: string, o: EncodeOptions): Uint8Array {
   const list = text.replace(/^\s*actions=/, '');
   if (o.kind === 'actions') return encodeActions(parseActions(list), version);
   if (o.kind === 'instructions') return encodeInstructions(parseInstructions(list), version);
-  if (o.kind === 'match') return encodeMatch(parseMatch(text), version, { bare: o.bare });
+  if (o.kind === 'match') return encodeMatch(parseMatch(text, { version }), version, { bare: o.bare });
   if (o.kind === 'message') throw new LineError('', 'a message of any kind is said in JSON');
-  return encodeMessage(parseMod(text, o.kind as ModKind, o.command), { version, xid: o.xid });
+  const mod = parseMod(text, o.kind as ModKind, { command: o.command, version });
+  return encodeMessage(sayable(mod, version), { version, xid: o.xid });
 }
 
 function xidOf(text: string): number {

@@ -7,6 +7,7 @@ import {
   parseFlow,
   parseGroup,
   parseMeter,
+  type Version,
 } from 'openflow-ts';
 
 /** What a line of text modifies. */
@@ -40,21 +41,28 @@ function cutWord<T>(text: string, words: Readonly<Record<string, T>>): readonly 
   return [word, word === undefined ? 0 : (m as RegExpExecArray)[0].length];
 }
 
+export interface ModOptions {
+  readonly command?: string | undefined;
+  /** Registers are then matched in the form that this version writes. */
+  readonly version?: Version | undefined;
+}
+const versionIn = ({ version }: ModOptions) => (version === undefined ? {} : { version });
+
 /**
  * One line of a file of flows, groups or meters, as `ovs-ofctl add-flows`, `add-groups` and `bundle` read them:
- * `[flow|group|meter] [add|modify|delete|...] DESCRIPTION`. Without the first word it is of `kind`, without the second it is `command`.
+ * `[flow|group|meter] [add|modify|delete|...] DESCRIPTION`. Without the first word it is of `kind`, without the second it is `options.command`.
  * @throws OpenFlowTextError, whose place counts from the beginning of the line
  */
-export function parseMod(line: string, kind: ModKind, command?: string): Message {
+export function parseMod(line: string, kind: ModKind, options: ModOptions = {}): Message {
   const [named, skippedKind] = cutWord(line, { flow: 'flow', group: 'group', meter: 'meter' } as const);
   const what = named ?? kind;
   const rest = line.slice(skippedKind);
   const words = { flow: FLOW_COMMANDS, group: GROUP_COMMANDS, meter: METER_COMMANDS }[what];
   const [word, skippedCommand] = cutWord<string>(rest, words);
-  const order = word ?? command ?? 'add';
+  const order = word ?? options.command ?? 'add';
   const text = rest.slice(skippedCommand);
   try {
-    if (what === 'flow') return parseFlow(text, { command: FLOW_COMMANDS[order] ?? 'add' });
+    if (what === 'flow') return parseFlow(text, { command: FLOW_COMMANDS[order] ?? 'add', ...versionIn(options) });
     if (what === 'group') return parseGroup(text, { command: GROUP_COMMANDS[order] ?? 'add' });
     return parseMeter(text, { command: METER_COMMANDS[order] ?? 'add' });
   } catch (error) {
