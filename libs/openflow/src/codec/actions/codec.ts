@@ -44,7 +44,6 @@ const FORMS: Readonly<Record<WireVersion, Forms>> = { 4: formsOf(4), 5: formsOf(
 
 const MAX_NESTING = 64;
 const EXPERIMENTER = 0xffff;
-let depth = 0;
 
 function readAction(r: ByteReader, ctx: ActionContext): Action {
   const start = r.pos;
@@ -74,21 +73,35 @@ function readAction(r: ByteReader, ctx: ActionContext): Action {
   return action;
 }
 
-function readActions(r: ByteReader, ctx: ActionContext): Action[] {
-  const actions: Action[] = [];
-  if (depth >= MAX_NESTING) r.fail(`actions nested more than ${MAX_NESTING} deep`);
-  depth++;
-  try {
-    while (r.pos < r.end) {
-      r.enter(actions.length);
-      actions.push(readAction(r, ctx));
-      r.leave();
-    }
-  } finally {
-    depth--;
-  }
-  // A copy has room for no more than it holds; a list that grew has room for 17, and dumps hold lists by the hundred thousand.
+function readElement(r: ByteReader, ctx: ActionContext, index: number): Action {
+  r.enter(index);
+  const action = readAction(r, ctx);
+  r.leave();
+  return action;
+}
+
+/** Short lists are made in one piece: one that grows has room for 17, and dumps hold lists by the hundred thousand. */
+function readList(r: ByteReader, ctx: ActionContext): Action[] {
+  if (r.pos >= r.end) return [];
+  const a = readElement(r, ctx, 0);
+  if (r.pos >= r.end) return [a];
+  const b = readElement(r, ctx, 1);
+  if (r.pos >= r.end) return [a, b];
+  const c = readElement(r, ctx, 2);
+  if (r.pos >= r.end) return [a, b, c];
+  const d = readElement(r, ctx, 3);
+  if (r.pos >= r.end) return [a, b, c, d];
+  const actions = [a, b, c, d];
+  while (r.pos < r.end) actions.push(readElement(r, ctx, actions.length));
   return actions.length < 16 ? actions.slice() : actions;
+}
+
+function readActions(r: ByteReader, ctx: ActionContext): Action[] {
+  if (r.nesting >= MAX_NESTING) r.fail(`actions nested more than ${MAX_NESTING} deep`);
+  r.nesting++;
+  const actions = readList(r, ctx);
+  r.nesting--;
+  return actions;
 }
 
 /** A masked set_field before 1.5: a load for each run of ones in the mask, from the lowest bit up. */

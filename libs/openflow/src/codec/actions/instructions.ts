@@ -125,15 +125,29 @@ function readInstruction(r: ByteReader, version: WireVersion): Instruction {
   return instruction;
 }
 
+function readElement(r: ByteReader, version: WireVersion, index: number): Instruction {
+  r.enter(index);
+  const instruction = readInstruction(r, version);
+  r.leave();
+  return instruction;
+}
+
+/** Most flows have one or two: such a list is made in one piece, with room for no more. */
+function readList(r: ByteReader, version: WireVersion): Instruction[] {
+  if (r.pos >= r.end) return [];
+  const first = readElement(r, version, 0);
+  if (r.pos >= r.end) return [first];
+  const second = readElement(r, version, 1);
+  if (r.pos >= r.end) return [first, second];
+  const instructions = [first, second];
+  while (r.pos < r.end) instructions.push(readElement(r, version, instructions.length));
+  return instructions.slice();
+}
+
 /** Reads instructions up to `r.end`. */
 export function readInstructions(r: ByteReader, version: WireVersion): Instruction[] {
-  const instructions: Instruction[] = [];
   r.enter('instructions');
-  while (r.pos < r.end) {
-    r.enter(instructions.length);
-    instructions.push(readInstruction(r, version));
-    r.leave();
-  }
+  const instructions = readList(r, version);
   r.leave();
-  return instructions.slice();
+  return instructions;
 }

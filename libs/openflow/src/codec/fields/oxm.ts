@@ -144,6 +144,23 @@ export function readOxm(r: ByteReader): OxmEntry | undefined {
   return { info, value, mask: masked ? readValue(r, info, bytes) : undefined, bytes };
 }
 
+/**
+ * Value and mask. The same few pairs (bits of ct_state, of registers) stand in many flows, so those of small numbers are shared;
+ * frozen, because nobody may change the flow of another.
+ */
+function pairOf(value: number | bigint, mask: number | bigint): Pair {
+  if (typeof value === 'bigint' || typeof mask === 'bigint' || mask > 0xffff) return [value, mask];
+  const place = (value * 31 + mask) & (SHARED_PAIRS - 1);
+  const known = PAIRS[place];
+  if (known !== undefined && known[0] === value && known[1] === mask) return known;
+  const pair: Pair = Object.freeze([value, mask] as const);
+  PAIRS[place] = pair;
+  return pair;
+}
+type Pair = readonly [number | bigint, number | bigint];
+const SHARED_PAIRS = 256;
+const PAIRS: (Pair | undefined)[] = new Array(SHARED_PAIRS).fill(undefined);
+
 /** Reads OXMs up to `r.end`. A field that comes twice is an error, as it is for Open vSwitch. */
 export function readOxms(r: ByteReader): Match {
   const match: Record<string, unknown> = {};
@@ -167,7 +184,7 @@ export function readOxms(r: ByteReader): Match {
     if (match[info.name] !== undefined) r.fail(`${info.name} comes twice`, start);
     if (mask !== undefined && info.spec.mask === 'no' && mask !== info.ones)
       r.fail(`${info.name} cannot be masked`, start);
-    match[info.name] = mask === undefined || info.spec.mask === 'no' ? value : [value, mask];
+    match[info.name] = mask === undefined || info.spec.mask === 'no' ? value : pairOf(value, mask);
     if (info.variable) {
       const longest = mask === undefined || (mask as bigint) < (value as bigint) ? value : mask;
       if (bytesOf(longest as bigint) !== entry.bytes) {

@@ -7,6 +7,10 @@ import { OpenFlowDecodeError } from '../errors.js';
 export class ByteReader {
   private readonly view: DataView;
   private readonly path: (string | number)[] = [];
+  /** How much of `path` counts; what is behind it is left from before, so that coming and going moves no memory. */
+  private depth = 0;
+  /** How deep actions stand in actions. */
+  nesting = 0;
   pos: number;
   end: number;
 
@@ -26,14 +30,15 @@ export class ByteReader {
     return this.end - this.pos;
   }
   enter(name: string | number): void {
-    this.path.push(name);
+    this.path[this.depth++] = name;
   }
   leave(): void {
-    this.path.pop();
+    this.depth--;
   }
   fail(reason: string, at = this.pos): never {
     let path = '';
-    for (const part of this.path) path += typeof part === 'number' ? `[${part}]` : path === '' ? part : `.${part}`;
+    for (const part of this.path.slice(0, this.depth))
+      path += typeof part === 'number' ? `[${part}]` : path === '' ? part : `.${part}`;
     throw new OpenFlowDecodeError(path === '' ? 'message' : path, this.base + at, reason);
   }
   need(n: number): void {
