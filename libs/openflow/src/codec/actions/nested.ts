@@ -48,16 +48,15 @@ const ctForm: ActionForm<ActionOf<'ct'>> = variable(
       const nested = ctx.readActions(r);
       const nat = nested[0]?.kind === 'nat' ? nested[0].nat : undefined;
       const exec: Action[] = nat === undefined ? nested : nested.slice(1);
-      return {
-        kind: 'ct',
-        ...(flags & CT.COMMIT ? { commit: true } : {}),
-        ...(flags & CT.FORCE ? { force: true } : {}),
-        ...(zone === 0 ? {} : { zone }),
-        ...(table === CT.NO_TABLE ? {} : { table }),
-        ...(alg === 0 ? {} : { alg }),
-        ...(nat === undefined ? {} : { nat }),
-        ...(exec.length === 0 ? {} : { exec }),
-      };
+      const ct: { -readonly [K in keyof ActionOf<'ct'>]: ActionOf<'ct'>[K] } = { kind: 'ct' };
+      if (flags & CT.COMMIT) ct.commit = true;
+      if (flags & CT.FORCE) ct.force = true;
+      if (zone !== 0) ct.zone = zone;
+      if (table !== CT.NO_TABLE) ct.table = table;
+      if (alg !== 0) ct.alg = alg;
+      if (nat !== undefined) ct.nat = nat;
+      if (exec.length > 0) ct.exec = exec;
+      return ct;
     },
   ),
 );
@@ -118,14 +117,15 @@ function readNat(r: ByteReader): Nat | undefined {
     const min = r.u16();
     port = present & RANGE.PORT_MAX ? { min, max: r.u16() } : { min };
   }
-  return {
-    ...(flags & NAT.SRC ? { type: 'src' as const } : flags & NAT.DST ? { type: 'dst' as const } : {}),
-    ...(ip === undefined ? {} : { ip }),
-    ...(port === undefined ? {} : { port }),
-    ...(flags & NAT.PERSISTENT ? { persistent: true } : {}),
-    ...(flags & NAT.HASH ? { hash: true } : {}),
-    ...(flags & NAT.RANDOM ? { random: true } : {}),
-  };
+  const nat: { -readonly [K in keyof Nat]: Nat[K] } = {};
+  if (flags & NAT.SRC) nat.type = 'src';
+  else if (flags & NAT.DST) nat.type = 'dst';
+  if (ip !== undefined) nat.ip = ip;
+  if (port !== undefined) nat.port = port;
+  if (flags & NAT.PERSISTENT) nat.persistent = true;
+  if (flags & NAT.HASH) nat.hash = true;
+  if (flags & NAT.RANDOM) nat.random = true;
+  return nat;
 }
 
 const natForm: ActionForm<ActionOf<'nat'>> = variable(

@@ -34,13 +34,12 @@ const resubmitForm = (type: number): ActionForm<ActionOf<'resubmit'>> =>
     (r) => {
       const port = portFrom16(r.u16());
       const table = r.u8();
-      return {
-        kind: 'resubmit',
-        ...(port === PORT.IN_PORT ? {} : { port }),
-        ...(type === 1 || table === 0xff ? {} : { table }),
-        ...(type === 44 ? { ct: true } : {}),
-        ...(type === 1 ? { via: 'resubmit' } : {}),
-      };
+      const a: { -readonly [K in keyof ActionOf<'resubmit'>]: ActionOf<'resubmit'>[K] } = { kind: 'resubmit' };
+      if (port !== PORT.IN_PORT) a.port = port;
+      if (type !== 1 && table !== 0xff) a.table = table;
+      if (type === 44) a.ct = true;
+      if (type === 1) a.via = 'resubmit';
+      return a;
     },
   );
 

@@ -61,13 +61,13 @@ export function readSetField(r: ByteReader): ActionOf<'set_field'> | undefined {
   const entry = readOxm(r);
   if (entry === undefined) return undefined;
   const { info, value, mask, bytes } = entry;
-  return {
-    kind: 'set_field',
-    field: info.name,
-    value,
-    ...(mask === undefined ? {} : { mask }),
-    ...(info.variable ? { bytes } : {}),
-  };
+  if (info.variable)
+    return mask === undefined
+      ? { kind: 'set_field', field: info.name, value, bytes }
+      : { kind: 'set_field', field: info.name, value, mask, bytes };
+  return mask === undefined
+    ? { kind: 'set_field', field: info.name, value }
+    : { kind: 'set_field', field: info.name, value, mask };
 }
 
 /** struct ofp15_action_copy_field { type, len, u16 n_bits, src_offset, dst_offset, pad[2], oxm_ids[2], pad } */
