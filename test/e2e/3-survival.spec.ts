@@ -61,13 +61,23 @@ describe('the controller goes away', () => {
 describe('ovs-vswitchd restarts', () => {
   it('its flows are whole again within 2 s of its reconnecting, without a restart of anything else', async () => {
     const before = await everything();
+    const remote = async () => (await lab.nodes()).find((n) => n.name === 'node2')?.openflow.remote ?? null;
+    const old = await remote();
     await lab.restartVswitchd('node2');
+    const started = performance.now();
     const wanted = before.find((b) => b.node === 'node2')?.flows.length ?? 0;
-    await until('the switch has connected again', async () => (await lab.flows('node2')).length > 0);
+    // The controller may not have seen the end of the old connection yet: the network that would tell it died with the switch.
+    await until('the switch has connected again', async () => ![null, old].includes(await remote()));
     const connected = performance.now();
     await until('all flows are back', async () => (await lab.flows('node2')).length >= wanted, 10_000);
+    const whole = performance.now();
     console.log(
-      JSON.stringify({ benchmark: 'vswitchd restart', flows: wanted, wholeAfterMs: performance.now() - connected }),
+      JSON.stringify({
+        benchmark: 'vswitchd restart',
+        flows: wanted,
+        connectedAfterMs: Math.round(connected - started),
+        wholeAfterConnectMs: Math.round(whole - connected),
+      }),
     );
     await until('flows and groups are as before', async () => {
       expect(await everything()).toEqual(before);
