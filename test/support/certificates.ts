@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -10,12 +10,13 @@ export interface TestIdentity {
   readonly ca: string;
 }
 
-/** Makes a certificate authority and key pairs signed by it in a new folder; the caller removes `dir`. */
+/** Makes a certificate authority and key pairs signed by it in a new folder, which goes when this process ends. */
 export function makeCertificates(names: readonly string[]): {
   readonly dir: string;
   identity(name: string): TestIdentity;
 } {
   const dir = mkdtempSync(join(tmpdir(), 'hdof-tls-'));
+  process.once('exit', () => rmSync(dir, { recursive: true, force: true }));
   const openssl = (...args: readonly string[]) => execFileSync('openssl', args, { cwd: dir, stdio: 'pipe' });
   const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-batch'];
   openssl('req', '-x509', ...newKey, '-keyout', 'ca.key', '-out', 'ca.crt', '-days', '2', '-subj', '/CN=test-ca');
