@@ -11,7 +11,7 @@ import {
   type Version,
 } from 'openflow-ts';
 import { toJson } from './json.js';
-import { bytesOfHex, explainLine, print, readLines, versionOption } from './lines.js';
+import { bytesOfHex, convertLines, versionOption } from './lines.js';
 
 interface DecodeOptions {
   readonly actions: boolean;
@@ -81,20 +81,10 @@ Examples:
     )
     .action(async (file: string, options: DecodeOptions) => {
       const list = options.actions || options.instructions || options.match;
-      let out = '';
-      for await (const [number, text] of readLines(file)) {
-        if (text.startsWith('#') || (text.trim() === '' && !list)) continue;
-        try {
-          out += `${decodeLine(text, options)}\n`;
-        } catch (error) {
-          out += `error: ${explainLine(number, error)}\n`;
-          process.exitCode = 1;
-        }
-        if (out.length > 65_536) {
-          await print(out);
-          out = '';
-        }
-      }
-      await print(out);
+      await convertLines(
+        file,
+        (text) => text.startsWith('#') || (text.trim() === '' && !list),
+        (text) => decodeLine(text, options),
+      );
     });
 }

@@ -14,7 +14,7 @@ import {
   type Version,
 } from 'openflow-ts';
 import { fromJson } from './json.js';
-import { explainLine, LineError, print, readLines, versionOf, versionOption } from './lines.js';
+import { convertLines, LineError, versionOf, versionOption } from './lines.js';
 import { type ModKind, parseMod, saysSomething } from './mods.js';
 
 const KINDS = ['flow', 'group', 'meter', 'actions', 'instructions', 'match', 'message'] as const;
@@ -107,22 +107,12 @@ Examples:
   echo 'delete table=3' | heddle of encode
   echo 'output:1,resubmit(,5)' | heddle of encode --kind actions`,
     )
-    .action(async (file: string, options: EncodeOptions) => {
-      let out = '';
-      for await (const [number, text] of readLines(file)) {
+    .action((file: string, options: EncodeOptions) =>
+      convertLines(
+        file,
         // An empty match matches everything.
-        if (!saysSomething(text) && (options.kind !== 'match' || text.startsWith('#'))) continue;
-        try {
-          out += `${Buffer.from(encodeLine(text, options)).toString('hex')}\n`;
-        } catch (error) {
-          out += `error: ${explainLine(number, error)}\n`;
-          process.exitCode = 1;
-        }
-        if (out.length > 65_536) {
-          await print(out);
-          out = '';
-        }
-      }
-      await print(out);
-    });
+        (text) => !saysSomething(text) && (options.kind !== 'match' || text.startsWith('#')),
+        (text) => Buffer.from(encodeLine(text, options)).toString('hex'),
+      ),
+    );
 }

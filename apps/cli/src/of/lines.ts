@@ -65,3 +65,29 @@ export const versionOption = (description: string) =>
 export async function print(text: string): Promise<void> {
   if (!process.stdout.write(text)) await new Promise((resolve) => process.stdout.once('drain', resolve));
 }
+
+/**
+ * Prints what becomes of each line of a file that is not passed over. A line that cannot be converted becomes
+ * `error: WHERE: WHY` in its place, and the exit code is then 1.
+ */
+export async function convertLines(
+  file: string,
+  isPassedOver: (text: string) => boolean,
+  convert: (text: string) => string,
+): Promise<void> {
+  let out = '';
+  for await (const [number, text] of readLines(file)) {
+    if (isPassedOver(text)) continue;
+    try {
+      out += `${convert(text)}\n`;
+    } catch (error) {
+      out += `error: ${explainLine(number, error)}\n`;
+      process.exitCode = 1;
+    }
+    if (out.length > 65_536) {
+      await print(out);
+      out = '';
+    }
+  }
+  await print(out);
+}
