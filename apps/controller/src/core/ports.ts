@@ -7,9 +7,11 @@ export interface SwitchState {
   readonly version: string | null;
   readonly remote: string | null;
   readonly lastError: string | null;
-  /** The newest generation all of whose changes for the node are acknowledged; 0 if none. */
+  /** The newest generation all of whose changes for the node are acknowledged on this connection; 0 if none. */
   readonly realizedGeneration: number;
+  /** Flow and group mods acknowledged so far, over all connections. */
   readonly modsSent: number;
+  /** Mods that the read-back of the present connection called for. */
   readonly modsAtConnect: number;
 }
 

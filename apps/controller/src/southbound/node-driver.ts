@@ -1,5 +1,6 @@
 import { type NodeDelta, type NodeName, tableById } from '@heddle/compiler';
 import { formatCloseReason, type Mod, type OpenFlowSession, type RejectedMod } from 'openflow-ts';
+import type { SwitchState } from '../core/ports.js';
 import { Dirty, frozen, frozenPart, Installed } from './content.js';
 import type { DesiredState, SouthboundClock, SouthboundLogger } from './desired.js';
 import { type Content, type Difference, differences, inOrder, planDelta } from './plan.js';
@@ -23,19 +24,8 @@ export interface DriverOptions {
   readonly bundleTimeoutMs?: number | undefined;
 }
 
-/** Where one node's switch stands. */
-export interface NodeSwitchState {
-  readonly connected: boolean;
-  /** OpenFlow version in use. */
-  readonly version: string | null;
-  readonly remote: string | null;
-  readonly lastError: string | null;
-  /** The newest generation all of whose changes for the node are acknowledged on this connection; 0 if none. */
-  readonly realizedGeneration: number;
-  /** Flow and group mods acknowledged so far, over all connections. */
-  readonly modsSent: number;
-  /** Mods that the read-back of the present connection called for. */
-  readonly modsAtConnect: number;
+/** Where one node's switch stands; beside what the core needs, what the drivers' own figures are. */
+export interface NodeSwitchState extends SwitchState {
   readonly bundlesSent: number;
   /** Times that the whole switch was read back and compared. */
   readonly readBacks: number;
