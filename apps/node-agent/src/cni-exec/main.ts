@@ -123,6 +123,6 @@ async function run(): Promise<void> {
   }
 }
 
-// Not by an empty event loop: closing the socket and tearing down takes Node longer than the call itself may. Standard output is
-// written synchronously on Linux, so nothing is lost.
+// Not by an empty event loop: closing the socket would cost a few milliseconds of every ADD. Standard output is written
+// synchronously on Linux, so nothing is lost.
 void run().then(() => process.exit());
