@@ -2,7 +2,7 @@ import type { ObjectRef } from '@heddle/api';
 import { type Document, isAlias, isCollection, isNode, isPair, LineCounter, parseAllDocuments } from 'yaml';
 import type { z } from 'zod';
 import type { Problem } from '../model.js';
-import { KINDS, type Kind, type Manifest } from './schemas.js';
+import { KINDS, type Kind, type Manifest } from '../objects/schemas.js';
 
 /** An object as it stands in a file. */
 export interface Located {

@@ -1,5 +1,4 @@
 import type { ObjectRef } from '@heddle/api';
-import { ip, type NamedPort, type PolicyRule } from '@heddle/compiler';
 import type {
   Problem,
   SourceNamespace,
@@ -9,9 +8,10 @@ import type {
   SourceService,
   SourceSlice,
 } from '../model.js';
+import { namespaceOf, podOf, policyOf, serviceOf, serviceWarnings, sliceOf } from '../objects/convert.js';
+import type { Kind, Manifest, ManifestOf } from '../objects/schemas.js';
 import type { Located } from './read-manifest.js';
 import { objectKey } from './read-manifest.js';
-import type { Kind, Manifest, ManifestOf } from './schemas.js';
 
 /** Pods above this number are not made. */
 export const MAX_PODS = 50_000;
@@ -66,10 +66,10 @@ class Resolver implements Result {
   } satisfies SourceObjects;
 
   private readonly adders: { readonly [K in Kind]: (body: ManifestOf<K>, item: Located) => void } = {
-    Namespace: ({ metadata: { name, labels } }, item) =>
+    Namespace: (body, item) =>
       void this.objects.namespaces.set(
-        name,
-        once(item, () => ({ name, labels: { ...labels, 'kubernetes.io/metadata.name': name } })),
+        body.metadata.name,
+        once(item, () => namespaceOf(body)),
       ),
     Pod: ({ metadata, spec }, item) =>
       this.addPod(
@@ -133,52 +133,16 @@ class Resolver implements Result {
     for (const pod of pods) this.addPod(pod, item);
   }
 
-  private addService({ metadata, spec }: ManifestOf<'Service'>, item: Located): void {
-    const { type } = spec;
-    if (type === 'ExternalName') {
-      this.report('warning', item, 'a service of type ExternalName has no address; skipped');
-      return;
-    }
-    if (type !== 'ClusterIP') this.report('warning', item, `of type ${type} only the ClusterIP is served yet`);
-    if (spec.sessionAffinity !== 'None')
-      this.report('warning', item, `sessionAffinity ${spec.sessionAffinity} is not served yet`);
-    if (spec.internalTrafficPolicy !== 'Cluster')
-      this.report('warning', item, `internalTrafficPolicy ${spec.internalTrafficPolicy} is not served yet`);
-    if (spec.externalIPs.length > 0) this.report('warning', item, 'externalIPs are not served yet');
-    const service = once(item, () => serviceOf({ metadata, spec }, type));
-    this.objects.services.set(`${metadata.namespace}/${metadata.name}`, service);
+  private addService(body: ManifestOf<'Service'>, item: Located): void {
+    for (const reason of serviceWarnings(body)) this.report('warning', item, reason);
+    const service = once(item, () => serviceOf(body));
+    if (service !== undefined) this.objects.services.set(nameKey(item.object), service);
   }
 
   private addSlice(body: ManifestOf<'EndpointSlice'>, item: Located): void {
-    const { metadata, addressType } = body;
-    const service = metadata.labels['kubernetes.io/service-name'];
-    if (addressType === 'FQDN') {
-      this.report('warning', item, 'addressType FQDN is not served; skipped');
-      return;
-    }
-    if (service === undefined) {
-      this.report(
-        'warning',
-        item,
-        'without the label kubernetes.io/service-name the slice belongs to no service; skipped',
-      );
-      return;
-    }
-    const slice = once(
-      item,
-      (): SourceSlice => ({
-        namespace: metadata.namespace,
-        name: metadata.name,
-        service,
-        ports: body.ports.flatMap(({ name, protocol, port }) => (port === undefined ? [] : [{ name, protocol, port }])),
-        // Addresses of one endpoint are interchangeable; the first one stands for it (EndpointSlice API).
-        addresses: body.endpoints
-          .filter((e) => e.conditions.ready)
-          .flatMap((e) => e.addresses.slice(0, 1))
-          .map(ip),
-      }),
-    );
-    this.objects.slices.set(nameKey(item.object), slice);
+    const slice = once(item, () => sliceOf(body));
+    if (typeof slice === 'string') this.report('warning', item, slice);
+    else this.objects.slices.set(nameKey(item.object), slice);
   }
 
   private addPolicy(body: ManifestOf<'NetworkPolicy'>, item: Located): void {
@@ -190,67 +154,4 @@ class Resolver implements Result {
   }
 }
 
-function serviceOf(
-  { metadata, spec }: Pick<ManifestOf<'Service'>, 'metadata' | 'spec'>,
-  type: SourceService['type'],
-): SourceService {
-  const given = spec.clusterIPs ?? (spec.clusterIP === undefined || spec.clusterIP === '' ? [] : [spec.clusterIP]);
-  return {
-    namespace: metadata.namespace,
-    name: metadata.name,
-    type,
-    // As in kube-apiserver: no selector, or an empty one, means that somebody else writes the EndpointSlices.
-    selector: spec.selector === undefined || Object.keys(spec.selector).length === 0 ? undefined : spec.selector,
-    ports: spec.ports.map((p) => ({
-      name: p.name ?? '',
-      protocol: p.protocol,
-      port: p.port,
-      targetPort: p.targetPort ?? p.port,
-    })),
-    headless: given.includes('None'),
-    clusterIps: given.flatMap((a) => (a === 'None' ? [] : [a])),
-    families: spec.ipFamilies.map((f) => (f === 'IPv4' ? 4 : 6)),
-    familyPolicy: spec.ipFamilyPolicy,
-  };
-}
-
-function policyOf({ metadata, spec }: ManifestOf<'NetworkPolicy'>): SourcePolicy {
-  // Kubernetes: without policyTypes a policy is for ingress, and for egress too if it has egress rules.
-  const types = spec.policyTypes ?? (spec.egress.length > 0 ? ['Ingress', 'Egress'] : ['Ingress']);
-  return {
-    namespace: metadata.namespace,
-    name: metadata.name,
-    podSelector: spec.podSelector,
-    ...(types.includes('Ingress')
-      ? { ingress: spec.ingress.map((r): PolicyRule => ({ peers: r.from, ports: r.ports })) }
-      : {}),
-    ...(types.includes('Egress')
-      ? { egress: spec.egress.map((r): PolicyRule => ({ peers: r.to, ports: r.ports })) }
-      : {}),
-  };
-}
-
 const nameKey = (o: ObjectRef): string => `${o.namespace}/${o.name}`;
-
-function podOf(
-  namespace: string,
-  name: string,
-  labels: Readonly<Record<string, string>>,
-  spec: ManifestOf<'Pod'>['spec'],
-): SourcePod {
-  const namedPorts = spec.containers.flatMap((c) =>
-    c.ports.flatMap((p): NamedPort[] =>
-      p.name === undefined ? [] : [{ name: p.name, protocol: p.protocol, port: p.containerPort }],
-    ),
-  );
-  return {
-    namespace,
-    name,
-    labels,
-    serviceAccount: spec.serviceAccountName,
-    hostNetwork: spec.hostNetwork,
-    namedPorts,
-    nodeName: spec.nodeName,
-    containers: spec.containers.map((c) => ({ ...c, env: Object.fromEntries(c.env.map((e) => [e.name, e.value])) })),
-  };
-}
