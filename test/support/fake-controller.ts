@@ -101,6 +101,9 @@ export async function startFakeController(socket: string, config: NodeConfig): P
       answer(response, 200, fake.config);
     } else if (route === `GET /v1/agent/nodes/${fake.config.node}/attachments`) {
       answer(response, 200, [...attachments.values()]);
+    } else if (route === `POST /v1/agent/nodes/${fake.config.node}/realized`) {
+      if (fake.behaviour.refuseRealized) return refuse(fake.behaviour.refuseRealized);
+      answer(response, 200, { node: fake.config.node, generation: fake.config.generation });
     } else if (route === 'POST /v1/agent/attach') {
       const wanted = AttachRequest.parse(body);
       await wait(fake.behaviour.attachDelayMs);

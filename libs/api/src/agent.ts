@@ -95,3 +95,9 @@ export const RealizedAnswer = z.object({
   waitedMs: z.number(),
 });
 export type RealizedAnswer = z.infer<typeof RealizedAnswer>;
+
+/** POST agentNodeRealized: waits until the node's switch has acknowledged everything up to the request; `timeout` (504) if it does not in time. */
+export const NodeRealizedRequest = z.object({ timeoutMs: z.number().int().min(0).max(60_000) });
+export type NodeRealizedRequest = z.infer<typeof NodeRealizedRequest>;
+export const NodeRealizedAnswer = z.object({ node: z.string(), generation: z.number().int() });
+export type NodeRealizedAnswer = z.infer<typeof NodeRealizedAnswer>;

@@ -1,6 +1,8 @@
 /** Paths of the REST API. `:name` segments are filled by `encodeURIComponent`. */
 export const ROUTES = {
   health: '/health',
+  livez: '/livez',
+  readyz: '/readyz',
   metrics: '/metrics',
   openapi: '/v1/openapi.json',
   status: '/v1/status',
@@ -15,6 +17,7 @@ export const ROUTES = {
   agentNode: '/v1/agent/nodes/:name',
   agentNodeConfig: '/v1/agent/nodes/:name/config',
   agentAttachments: '/v1/agent/nodes/:name/attachments',
+  agentNodeRealized: '/v1/agent/nodes/:name/realized',
   agentAttach: '/v1/agent/attach',
   agentDetach: '/v1/agent/detach',
   agentRealized: '/v1/agent/realized',

@@ -7,6 +7,7 @@ import {
   ExplainView,
   FlowsView,
   NodeConfig,
+  NodeRealizedAnswer,
   NodeView,
   PodView,
   PolicyView,
@@ -129,6 +130,18 @@ describe('the life of a pod', () => {
     const waiting = attach({ ...ADD, pod: 'late', waitMs: 5_000 });
     folder.write('late.yaml', pod('late', '{ a: b }'));
     expect(await waiting).toMatchObject({ pod: 'late' });
+  });
+
+  it('tells an agent when the switch of its node has acknowledged everything', async () => {
+    h = await startHarness(folder);
+    const wait = (name: string, timeoutMs: number) =>
+      h.client.post(path(ROUTES.agentNodeRealized, name), NodeRealizedAnswer, { body: { timeoutMs } });
+    await expect(wait('node1', 0)).rejects.toMatchObject({ code: 'unknown_node' });
+    const { generation } = await register();
+    await expect(wait('node1', 0)).rejects.toMatchObject({ code: 'timeout', status: 504 });
+    const waiting = wait('node1', 5_000);
+    h.switches.connect('node1');
+    expect((await waiting).generation).toBeGreaterThanOrEqual(generation);
   });
 
   it('is not realized before the switch has acknowledged it', async () => {
@@ -505,7 +518,9 @@ describe('the edge', () => {
     const open = Object.entries(document.paths).filter(([, methods]) =>
       Object.values(methods).some((m) => m['x-heddle-permission'] === 'public'),
     );
-    expect(open.map(([route]) => route).sort()).toEqual([ROUTES.health, ROUTES.metrics, ROUTES.openapi].sort());
+    expect(open.map(([route]) => route).sort()).toEqual(
+      [ROUTES.health, ROUTES.livez, ROUTES.readyz, ROUTES.metrics, ROUTES.openapi].sort(),
+    );
   });
 
   it('counts what it does', async () => {

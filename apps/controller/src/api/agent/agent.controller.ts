@@ -3,6 +3,8 @@ import {
   AttachRequest,
   DetachRequest,
   NodeConfig,
+  NodeRealizedAnswer,
+  NodeRealizedRequest,
   RealizedAnswer,
   RealizedRequest,
   RegisterNode,
@@ -110,5 +112,21 @@ export class AgentController {
   })
   realized(@Input('body') body: RealizedRequest, @Gone() gone: AbortSignal): Promise<RealizedAnswer> {
     return this.agents.realized(body.portKey, body.timeoutMs, gone);
+  }
+
+  @Operation({
+    method: 'POST',
+    route: ROUTES.agentNodeRealized,
+    permission: 'agent',
+    summary: "Waits until a node's switch has acknowledged everything up to the request.",
+    body: NodeRealizedRequest,
+    answer: NodeRealizedAnswer,
+  })
+  nodeRealized(
+    @Param('name') name: string,
+    @Input('body') { timeoutMs }: NodeRealizedRequest,
+    @Gone() gone: AbortSignal,
+  ): Promise<NodeRealizedAnswer> {
+    return this.agents.nodeRealized(name, timeoutMs, gone);
   }
 }

@@ -1,4 +1,12 @@
-import type { Attachment, AttachRequest, DetachRequest, NodeConfig, RealizedAnswer, RegisterNode } from '@heddle/api';
+import type {
+  Attachment,
+  AttachRequest,
+  DetachRequest,
+  NodeConfig,
+  NodeRealizedAnswer,
+  RealizedAnswer,
+  RegisterNode,
+} from '@heddle/api';
 import { factKey } from '@heddle/compiler';
 import { Injectable } from '@nestjs/common';
 import type { z } from 'zod';
@@ -73,6 +81,26 @@ export class AgentService {
         `the switch of ${node} did not acknowledge the flows of port ${portKey} in ${timeoutMs} ms`,
       );
     return { portKey, realized: true, waitedMs: Math.round((performance.now() - startedAt) * 100) / 100 };
+  }
+
+  /** @throws Refusal unknown_node, timeout */
+  async nodeRealized(name: string, timeoutMs: number, signal: AbortSignal): Promise<NodeRealizedAnswer> {
+    const registered = () => this.allocations.nodes.get(name) !== undefined;
+    // Before the source is in sync nothing is compiled, so a switch without flows would count as done.
+    let generation: number | undefined;
+    const realized = () => {
+      if (this.engine.inSync) generation ??= this.engine.generation;
+      return generation !== undefined && this.engine.isRealized(name, generation);
+    };
+    await this.watchers.until(() => !registered() || realized(), timeoutMs, signal);
+    if (!registered()) throw new Refusal('unknown_node', `node ${name} has not registered`);
+    if (generation === undefined) throw new Refusal('unavailable', 'the controller has not read its source yet');
+    if (!realized())
+      throw new Refusal(
+        'timeout',
+        `the switch of ${name} did not acknowledge generation ${generation} in ${timeoutMs} ms`,
+      );
+    return { node: name, generation };
   }
 
   /** The kubelet may be faster than the source. */

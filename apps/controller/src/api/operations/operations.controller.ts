@@ -26,7 +26,30 @@ export class OperationsController {
     answer: Health,
   })
   health(): z.output<typeof Health> {
+    return this.readyz();
+  }
+
+  @Operation({
+    method: 'GET',
+    route: ROUTES.readyz,
+    permission: 'public',
+    summary: 'For readiness probes: the same as /health.',
+    answer: Health,
+  })
+  readyz(): z.output<typeof Health> {
     if (!this.engine.inSync) throw new Refusal('unavailable', 'the source has not been read yet');
+    return { status: 'ok', version: VERSION };
+  }
+
+  @Operation({
+    method: 'GET',
+    route: ROUTES.livez,
+    permission: 'public',
+    summary:
+      'For liveness probes: the process answers. Nothing else is looked at, since a restart would mend nothing else.',
+    answer: Health,
+  })
+  livez(): z.output<typeof Health> {
     return { status: 'ok', version: VERSION };
   }
 
