@@ -81,6 +81,8 @@ const KINDS = [
   'service',
   'endpoints',
   'policy',
+  'clusterPolicy',
+  'domain',
 ] as const satisfies readonly FactKind[];
 
 /** @param ids recorded numbers; the same source gives the same flows for the same facts, whatever way led there */

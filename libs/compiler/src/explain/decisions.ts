@@ -7,7 +7,7 @@ import { type Ip, ip } from '../model/brands.js';
 import { type AttachmentFact, factKey } from '../model/facts.js';
 import type { ObjectRef } from '../model/output.js';
 import { ETH } from '../pipeline/constants.js';
-import { type TableName, tableById } from '../pipeline/tables.js';
+import { TABLE_ID, type TableName, tableById } from '../pipeline/tables.js';
 import type { IdentityInfo } from '../policy/identity.js';
 import type { Asked } from './ends.js';
 import { isAllowed, judge, type PolicyOpinion, ruleName } from './policy-facts.js';
@@ -41,6 +41,8 @@ const READERS: Partial<Record<TableName, Reader>> = {
     // Only the route of a pod to itself looks at the port that the packet came in by.
     else note(reading, lookup, stage, lookup.flow?.match.in_port === undefined ? 'routed' : 'allowed');
   },
+  // Whoever sent the packet there was heard already.
+  Denied: () => {},
 };
 
 export function readPath(compiler: Compiler, asked: Asked, journey: Journey): ExplainPath {
@@ -64,8 +66,12 @@ export function readPath(compiler: Compiler, asked: Asked, journey: Journey): Ex
   };
 }
 
-/** A flow without instructions, or none at all. */
-const drops = ({ flow }: Lookup): boolean => flow === undefined || flow.instructions.length === 0;
+const DENIED = TABLE_ID.Denied;
+/** No flow, one without instructions, or one that hands the packet to those that are denied. */
+const drops = ({ flow }: Lookup): boolean =>
+  flow === undefined ||
+  flow.instructions.length === 0 ||
+  flow.instructions.some((i) => i.kind === 'goto_table' && i.table === DENIED);
 
 function note({ decisions }: Reading, lookup: Lookup, stage: TableName, decision: string): void {
   const { flow, node } = lookup;

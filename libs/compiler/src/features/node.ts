@@ -102,10 +102,7 @@ function* toHost(config: ConfigFact, node: NodeFact, from: Origin): Iterable<Flo
     { kind: 'set_field', field: 'eth_dst', value: parseMac(node.gateway.mac) },
   ] as const;
   const vpc = matchRegisters({ vpc: DEFAULT_VPC });
-  const deliver = act(
-    [setRegister('outputOfport', node.gateway.ofport), ...rewrite, { kind: 'dec_ttl' }],
-    'EndpointDNAT',
-  );
+  const deliver = act([setRegister('outputOfport', node.gateway.ofport), ...rewrite, { kind: 'dec_ttl' }], 'PolicyLog');
   const known = because(from, `The address belongs to ${node.name}.`);
   for (const ip of nodeAddresses(node, config.families))
     yield makeFlow(

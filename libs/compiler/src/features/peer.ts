@@ -59,7 +59,7 @@ export function routeToNode(
     'Route',
     1000 + prefix.length,
     { ...matchDestination(prefix), ...matchRegisters({ vpc }) },
-    act([setRegister('tunnelPeer', tunnelPeerOf(env, node)), { kind: 'dec_ttl' }], 'EndpointDNAT'),
+    act([setRegister('tunnelPeer', tunnelPeerOf(env, node)), { kind: 'dec_ttl' }], 'PolicyLog'),
     from,
   );
 }

@@ -6,7 +6,7 @@ import type { ConfigFact } from '../model/facts.js';
 import { EVERYWHERE } from '../model/fragment.js';
 import type { Flow } from '../model/output.js';
 import { IS_IP, matchDestination, prefixOf } from '../pipeline/address.js';
-import { commit } from '../pipeline/commit.js';
+import { commit, cut } from '../pipeline/commit.js';
 import {
   CT_MARK,
   CT_STATE,
@@ -187,12 +187,21 @@ function* tracking(from: Origin): Iterable<Flow> {
       goTo('ServiceAffinity'),
       because(from, 'Policy judges every SCTP packet: the tracker may not tell its ports apart.'),
     );
+  const answers = [CT_STATE.rpl, CT_STATE.rel];
+  for (const bit of answers)
+    yield makeFlow(
+      'ConntrackState',
+      100,
+      { ct_state: [CT_STATE.trk | bit, CT_STATE.trk | CT_STATE.inv | bit], ct_mark: [allowed, allowed] },
+      act([setRegister('established', 1)], 'Route'),
+      because(from, 'An answer within a connection that policy let through.'),
+    );
   yield makeFlow(
     'ConntrackState',
-    100,
+    90,
     { ct_state: [CT_STATE.trk, CT_STATE.trk | CT_STATE.inv], ct_mark: [allowed, allowed] },
-    act([setRegister('established', 1)], 'Route'),
-    because(from, 'Policy let this connection through before.'),
+    act([setRegister('recheck', 1)], 'DestinationIdentity'),
+    because(from, 'Policy let this connection through before, and judges whether it still does.'),
   );
   yield makeFlow(
     'ConntrackState',
@@ -221,21 +230,29 @@ function* policyBypasses(from: Origin): Iterable<Flow> {
     200,
     matchRegisters({ established: 1 }),
     goTo('EgressNat'),
-    because(from, 'Policy let this connection through before.'),
+    because(from, 'An answer within a connection that policy let through.'),
   );
   yield makeFlow(
     'IngressAdmin',
     100,
     matchRegisters({ sourceIdentity: RESERVED_IDENTITY.host }),
-    goTo('EndpointDNAT'),
+    goTo('PolicyLog'),
     because(from, "A pod's own node always reaches it."),
   );
+  for (const known of [{ established: 1 }, { recheck: 1 }])
+    yield makeFlow(
+      'EndpointDNAT',
+      200,
+      matchRegisters(known),
+      goTo('EgressNat'),
+      because(from, 'The connection is committed already.'),
+    );
   yield makeFlow(
-    'EndpointDNAT',
-    200,
-    matchRegisters({ established: 1 }),
-    goTo('EgressNat'),
-    because(from, 'The connection is committed already.'),
+    'Denied',
+    100,
+    matchRegisters({ recheck: 1 }),
+    act([cut]),
+    because(from, 'Policy denies a connection that it let through before: the connection is cut.'),
   );
 }
 

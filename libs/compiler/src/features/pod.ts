@@ -161,5 +161,5 @@ function* localRoute(
     act([setRegister('destinationIdentity', identity), ...deliver], 'IngressAdmin'),
     why.route,
   );
-  yield makeFlow('Route', priority + 1, toSelf, act([setRegister('self', 1), ...deliver], 'EndpointDNAT'), why.self);
+  yield makeFlow('Route', priority + 1, toSelf, act([setRegister('self', 1), ...deliver], 'PolicyLog'), why.self);
 }

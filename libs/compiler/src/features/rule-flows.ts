@@ -25,7 +25,7 @@ const SIDES = {
     subject: 'destinationIdentity',
     peer: 'sourceIdentity',
     verdict: 'ingressRule',
-    next: 'EndpointDNAT',
+    next: 'PolicyLog',
     block: matchSource,
   },
   egress: {
@@ -37,6 +37,9 @@ const SIDES = {
     block: matchDestination,
   },
 } as const satisfies Record<Direction, unknown>;
+
+/** What a flow that denies does: the object id says on whose behalf. */
+export const denial = (object: number) => act([setRegister('deniedBy', object)], 'Denied');
 
 export const policyTable = (direction: Direction): TableName => SIDES[direction].table;
 export const subjectRegister = (direction: Direction) => SIDES[direction].subject;

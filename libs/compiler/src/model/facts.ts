@@ -27,6 +27,8 @@ export interface NodeFact {
   /** heddle0. */
   readonly gateway: { readonly mac: Mac; readonly ips: readonly Ip[]; readonly ofport: Ofport };
   readonly tunnelOfport: Ofport;
+  /** Labels of the Kubernetes Node; absent: none known. */
+  readonly labels?: Labels | undefined;
 }
 
 /** A range of pod addresses held by one node. Key: the CIDR. */
@@ -108,6 +110,8 @@ export interface EndpointsFact {
   readonly namespace: string;
   readonly service: string;
   readonly ports: readonly { readonly name: string; readonly endpoints: readonly Endpoint[] }[];
+  /** Addresses that the service selects or lists and that take no new connections (not ready, terminating). */
+  readonly draining?: readonly Ip[] | undefined;
 }
 
 /** metav1.LabelSelector; an empty one selects everything. */
@@ -142,14 +146,68 @@ export interface PolicyRule {
   readonly ports: readonly PolicyPort[];
 }
 
+/** What a policy means for connections that it would deny and that were allowed before; `heddle.dev/existing-connections`. */
+export type ExistingConnections = 'keep' | 'recheck' | 'cut';
+/** Of which decisions of a policy the switches tell; `heddle.dev/log`. */
+export type PolicyLogging = 'none' | 'drops' | 'all';
+
+/** What policies of every kind may say beside their rules. */
+export interface PolicyOptions {
+  /** Absent: recheck. */
+  readonly existing?: ExistingConnections | undefined;
+  /** Absent: none. */
+  readonly logging?: PolicyLogging | undefined;
+}
+
 /** networking.k8s.io/v1 NetworkPolicy, defaults of policyTypes applied. Key: NAMESPACE/NAME. */
-export interface NetworkPolicyFact {
+export interface NetworkPolicyFact extends PolicyOptions {
   readonly namespace: string;
   readonly name: string;
   readonly podSelector: LabelSelector;
   /** Present if the policy isolates its subjects for ingress; the empty list allows nothing. */
   readonly ingress?: readonly PolicyRule[] | undefined;
   readonly egress?: readonly PolicyRule[] | undefined;
+}
+
+/** Pods by the labels of their namespace and their own; an empty selector selects everything. */
+export interface NamespacedSelector {
+  readonly namespaceSelector: LabelSelector;
+  readonly podSelector: LabelSelector;
+}
+
+/** One peer of a cluster policy's rule (policy.networking.k8s.io/v1alpha2). `nodes`, `networks`, `domains` in egress only. */
+export type ClusterPeer =
+  | ({ readonly kind: 'pods' } & NamespacedSelector)
+  | { readonly kind: 'nodes'; readonly selector: LabelSelector }
+  | { readonly kind: 'networks'; readonly cidrs: readonly Cidr[] }
+  /** Names in lower case without the final dot; `*.` stands for one or more labels. */
+  | { readonly kind: 'domains'; readonly names: readonly string[] };
+
+export interface ClusterRule {
+  /** May be empty. */
+  readonly name: string;
+  readonly action: 'Accept' | 'Deny' | 'Pass';
+  /** Never empty: a rule without peers matches nothing. */
+  readonly peers: readonly ClusterPeer[];
+  /** Empty: every protocol and port. */
+  readonly ports: readonly PolicyPort[];
+}
+
+/** policy.networking.k8s.io/v1alpha2 ClusterNetworkPolicy. Key: the name. */
+export interface ClusterPolicyFact extends PolicyOptions {
+  readonly name: string;
+  readonly tier: 'Admin' | 'Baseline';
+  /** 0 to 1000; the lowest is judged first, equal ones by name. */
+  readonly priority: number;
+  readonly subject: NamespacedSelector;
+  readonly ingress: readonly ClusterRule[];
+  readonly egress: readonly ClusterRule[];
+}
+
+/** Addresses that a domain name was seen to have and that still count. Key: the name, in lower case without the final dot. */
+export interface DomainFact {
+  readonly name: string;
+  readonly addresses: readonly Ip[];
 }
 
 export interface FactKinds {
@@ -163,6 +221,8 @@ export interface FactKinds {
   service: ServiceFact;
   endpoints: EndpointsFact;
   policy: NetworkPolicyFact;
+  clusterPolicy: ClusterPolicyFact;
+  domain: DomainFact;
 }
 export type FactKind = keyof FactKinds;
 

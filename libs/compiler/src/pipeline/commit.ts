@@ -13,6 +13,14 @@ const EXEC: readonly Action[] = [
   { kind: 'move', source: subfield('ingressRule'), target: label(CT_LABEL.ingressRule) },
 ];
 
+/** Takes "allowed" away from a connection that policy denies by now, so that its answers are dropped too. */
+export const cut: Action = {
+  kind: 'ct',
+  commit: true,
+  zone: subfield('vpc'),
+  exec: [{ kind: 'set_field', field: 'ct_mark', value: 0, mask: ALLOWED }],
+};
+
 /** Remembers an allowed connection and the rules that allowed it; with `nat`, its translation too. */
 export const commit = (next: TableName, nat?: Nat): Action => ({
   kind: 'ct',

@@ -7,7 +7,10 @@ export const SOURCE_KIND = { pod: 1, tunnel: 2, host: 3 } as const;
 /** ct_mark bits. */
 export const CT_MARK = {
   /** The connection passed policy in both directions that it concerns. Nothing of ours is committed without it. */
-  allowed: { bit: 0, doc: 'The connection passed policy; its packets skip it from now on.' },
+  allowed: {
+    bit: 0,
+    doc: 'The connection passed policy: answers skip it from now on. Taken away when policy denies a packet of it.',
+  },
 } as const;
 
 /** ct_label bits. */

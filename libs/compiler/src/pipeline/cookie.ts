@@ -12,7 +12,7 @@ export const COOKIE_OWNER_MASK = 0xff00_0000_0000_0000n;
 /** With COOKIE_OWNER_MASK: selects every flow of ours on a switch. */
 export const COOKIE_OURS = COOKIE_OWNER << 56n;
 /** Version of the pipeline's meaning. */
-export const PIPELINE_GENERATION = 1;
+export const PIPELINE_GENERATION = 2;
 
 const PREFIX = Object.fromEntries(
   Object.entries(FEATURES).map(([name, n]) => [

@@ -137,14 +137,14 @@ describe('the contract of a table', () => {
 
 describe('cookies and keys', () => {
   it('say whose, what for and which object', () => {
-    expect(cookie('policy', 7)).toBe(0x4804_0001_0000_0007n);
+    expect(cookie('policy', 7)).toBe(0x4804_0002_0000_0007n);
     expect(parseCookie(cookie('isolation', 0xffff_ffff))).toEqual({
       feature: 'isolation',
-      generation: 1,
+      generation: 2,
       objectId: 0xffff_ffff,
     });
     expect(parseCookie(0x1234n)).toBeUndefined();
-    expect(parseCookie(0x48ff_0001_0000_0001n)?.feature).toBeUndefined();
+    expect(parseCookie(0x48ff_0002_0000_0001n)?.feature).toBeUndefined();
   });
   it('do not hang on the order in which fields are written', () => {
     expect(flowKey(1, 2, { eth_type: 0x800, ip_dst: [0x0a000000, 0xff000000] })).toBe(
