@@ -139,7 +139,8 @@ export class ServiceAddresses {
     return (bands.find((b) => b.hasUnused()) ?? bands.find((b) => b.peek() !== undefined))?.peek();
   }
 
-  private inPools(address: Ip): boolean {
+  /** Whether the address is of a service CIDR. */
+  inPools(address: Ip): boolean {
     return this.pools.some((p) => contains(p.range, address));
   }
 

@@ -14,7 +14,7 @@ import type { Registration, RemovedNode } from '../allocation/node-registry.js';
 import type { Clock } from '../clock.js';
 import { Refusal } from '../errors.js';
 import { Serial } from '../serial.js';
-import type { Source, SourceObjects } from '../source/model.js';
+import type { Source, SourceChange } from '../source/model.js';
 import type { FactTable } from './fact-table.js';
 import { HOLD_TIMEOUT_MS, Holds } from './holds.js';
 import type { SwitchesPort } from './ports.js';
@@ -72,8 +72,8 @@ export class Engine {
   private releaseQueued = false;
   private lastRelease = 0;
   private awaitAllUntil = Number.NEGATIVE_INFINITY;
-  /** The source was faster than the first compilation. */
-  private early: SourceObjects | undefined;
+  /** What the source told before the first compilation. */
+  private early: SourceChange[] = [];
   private readonly timers = new Set<() => void>();
 
   constructor(private readonly options: EngineOptions) {
@@ -91,9 +91,10 @@ export class Engine {
   /** Reads the source, compiles everything as generation 1. @throws if the source cannot be read */
   async start(): Promise<void> {
     const { source, world, config } = this.options;
-    const objects = await source.start((next) => this.operations.run(() => this.replaceObjects(next)));
+    const objects = await source.start((change) => this.operations.run(() => this.take(change)));
     await this.operations.run(async () => {
-      await world.replaceObjects(this.early ?? objects);
+      await world.take({ kind: 'all', objects });
+      for (const change of this.early.splice(0)) await world.take(change);
       world.putRecorded(config);
       this.restoreHolds();
       this.commit();
@@ -231,12 +232,12 @@ export class Engine {
     return this.holds.size;
   }
 
-  private async replaceObjects(next: SourceObjects): Promise<void> {
+  private async take(change: SourceChange): Promise<void> {
     if (!this.synchronized) {
-      this.early = next;
+      this.early.push(change);
       return;
     }
-    await this.options.world.replaceObjects(next);
+    await this.options.world.take(change);
     this.commit();
   }
 

@@ -79,12 +79,13 @@ export function endpointsOfPods(
   };
 }
 
-/** Endpoints of a service without a selector: its EndpointSlices, whose ports belong to the service's ports by name. */
+/** Endpoints as a service's EndpointSlices give them; their ports belong to the service's ports by name. */
 export function endpointsOfSlices(
   service: SourceService,
   families: readonly Family[],
   slices: readonly SourceSlice[],
 ): EndpointsFact {
+  const draining = drainingOf(slices, families);
   return {
     namespace: service.namespace,
     service: service.name,
@@ -99,7 +100,15 @@ export function endpointsOfSlices(
         families,
       ),
     })),
+    ...(draining.length > 0 ? { draining } : {}),
   };
+}
+
+/** An address that is ready in one of the slices takes new connections, whatever the others say. */
+function drainingOf(slices: readonly SourceSlice[], families: readonly Family[]): Ip[] {
+  const ready = new Set(slices.flatMap((s) => s.addresses));
+  const draining = new Set(slices.flatMap((s) => s.draining ?? []));
+  return [...draining].filter((a) => !ready.has(a) && families.includes(familyOf(a))).sort();
 }
 
 function resolvePort(backend: Backend, target: number | string, protocol: L4Protocol): number | undefined {

@@ -1,10 +1,11 @@
-import { isDeepStrictEqual } from 'node:util';
 import {
   type Cidr,
   type ConfigFact,
   cidr,
   type Family,
   factKey,
+  familyOf,
+  type Ip,
   ip,
   mac,
   type NodeFact,
@@ -17,16 +18,11 @@ import type { Allocations } from '../allocation/allocations.js';
 import type { Lease } from '../allocation/attachments.js';
 import type { RemovedNode } from '../allocation/node-registry.js';
 import type { BlockRecord, NodeRecord } from '../persistence/records.js';
-import {
-  NO_OBJECTS,
-  type SourceObjects,
-  type SourcePod,
-  type SourceService,
-  type SourceSlice,
-} from '../source/model.js';
+import type { SourceChange, SourceDelta, SourceObjects, SourcePod, SourceService } from '../source/model.js';
 import { matchesLabels } from '../source/selectors.js';
 import type { FactTable } from './fact-table.js';
 import { type Backend, claimOf, endpointsOfPods, endpointsOfSlices, wantedFamilies } from './services.js';
+import { type MutableObjects, type ValueOf, WorldObjects } from './world-objects.js';
 
 /** Ofports of the two ports that every br-int has. */
 export const TUNNEL_OFPORT = 1;
@@ -40,26 +36,35 @@ export interface WorldProblem {
   readonly reason: string;
 }
 
+/**
+ * Who does for services what a cluster's own controllers do: `own`, this controller gives ClusterIPs and makes endpoints
+ * out of pods; `given`, the API server and the EndpointSlices say both.
+ */
+export type ServiceMode = 'own' | 'given';
+
 /** Joins what the source says and what was allocated into facts. Knows what a change touches, so that the rest is left alone. */
 export class World {
-  private current: SourceObjects = NO_OBJECTS;
-  private readonly podsOf = new Map<string, SourcePod[]>();
-  private readonly servicesOf = new Map<string, SourceService[]>();
-  /** By NAMESPACE/NAME of the service. */
-  private readonly slicesOf = new Map<string, SourceSlice[]>();
-  private serviceProblems: readonly WorldProblem[] = [];
+  private readonly known = new WorldObjects();
+  /** By key of the service. */
+  private serviceProblems = new Map<string, readonly WorldProblem[]>();
 
   constructor(
     private readonly facts: FactTable,
     private readonly allocations: Allocations,
     private readonly serviceFamilies: readonly Family[],
+    private readonly services: ServiceMode = 'own',
   ) {}
 
+  /** Live: it is as the last change left it. */
   get objects(): SourceObjects {
     return this.current;
   }
   get problems(): readonly WorldProblem[] {
-    return this.serviceProblems;
+    return [...this.serviceProblems.values()].flat();
+  }
+
+  private get current(): MutableObjects {
+    return this.known.objects;
   }
 
   /** Facts of everything that is recorded. */
@@ -79,14 +84,13 @@ export class World {
       tunnelOfport: ofport(TUNNEL_OFPORT),
     };
     this.facts.put('node', node.name, fact);
-    // Pods in the host's network are endpoints under the node's addresses.
-    for (const service of this.current.services.values()) this.putEndpoints(service);
+    this.putEndpointsOnHosts();
   }
 
   removeNode({ node, blocks }: RemovedNode): void {
     for (const block of blocks) this.facts.put('block', block.cidr, undefined);
     this.facts.put('node', node.name, undefined);
-    for (const service of this.current.services.values()) this.putEndpoints(service);
+    this.putEndpointsOnHosts();
   }
 
   putBlock(block: BlockRecord): void {
@@ -94,18 +98,9 @@ export class World {
     this.facts.put('block', block.cidr, value);
   }
 
-  putLease({ record, ips }: Lease): void {
-    this.facts.put('attachment', factKey(record.namespace, record.pod), {
-      namespace: record.namespace,
-      pod: record.pod,
-      node: nodeName(record.node),
-      portKey: portKey(record.portKey),
-      ofport: ofport(record.ofport),
-      mac: mac(record.mac),
-      ips,
-      vpc: vpc(record.vpc),
-    });
-    this.putEndpointsFor(record.namespace, record.pod);
+  putLease(lease: Lease): void {
+    this.putAttachment(lease);
+    this.putEndpointsFor(lease.record.namespace, lease.record.pod);
   }
 
   removeLease({ record }: Lease): void {
@@ -113,60 +108,124 @@ export class World {
     this.putEndpointsFor(record.namespace, record.pod);
   }
 
-  /** Takes over a new state of the source. */
-  async replaceObjects(next: SourceObjects): Promise<void> {
-    const before = this.current;
-    const changedServices = differing(before.services, next.services);
+  /** Takes over what the source tells; the work is in proportion to what differs. */
+  async take(change: SourceChange): Promise<void> {
+    const delta = change.kind === 'some' ? change.delta : this.known.differing(change.objects);
     // What a service asks for stands in the service alone.
-    if (changedServices.length > 0) await this.settleServices(next);
-    this.current = next;
-    this.index();
+    if (this.services === 'own' && delta.services !== undefined && delta.services.size > 0)
+      await this.settleServices(delta.services);
+    this.apply(delta);
+  }
 
-    for (const key of differing(before.namespaces, next.namespaces))
-      this.facts.put('namespace', key, next.namespaces.get(key));
-    for (const key of differing(before.policies, next.policies)) this.facts.put('policy', key, next.policies.get(key));
-    const services = new Set(changedServices);
-    for (const key of differing(before.pods, next.pods)) {
-      const pod = next.pods.get(key);
-      this.facts.put('pod', key, pod && podFact(pod));
-      for (const one of [before.pods.get(key), pod])
-        if (one !== undefined) for (const service of this.servicesWith(one)) services.add(nameOf(service));
+  private apply(delta: SourceDelta): void {
+    for (const [key, value] of delta.namespaces ?? []) this.facts.put('namespace', key, value);
+    for (const [key, value] of delta.policies ?? []) this.facts.put('policy', key, value);
+    for (const [key, pod] of delta.pods ?? []) this.facts.put('pod', key, pod && podFact(pod));
+    const pods = this.beforeAndAfter('pods', delta.pods);
+    const slices = this.beforeAndAfter('slices', delta.slices);
+    this.known.apply(delta);
+
+    for (const { namespace, name } of pods) {
+      const lease = this.allocations.attachments.ofPod(namespace, name);
+      if (lease !== undefined) this.putAttachment(lease);
     }
-    for (const key of differing(before.slices, next.slices)) {
-      const slices = [before.slices.get(key), next.slices.get(key)];
-      for (const slice of slices) if (slice !== undefined) services.add(`${slice.namespace}/${slice.service}`);
-    }
+    if (this.services === 'given')
+      for (const [key, service] of delta.services ?? []) if (service !== undefined) this.putGivenService(key, service);
+    // Services that are others now, or whose endpoints may be.
+    const services = new Set(delta.services?.keys());
+    for (const pod of pods) for (const service of this.servicesWith(pod)) services.add(nameOf(service));
+    for (const slice of slices) services.add(factKey(slice.namespace, slice.service));
     for (const key of services) {
-      const service = next.services.get(key);
+      const service = this.current.services.get(key);
       if (service !== undefined) this.putEndpoints(service);
       else {
         this.facts.put('service', key, undefined);
         this.facts.put('endpoints', key, undefined);
+        this.serviceProblems.delete(key);
       }
     }
   }
 
+  /** The values that a change takes away and those that it brings. */
+  private beforeAndAfter<K extends 'pods' | 'slices'>(kind: K, delta: SourceDelta[K]): ValueOf<K>[] {
+    const known: ReadonlyMap<string, unknown> = this.current[kind];
+    const changed: Iterable<[string, unknown]> = delta ?? [];
+    return [...changed]
+      .flatMap(([key, next]) => [known.get(key), next])
+      .filter((v): v is ValueOf<K> => v !== undefined);
+  }
+
   /** Addresses first, in one transaction: nothing may be compiled with an address that is not recorded. */
-  private async settleServices(next: SourceObjects): Promise<void> {
-    const problems: WorldProblem[] = [];
-    const claims = [...next.services.values()].flatMap((service) => {
+  private async settleServices(delta: NonNullable<SourceDelta['services']>): Promise<void> {
+    const next = overlaid(this.current.services, delta);
+    const problems = new Map<string, WorldProblem[]>();
+    const report = (service: SourceService, reasons: readonly string[]) => {
+      if (reasons.length === 0) return;
+      const list = problems.get(nameOf(service)) ?? [];
+      problems.set(nameOf(service), [...list, ...reasons.map((reason) => problemOf(service, reason))]);
+    };
+    const claims = next.flatMap((service) => {
       const { families, problem } = wantedFamilies(service, this.serviceFamilies);
-      if (problem !== undefined) problems.push(problemOf(service, problem));
+      if (problem !== undefined) report(service, [problem]);
       return claimOf(service, families) ?? [];
     });
     const grants = await this.allocations.serviceAddresses.settle(claims);
-    for (const service of next.services.values()) {
-      const key = factKey(service.namespace, service.name);
-      const grant = grants.get(key);
-      problems.push(...(grant?.problems ?? []).map((reason) => problemOf(service, reason)));
-      this.facts.put('service', key, {
-        namespace: service.namespace,
-        name: service.name,
-        clusterIps: grant?.ips ?? [],
-        ports: service.ports.map(({ name, protocol, port }) => ({ name, protocol, port })),
-      });
+    for (const service of next) {
+      const grant = grants.get(nameOf(service));
+      report(service, grant?.problems ?? []);
+      this.putService(service, grant?.ips ?? []);
     }
     this.serviceProblems = problems;
+  }
+
+  /** The API server has given the addresses; nothing of ours to record. */
+  private putGivenService(key: string, service: SourceService): void {
+    const { families, problem } = wantedFamilies(service, this.serviceFamilies);
+    const outside = service.clusterIps.filter((a) => !this.allocations.serviceAddresses.inPools(a));
+    const reasons = outside.map((a) => `the clusterIP ${a} is outside the service CIDR that Heddle was given`);
+    if (problem !== undefined && outside.length === 0) reasons.push(problem);
+    if (reasons.length === 0) this.serviceProblems.delete(key);
+    else
+      this.serviceProblems.set(
+        key,
+        reasons.map((reason) => problemOf(service, reason)),
+      );
+    this.putService(
+      service,
+      service.clusterIps.filter((a) => families.includes(familyOf(a))),
+    );
+  }
+
+  private putService(service: SourceService, clusterIps: readonly Ip[]): void {
+    this.facts.put('service', nameOf(service), {
+      namespace: service.namespace,
+      name: service.name,
+      clusterIps,
+      ports: service.ports.map(({ name, protocol, port }) => ({ name, protocol, port })),
+    });
+  }
+
+  /** A lease is its pod's attachment unless the pod of that name has ended, or is another one than the lease was for. */
+  private putAttachment({ record, ips }: Lease): void {
+    const key = factKey(record.namespace, record.pod);
+    const pod = this.current.pods.get(key);
+    const another = pod?.uid !== undefined && record.podUid !== null && pod.uid !== record.podUid;
+    this.facts.put(
+      'attachment',
+      key,
+      another || pod?.finished === true
+        ? undefined
+        : {
+            namespace: record.namespace,
+            pod: record.pod,
+            node: nodeName(record.node),
+            portKey: portKey(record.portKey),
+            ofport: ofport(record.ofport),
+            mac: mac(record.mac),
+            ips,
+            vpc: vpc(record.vpc),
+          },
+    );
   }
 
   private putEndpointsFor(namespace: string, podName: string): void {
@@ -175,21 +234,27 @@ export class World {
     for (const service of this.servicesWith(pod)) this.putEndpoints(service);
   }
 
-  /** Services whose selectors select the pod. */
+  /** Pods in the host's network are endpoints under the node's addresses. */
+  private putEndpointsOnHosts(): void {
+    if (this.services === 'own') for (const service of this.current.services.values()) this.putEndpoints(service);
+  }
+
+  /** Services whose endpoints are derived and whose selectors select the pod. */
   private servicesWith(pod: SourcePod): readonly SourceService[] {
-    const all = this.servicesOf.get(pod.namespace) ?? [];
+    if (this.services === 'given') return [];
+    const all = [...this.known.servicesOf(pod.namespace)];
     return all.filter(({ selector }) => selector !== undefined && matchesLabels(selector, pod.labels));
   }
 
   private putEndpoints(service: SourceService): void {
     const { families } = wantedFamilies(service, this.serviceFamilies);
-    const key = factKey(service.namespace, service.name);
+    const key = nameOf(service);
     const { selector } = service;
-    if (selector === undefined) {
-      this.facts.put('endpoints', key, endpointsOfSlices(service, families, this.slicesOf.get(key) ?? []));
+    if (selector === undefined || this.services === 'given') {
+      this.facts.put('endpoints', key, endpointsOfSlices(service, families, [...this.known.slicesOf(key)]));
       return;
     }
-    const pods = (this.podsOf.get(service.namespace) ?? []).filter((p) => matchesLabels(selector, p.labels));
+    const pods = [...this.known.podsOf(service.namespace)].filter((p) => matchesLabels(selector, p.labels));
     this.facts.put(
       'endpoints',
       key,
@@ -207,16 +272,6 @@ export class World {
       return { ips: this.allocations.attachments.ofPod(pod.namespace, pod.name)?.ips ?? [], namedPorts };
     const node = this.allocations.nodes.get(pod.nodeName);
     return { ips: node === undefined ? [] : hostIps(node), namedPorts };
-  }
-
-  private index(): void {
-    this.podsOf.clear();
-    this.servicesOf.clear();
-    this.slicesOf.clear();
-    for (const pod of this.current.pods.values()) push(this.podsOf, pod.namespace, pod);
-    for (const service of this.current.services.values()) push(this.servicesOf, service.namespace, service);
-    for (const slice of this.current.slices.values())
-      push(this.slicesOf, factKey(slice.namespace, slice.service), slice);
   }
 }
 
@@ -238,19 +293,7 @@ function problemOf(service: SourceService, reason: string): WorldProblem {
 
 const nameOf = (service: SourceService): string => factKey(service.namespace, service.name);
 
-/** Keys whose values are not equal. What was not read again is the same object, which is most of everything. */
-function differing<T>(before: ReadonlyMap<string, T>, next: ReadonlyMap<string, T>): string[] {
-  const keys: string[] = [];
-  for (const key of before.keys()) if (!next.has(key)) keys.push(key);
-  for (const [key, value] of next) {
-    const known = before.get(key);
-    if (known !== value && !isDeepStrictEqual(known, value)) keys.push(key);
-  }
-  return keys;
-}
-
-function push<T>(map: Map<string, T[]>, key: string, value: T): void {
-  const list = map.get(key);
-  if (list === undefined) map.set(key, [value]);
-  else list.push(value);
+function overlaid<T>(known: ReadonlyMap<string, T>, delta: ReadonlyMap<string, T | undefined>): T[] {
+  const unchanged = [...known].filter(([key]) => !delta.has(key)).map(([, value]) => value);
+  return [...unchanged, ...[...delta.values()].filter((value) => value !== undefined)] as T[];
 }

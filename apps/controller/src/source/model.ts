@@ -18,6 +18,10 @@ export interface SourcePod {
   /** spec.nodeName; empty if the pod may run anywhere. */
   readonly nodeName: string;
   readonly containers: PodView['containers'];
+  /** As the kubelet gives it to CNI; absent where nothing tells one pod from another of the same name. */
+  readonly uid?: string | undefined;
+  /** Its containers have ended for good (phase Succeeded or Failed): it has no address any more. */
+  readonly finished?: true | undefined;
 }
 
 export interface SourceServicePort {
@@ -52,6 +56,8 @@ export interface SourceSlice {
   readonly ports: readonly { readonly name: string; readonly protocol: L4Protocol; readonly port: number }[];
   /** Addresses of ready endpoints. */
   readonly addresses: readonly Ip[];
+  /** Addresses of the others: not ready, or terminating. Absent: none. */
+  readonly draining?: readonly Ip[] | undefined;
 }
 
 export type SourcePolicy = NetworkPolicyFact;
@@ -73,6 +79,18 @@ export const NO_OBJECTS: SourceObjects = {
   policies: new Map(),
 };
 
+/** Values that differ from those handed over before, by key; undefined: gone. Nothing changed in a kind that is absent. */
+export type SourceDelta = {
+  readonly [K in keyof SourceObjects]?: SourceObjects[K] extends ReadonlyMap<string, infer V>
+    ? ReadonlyMap<string, V | undefined>
+    : never;
+};
+
+/** What a source tells: everything as it is now, for the consumer to compare, or what has changed, at the cost of the change. */
+export type SourceChange =
+  | { readonly kind: 'all'; readonly objects: SourceObjects }
+  | { readonly kind: 'some'; readonly delta: SourceDelta };
+
 /** Something that could not be used as written. */
 export interface Problem {
   readonly severity: 'error' | 'warning';
@@ -88,14 +106,15 @@ export interface Source {
   readonly kind: string;
   readonly location: string;
   /**
-   * Reads everything once; after that the listener hears of every change, one call at a time.
+   * Reads everything once; after that the listener hears of every change, one call at a time. A change that the listener
+   * fails to take is told again.
    * @throws Error if there is nothing to read from
    */
-  start(listener: (objects: SourceObjects) => Promise<void>): Promise<SourceObjects>;
+  start(listener: (change: SourceChange) => Promise<void>): Promise<SourceObjects>;
   /** Resolves when everything that was changed before the call has gone through the listener. */
   refresh(): Promise<void>;
   /** Where an object is defined, if the source can tell. */
-  placeOf(object: ObjectRef): { readonly file: string; readonly line: number } | undefined;
+  placeOf(object: ObjectRef): { readonly file: string; readonly line: number | null } | undefined;
   /** What is wrong with the source now. */
   problems(): readonly Problem[];
   stop(): Promise<void>;

@@ -4,12 +4,14 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../clock.js';
 import { TestFolder } from '../../testing/folder.js';
 import { MemoryTexts } from '../../testing/memory-texts.js';
-import type { SourceObjects } from '../model.js';
+import type { SourceChange, SourceObjects } from '../model.js';
 import { ManifestsSource } from './manifests-source.js';
 
 const namespace = (name: string, labels = '{}') =>
   `apiVersion: v1\nkind: Namespace\nmetadata: { name: ${name}, labels: ${labels} }\n`;
 const names = (objects: SourceObjects) => [...objects.namespaces.keys()].sort();
+const objectsOf = (change: SourceChange) =>
+  change.kind === 'all' ? change.objects : expect.fail('this source tells everything at once');
 
 let folder: TestFolder;
 let texts: MemoryTexts;
@@ -26,8 +28,8 @@ async function start(): Promise<SourceObjects> {
       throw e;
     },
   });
-  return source.start(async (objects) => {
-    heard.push(objects);
+  return source.start(async (change) => {
+    heard.push(objectsOf(change));
   });
 }
 const last = () => heard.at(-1) ?? expect.fail('the listener heard nothing');
@@ -131,9 +133,9 @@ describe('the directory', () => {
     });
     let fail = true;
     const taken: string[][] = [];
-    await source.start(async (objects) => {
+    await source.start(async (change) => {
       if (fail) throw new Error('database away');
-      taken.push(names(objects));
+      taken.push(names(objectsOf(change)));
     });
     folder.write('a.yaml', namespace('a'));
     await expect(source.refresh()).rejects.toThrow('database away');

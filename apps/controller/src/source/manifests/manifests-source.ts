@@ -1,7 +1,7 @@
 import type { ObjectRef } from '@heddle/api';
 import type { Clock } from '../../clock.js';
 import { Serial } from '../../serial.js';
-import type { Problem, Source, SourceObjects } from '../model.js';
+import type { Problem, Source, SourceChange, SourceObjects } from '../model.js';
 import { type FileContent, ManifestDirectory } from './manifest-directory.js';
 import { type Located, objectKey, readManifest } from './read-manifest.js';
 import { resolveObjects } from './resolve-objects.js';
@@ -43,7 +43,7 @@ export class ManifestsSource implements Source {
   private places = new Map<string, Located>();
   private toldProblems: ReadonlySet<string> = new Set();
   private scanProblem: readonly Problem[] = [];
-  private listener: ((objects: SourceObjects) => Promise<void>) | undefined;
+  private listener: ((change: SourceChange) => Promise<void>) | undefined;
   /** False while a change was found that the listener has not taken (it failed, or the database did). */
   private delivered = true;
   /** A rescan is queued that has not begun, so another request needs none of its own. */
@@ -54,7 +54,7 @@ export class ManifestsSource implements Source {
     this.directory = new ManifestDirectory(options.directory, options.clock);
   }
 
-  async start(listener: (objects: SourceObjects) => Promise<void>): Promise<SourceObjects> {
+  async start(listener: (change: SourceChange) => Promise<void>): Promise<SourceObjects> {
     this.goodTexts = new Map(await this.options.lastGood.load());
     for (const [path, text] of this.goodTexts) {
       const { objects } = readManifest(path, text);
@@ -81,7 +81,7 @@ export class ManifestsSource implements Source {
       this.queued = undefined;
       const objects = await this.rescan(false, queued.all);
       if (objects === undefined) return;
-      await this.listener?.(objects);
+      await this.listener?.({ kind: 'all', objects });
       // After what the change sets off: nobody waits for this record, and it takes the database and this thread.
       await new Promise((done) => setImmediate(done));
       await this.recordGoodTexts();

@@ -78,16 +78,17 @@ export function sliceOf({
   if (addressType === 'FQDN') return 'addressType FQDN is not served; skipped';
   if (service === undefined)
     return 'without the label kubernetes.io/service-name the slice belongs to no service; skipped';
+  // Addresses of one endpoint are interchangeable; the first one stands for it (EndpointSlice API).
+  const addresses = (ready: boolean) =>
+    endpoints.filter((e) => e.conditions.ready === ready).flatMap((e) => e.addresses.slice(0, 1).map(ip));
+  const draining = addresses(false);
   return {
     namespace: metadata.namespace,
     name: metadata.name,
     service,
     ports: ports.flatMap(({ name, protocol, port }) => (port === undefined ? [] : [{ name, protocol, port }])),
-    // Addresses of one endpoint are interchangeable; the first one stands for it (EndpointSlice API).
-    addresses: endpoints
-      .filter((e) => e.conditions.ready)
-      .flatMap((e) => e.addresses.slice(0, 1))
-      .map(ip),
+    addresses: addresses(true),
+    ...(draining.length > 0 ? { draining } : {}),
   };
 }
 
