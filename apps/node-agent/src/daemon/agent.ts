@@ -11,6 +11,8 @@ import { readState, writeState } from '../host/state-file.js';
 import { readerOf } from '../host/tls-files.js';
 import { TunnelNeighbours } from '../host/tunnel-neighbours.js';
 import { describeUnderlay, Uplink } from '../host/underlay.js';
+import { announce } from '../install/announce.js';
+import { conflist } from '../install/conflist.js';
 import { isStructural, openSwitchDatabase, type SwitchDatabase } from '../ovs/database.js';
 import { PodPorts } from '../ovs/pod-ports.js';
 import { CniServer } from './cni-server.js';
@@ -146,7 +148,23 @@ export class Agent {
     });
     void this.#follow();
     void this.#keepSettled(attacher, () => reconcile(everything));
+    this.#announce();
     logger.info({ socket: env.agentSocket, generation: this.#config?.generation }, 'ready');
+  }
+
+  /** Gives the container runtime its configuration, as soon as pods would get a network that works. */
+  #announce(): void {
+    const { cniConfDir: dir, cniVersion, agentSocket: socket } = this.env;
+    if (dir === undefined) return;
+    void announce({
+      dir,
+      text: conflist({ cniVersion, socket }),
+      trouble: async () => this.#node?.trouble(),
+      realized: () => this.#controller.nodeRealized(FLOWS_TIMEOUT_MS, this.#stop.signal),
+      pause: (ms) => this.#pause(ms),
+      signal: this.#stop.signal,
+      logger: this.logger,
+    });
   }
 
   /** Stops serving; operations under way end first. Links, ports, flows and addresses stay: traffic goes on. */

@@ -5,6 +5,7 @@ import {
   Attachment,
   type AttachRequest,
   NodeConfig,
+  NodeRealizedAnswer,
   parseEndpoint,
   path,
   RealizedAnswer,
@@ -63,6 +64,15 @@ export class Controller {
   async detach(containerId: string, ifname: string): Promise<void> {
     const body = { node: this.node, containerId, ifname };
     await this.#client.text('POST', ROUTES.agentDetach, { body, timeoutMs: GRACE_MS });
+  }
+
+  /** Resolves when the node's switch has acknowledged everything up to now. */
+  async nodeRealized(timeoutMs: number, signal: AbortSignal): Promise<void> {
+    await this.#client.post(path(ROUTES.agentNodeRealized, this.node), NodeRealizedAnswer, {
+      body: { timeoutMs },
+      timeoutMs: timeoutMs + GRACE_MS,
+      signal,
+    });
   }
 
   /** Resolves when the switch has acknowledged every flow of the port. */

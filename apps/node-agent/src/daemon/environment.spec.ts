@@ -20,6 +20,8 @@ describe('the environment', () => {
       agentSocket: '/run/heddle/agent.sock',
       uplink: undefined,
       stateDir: '/var/lib/heddle',
+      cniConfDir: undefined,
+      cniVersion: '1.0.0',
       logLevel: 'info',
     });
   });

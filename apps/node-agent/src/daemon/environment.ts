@@ -4,6 +4,7 @@ import { parseEndpoint } from '@heddle/api';
 import { z } from 'zod';
 import { DEFAULT_SOCKET } from '../cni/request.js';
 import type { TlsFiles } from '../host/tls-files.js';
+import { COMMANDS_HELP } from '../install/help.js';
 
 const endpoint = z.string().superRefine((text, context) => {
   try {
@@ -15,7 +16,7 @@ const endpoint = z.string().superRefine((text, context) => {
 const absolutePath = z.string().regex(/^\/.+/, 'is not an absolute path');
 
 /** One row a variable: what it means, its form, and what is taken where it is not set. */
-const VARIABLES = {
+export const VARIABLES = {
   HEDDLE_NODE_NAME: {
     doc: 'name of this node, as Kubernetes knows it (required)',
     schema: z.string().regex(/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/, 'is not a node name (lower case DNS name)'),
@@ -70,6 +71,14 @@ const VARIABLES = {
     doc: 'folder for what must survive a restart (default /var/lib/heddle)',
     schema: absolutePath.default('/var/lib/heddle'),
   },
+  HEDDLE_CNI_CONF_DIR: {
+    doc: 'folder of network configurations, usually /etc/cni/net.d: 10-heddle.conflist is written there when this node works (default: none is written)',
+    schema: absolutePath.optional(),
+  },
+  HEDDLE_CNI_VERSION: {
+    doc: 'cniVersion in that file: 1.0.0 (default), or 1.1.0 where runtime and portmap know it',
+    schema: z.enum(['1.0.0', '1.1.0'], 'is not 1.0.0 or 1.1.0').default('1.0.0'),
+  },
   HEDDLE_LOG_LEVEL: {
     doc: 'trace, debug, info (default), warn, error or silent',
     schema: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'], 'is not a log level').default('info'),
@@ -88,6 +97,8 @@ export interface AgentEnvironment {
   readonly agentSocket: string;
   readonly uplink: string | undefined;
   readonly stateDir: string;
+  readonly cniConfDir: string | undefined;
+  readonly cniVersion: '1.0.0' | '1.1.0';
   readonly logLevel: string;
 }
 
@@ -104,6 +115,8 @@ export function helpText(): string {
     '',
     'Environment:',
     ...Object.entries(VARIABLES).map(([name, { doc }]) => `  ${name.padEnd(width)}  ${doc}`),
+    '',
+    ...COMMANDS_HELP,
     '',
   ].join('\n');
 }
@@ -140,6 +153,8 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
     agentSocket: values.HEDDLE_AGENT_SOCKET as string,
     uplink,
     stateDir: values.HEDDLE_STATE_DIR as string,
+    cniConfDir: values.HEDDLE_CNI_CONF_DIR as string | undefined,
+    cniVersion: values.HEDDLE_CNI_VERSION as '1.0.0' | '1.1.0',
     logLevel: values.HEDDLE_LOG_LEVEL as string,
   };
 }

@@ -1,7 +1,9 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 
-// /proc/sys/net shows the network namespace of the reading process, so plain files do.
-const file = (key: string): string => `/proc/sys/net/${key}`;
+// /proc/sys/net shows the network namespace of the reading process, so plain files do. In a container /proc/sys is
+// read-only; the DaemonSet mounts the same files of the host beside it.
+const ROOT = existsSync('/host/proc/sys/net') ? '/host/proc/sys/net' : '/proc/sys/net';
+const file = (key: string): string => `${ROOT}/${key}`;
 
 /** Value of `net/...`, a key with slashes; undefined where the kernel has no such key (IPv6 off, say). */
 export function readSysctl(key: string): string | undefined {
