@@ -247,13 +247,14 @@ function* policyBypasses(from: Origin): Iterable<Flow> {
       goTo('EgressNat'),
       because(from, 'The connection is committed already.'),
     );
-  yield makeFlow(
-    'Denied',
-    100,
-    matchRegisters({ recheck: 1 }),
-    act([cut]),
-    because(from, 'Policy denies a connection that it let through before: the connection is cut.'),
-  );
+  for (const ip of [IP4, IP6])
+    yield makeFlow(
+      'Denied',
+      100,
+      { ...ip, ...matchRegisters({ recheck: 1 }) },
+      act([cut]),
+      because(from, 'Policy denies a connection that it let through before: the connection is cut.'),
+    );
 }
 
 function* unroutable(config: ConfigFact, from: Origin): Iterable<Flow> {

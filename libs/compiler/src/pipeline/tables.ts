@@ -336,7 +336,7 @@ export const PIPELINE = definePipeline([
   {
     id: 80,
     name: 'Denied',
-    matches: ['recheck', 'deniedBy'],
+    matches: ['eth_type', 'recheck', 'deniedBy'],
     writes: ['ct_mark'],
     next: [],
     miss: 'drop',
