@@ -36,7 +36,7 @@ describe.skipIf(!canRunNodes())("a pod's link", () => {
     ['has no checksum offload with the userspace datapath', 'off', 'off'],
   ] as const)('%s', async (_name, offload, state) => {
     await createPodLink(link);
-    await configurePodLink(netns, 'eth0', offload, Promise.resolve(addressing));
+    await configurePodLink(netns, 'eth0', { offload, egress: undefined }, Promise.resolve(addressing));
     expect(inPod('ethtool', '-k', 'eth0')).toMatch(new RegExp(`^tx-checksumming: ${state}$`, 'm'));
     expect(inPod('ip', '-br', 'addr', 'show', 'eth0')).toMatch(/^eth0@\S+ +UP +10.244.0.5\/32/);
   });
@@ -44,7 +44,9 @@ describe.skipIf(!canRunNodes())("a pod's link", () => {
   it('is not configured when nobody says how', async () => {
     await createPodLink(link);
     const why = Promise.reject(new Error('no lease'));
-    await expect(configurePodLink(netns, 'eth0', 'off', why)).rejects.toThrow(/not needed any more/);
+    await expect(configurePodLink(netns, 'eth0', { offload: 'off', egress: undefined }, why)).rejects.toThrow(
+      /not needed any more/,
+    );
     expect(inPod('ip', '-br', 'link', 'show', 'eth0')).toMatch(/ DOWN /);
   });
 

@@ -15,6 +15,8 @@ const pod = (n: number): PodPort => ({
   ips: ['10.244.0.5', 'fd00:10:244::5'],
   netns: '/var/run/netns/p',
   network: 'heddle',
+  podUid: `u${n}`,
+  ownQdisc: n % 2 === 1,
 });
 
 describe.skipIf(!hasOvs())("pods' ports in the switch's database", () => {

@@ -138,6 +138,9 @@ export async function startFakeController(socket: string, config: NodeConfig): P
     const key = `${wanted.containerId}/${wanted.ifname}`;
     const known = attachments.get(key);
     if (known !== undefined) return known;
+    // As the controller does: a pod has one attachment, the newest.
+    for (const [other, held] of attachments)
+      if (held.namespace === wanted.namespace && held.pod === wanted.pod) attachments.delete(other);
     const n = ++next;
     const { node, containerId, ifname, namespace, pod } = wanted;
     const made = fake.behaviour.lease({

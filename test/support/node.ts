@@ -26,6 +26,8 @@ export interface CniCall {
   /** Members that replace those of the usual network configuration; a string replaces it whole. */
   readonly config?: object | string;
   readonly env?: Readonly<Record<string, string>>;
+  /** Kills the executable; the call then rejects. */
+  readonly signal?: AbortSignal;
 }
 
 export interface CniOutcome {
@@ -40,6 +42,8 @@ export interface CniOutcome {
 /** A node: a network namespace with its own Open vSwitch (userspace datapath), a real agent, and a fake controller. */
 export interface TestNode {
   readonly netns: string;
+  /** Namespace at the other end of the node's eth0, 172.31.99.254; the node is 172.31.99.1. */
+  readonly underlay: string;
   readonly dir: string;
   readonly controller: FakeController;
   readonly socket: string;
@@ -215,6 +219,7 @@ export async function startNode(config: NodeConfig = nodeConfig()): Promise<Test
   const podOf = (name: string) => `${tag}-${name}`;
   return {
     netns,
+    underlay,
     dir,
     controller,
     socket,
@@ -306,7 +311,12 @@ function callCni(file: string, socket: string, call: CniCall): Promise<CniOutcom
       : JSON.stringify({ cniVersion: '1.1.0', name: 'heddle', type: 'heddle-cni', socket, ...call.config });
   return new Promise((done, reject) => {
     const from = performance.now();
-    const child = spawn(file, { env, stdio: ['pipe', 'pipe', 'inherit'] });
+    const { signal } = call;
+    const child = spawn(file, {
+      env,
+      stdio: ['pipe', 'pipe', 'inherit'],
+      ...(signal && { signal, killSignal: 'SIGKILL' as const }),
+    });
     let stdout = '';
     child.stdout.on('data', (part) => {
       stdout += part;
@@ -322,5 +332,5 @@ function callCni(file: string, socket: string, call: CniCall): Promise<CniOutcom
 }
 
 /** CNI_ARGS as kubelet gives it. */
-export const podArgs = (namespace: string, pod: string): string =>
-  `IgnoreUnknown=1;K8S_POD_NAMESPACE=${namespace};K8S_POD_NAME=${pod};K8S_POD_INFRA_CONTAINER_ID=x;K8S_POD_UID=u-${pod}`;
+export const podArgs = (namespace: string, pod: string, uid = `u-${pod}`): string =>
+  `IgnoreUnknown=1;K8S_POD_NAMESPACE=${namespace};K8S_POD_NAME=${pod};K8S_POD_INFRA_CONTAINER_ID=x;K8S_POD_UID=${uid}`;

@@ -2,7 +2,7 @@
 # Installs the Debian packages that the lab and the tests need, only those that are absent.
 # An Open vSwitch that runs already is left as it is; one that comes with the installation is not started: every node of the lab has its own.
 set -eu
-wanted="openvswitch-switch ethtool nftables iproute2 iputils-ping openssl procps curl"
+wanted="openvswitch-switch ethtool nftables iproute2 iputils-ping openssl procps curl containernetworking-plugins iptables"
 
 command -v dpkg-query >/dev/null || {
   echo "This is no Debian; make sure that these are there: $wanted" >&2

@@ -1,5 +1,6 @@
 import { ApiError, type Attachment, type NodeConfig } from '@heddle/api';
 import type { Logger } from 'pino';
+import type { Bandwidth } from '../cni/bandwidth.js';
 import { CNI_CODE, CniError } from '../cni/errors.js';
 import type { PodName } from '../cni/request.js';
 import { type AttachedInterface, familyOf } from '../cni/result.js';
@@ -14,7 +15,8 @@ import {
   type PodAddressing,
 } from '../host/links.js';
 import { hostInterfaceName, type PodLink } from '../host/pod-link.js';
-import { type PodPorts, PortError } from '../ovs/pod-ports.js';
+import { limitHostLink } from '../host/rate-limit.js';
+import { type PodPort, type PodPorts, PortError } from '../ovs/pod-ports.js';
 import { toCniError } from './failure.js';
 import { KeyedLock } from './keyed-lock.js';
 import { Stopwatch } from './stopwatch.js';
@@ -31,6 +33,9 @@ export interface AddRequest extends AttachmentKey {
   readonly pod: PodName;
   /** Name of the CNI network. */
   readonly network: string;
+  readonly bandwidth: Bandwidth | undefined;
+  /** Aborted when the caller has gone, so that nobody would hear of a success. */
+  readonly abandoned: AbortSignal;
 }
 
 /** What attaching needs of the rest of the agent. */
@@ -77,20 +82,44 @@ export class Attacher {
 
   /**
    * Attaches a pod: when it resolves, the port's flows are acknowledged by the switch. When it rejects, nothing is
-   * left: no link, no port, no lease.
+   * left: no link, no port, no lease. It rejects too when the caller goes away meanwhile, so that a repetition (the
+   * runtime's time-out was shorter than ours) finds nothing in its way.
    * @throws CniError
    */
-  add(request: AddRequest, watch: Stopwatch): Promise<AttachedInterface> {
-    return this.exclusively(request, () => this.#add(request, watch));
+  async add(request: AddRequest, watch: Stopwatch): Promise<AttachedInterface> {
+    const { made, portKey } = await this.exclusively(request, () => this.#add(request, watch));
+    await this.#removeEarlier(request, portKey);
+    return made;
   }
 
-  async #add(request: AddRequest, watch: Stopwatch): Promise<AttachedInterface> {
+  /**
+   * The controller gives a pod one attachment, so this ADD took the lease of the pod's earlier sandbox (or of the pod that had its name before). Its port
+   * goes with it: it has no flows any more, and its DEL may never come.
+   */
+  async #removeEarlier({ pod }: AddRequest, portKey: number): Promise<void> {
+    const { ports, logger } = this.options;
+    // Port keys only rise: of two ADDs for one pod at the same time the later one stays.
+    const isEarlier = (port: PodPort) =>
+      port.namespace === pod.namespace && port.pod === pod.pod && port.portKey < portKey;
+    for (const port of ports.list().filter(isEarlier))
+      await this.exclusively(port, async () => {
+        if (ports.get(port.name)?.portKey !== port.portKey) return;
+        logger.info({ port: port.name, pod: nameOf(pod), containerId: port.containerId }, 'earlier_sandbox_removed');
+        await this.remove(port);
+      }).catch((err: unknown) => {
+        this.unsettled = true;
+        logger.warn({ err, port: port.name }, 'earlier_sandbox_not_removed');
+      });
+  }
+
+  async #add(request: AddRequest, watch: Stopwatch): Promise<{ made: AttachedInterface; portKey: number }> {
     const link = this.#checkAdd(request);
     const undo = new UndoList();
     const addressing = deferred<PodAddressing>();
     // Started now, told what to do later.
     const offload = this.options.datapathType === 'netdev' ? 'off' : 'keep';
-    const configured = configurePodLink(link.netns, link.podInterface, offload, addressing.promise);
+    const podEnd = { offload, egress: request.bandwidth?.egress } as const;
+    const configured = configurePodLink(link.netns, link.podInterface, podEnd, addressing.promise);
     // Looked at in #connect; until then a failure must not count as unhandled.
     configured.catch(() => undefined);
     try {
@@ -100,7 +129,9 @@ export class Attacher {
       await this.#connect(lease, { name: link.hostInterface, ...request }, configured, undo, watch);
       const { mac, mtu, ips } = lease;
       const families = new Set(ips.map(familyOf));
-      return { ...link, mac, mtu, ips, routerIps: routerIps.filter((router) => families.has(familyOf(router))) };
+      const routers = routerIps.filter((router) => families.has(familyOf(router)));
+      refuseAbandoned(request);
+      return { made: { ...link, mac, mtu, ips, routerIps: routers }, portKey: lease.portKey };
     } catch (e) {
       addressing.reject(e);
       const error = toCniError('ADD failed', e);
@@ -114,7 +145,9 @@ export class Attacher {
   }
 
   /** Refuses what must not be begun: taking back a failed repetition would take the living attachment with it. */
-  #checkAdd({ netns, containerId, ifname }: AddRequest): PodLink {
+  #checkAdd(request: AddRequest): PodLink {
+    refuseAbandoned(request);
+    const { netns, containerId, ifname } = request;
     const state = netnsState(netns);
     if (state === 'absent')
       throw new CniError(CNI_CODE.unknownContainer, `CNI_NETNS ${netns} does not exist; is the container gone?`);
@@ -134,7 +167,7 @@ export class Attacher {
       watch.time('attachMs', () =>
         this.options.controller.attach({ containerId, ifname, ...defined(pod), waitMs: POD_WAIT_MS }),
       ),
-      watch.time('vethMs', () => this.#makeLink(link, undo)),
+      watch.time('vethMs', () => this.#makeLink(link, request.bandwidth, undo)),
     ]);
     if (lease.status === 'rejected') throw toCniError(`cannot attach pod ${nameOf(pod)}`, lease.reason);
     if (made.status === 'rejected') throw toCniError(`cannot make the interface ${ifname}`, made.reason);
@@ -144,12 +177,14 @@ export class Attacher {
   /** Adds the port, configures the pod's end and waits for the flows, side by side. */
   async #connect(
     lease: Attachment,
-    { name, netns, network, pod, ifname }: AddRequest & { readonly name: string },
+    request: AddRequest & { readonly name: string },
     configured: Promise<void>,
     undo: UndoList,
     watch: Stopwatch,
   ): Promise<void> {
     const { ports, controller, flowsTimeoutMs } = this.options;
+    const { name, netns, network, pod, ifname, bandwidth } = request;
+    const port = { ...lease, name, netns, network, podUid: pod.podUid, ownQdisc: bandwidth?.ingress !== undefined };
     // When one part fails there is no point in waiting for the switch's acknowledgement.
     const giveUp = new AbortController();
     const part = (timing: string, doing: string, task: () => Promise<void>) =>
@@ -159,11 +194,11 @@ export class Attacher {
       });
     undo.note('port', () => ports.remove(name));
     const settled = await Promise.allSettled([
-      part('ovsMs', `cannot add the port of pod ${nameOf(pod)}`, () => ports.add({ ...lease, name, netns, network })),
+      part('ovsMs', `cannot add the port of pod ${nameOf(pod)}`, () => ports.add(port)),
       part('configureMs', `cannot configure the interface ${ifname}`, () => configured),
       // The flows are for the port's number, which is known: they may be there before the port is.
       part('flowsMs', `the flows of pod ${nameOf(pod)} are not on the switch`, () =>
-        controller.realized(lease.portKey, flowsTimeoutMs, giveUp.signal),
+        controller.realized(lease.portKey, flowsTimeoutMs, AbortSignal.any([giveUp.signal, request.abandoned])),
       ),
     ]);
     // In the order above: the wait for the flows also fails where it was given up.
@@ -171,7 +206,7 @@ export class Attacher {
   }
 
   /** Makes the pair; removes first what a crash left of an ADD of the same interface. */
-  async #makeLink(link: PodLink, undo: UndoList): Promise<void> {
+  async #makeLink(link: PodLink, bandwidth: Bandwidth | undefined, undo: UndoList): Promise<void> {
     const name = link.hostInterface;
     if (hostLinkExists(name)) await deleteHostLink(name);
     // A port without its link: the container's namespace went away without a DEL.
@@ -179,6 +214,7 @@ export class Attacher {
     undo.note('link', () => deleteHostLink(name));
     try {
       await createPodLink(link);
+      if (bandwidth?.ingress !== undefined) await limitHostLink(name, bandwidth.ingress);
     } catch (e) {
       if (e instanceof CommandError && /File exists/.test(e.stderr))
         throw new CniError(
@@ -221,6 +257,12 @@ export class Attacher {
       throw e;
     });
   }
+}
+
+/** @throws CniError if the caller has gone */
+function refuseAbandoned({ abandoned, pod }: AddRequest): void {
+  if (abandoned.aborted)
+    throw new CniError(CNI_CODE.tryAgainLater, `the caller of ADD for pod ${nameOf(pod)} went away before the answer`);
 }
 
 const nameOf = (pod: PodName): string => `${pod.namespace}/${pod.pod}`;

@@ -42,7 +42,7 @@ export async function reconcile(options: ReconcileOptions): Promise<Reconciled> 
   const attachments = new Map((await controller.attachments()).map((a) => [nameOf(a), a]));
 
   for (const port of present) {
-    const why = goneBecause(port, valid) ?? (await unclaimedBecause(port, attachments.get(port.name), options));
+    const why = goneBecause(port, valid) ?? (await unclaimedBecause(port, attachments, options));
     if (why === undefined) continue;
     await attacher.exclusively(port, async () => {
       if (ports.get(port.name)?.portKey !== port.portKey) return;
@@ -89,14 +89,19 @@ const sameLease = (port: PodPort, a: Attachment): boolean =>
  */
 async function unclaimedBecause(
   port: PodPort,
-  attachment: Attachment | undefined,
+  attachments: ReadonlyMap<string, Attachment>,
   { controller, logger }: ReconcileOptions,
 ): Promise<string | undefined> {
+  const attachment = attachments.get(port.name);
   if (attachment !== undefined)
     return sameLease(port, attachment) ? undefined : 'the controller has another address or number for it';
-  const { containerId, ifname, namespace, pod } = port;
+  const { containerId, ifname, namespace, pod, podUid } = port;
+  // Asking for it would take the lease of the sandbox that came after this one.
+  if ([...attachments.values()].some((a) => a.namespace === namespace && a.pod === pod))
+    return 'its pod has another sandbox';
   try {
-    const again = await controller.attach({ containerId, ifname, namespace, pod, waitMs: 0 });
+    const uid = podUid === undefined ? {} : { podUid };
+    const again = await controller.attach({ containerId, ifname, namespace, pod, ...uid, waitMs: 0 });
     if (sameLease(port, again)) {
       logger.warn({ pod: `${namespace}/${pod}`, ips: port.ips }, 'lease_renewed');
       return undefined;

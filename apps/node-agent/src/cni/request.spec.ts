@@ -39,12 +39,15 @@ describe('a call of the CNI executable', () => {
         socket: '/run/x.sock',
         dns: { nameservers: ['10.96.0.10'] },
         prevResult: undefined,
+        bandwidth: undefined,
         validAttachments: [],
       },
     });
   });
 
   const prevResult = { cniVersion: '1.0.0', interfaces: [] };
+  const MAPPING = { hostPort: 80, containerPort: 8080, protocol: 'tcp' };
+  const MAPS_PORTS = { capabilities: { portMappings: true } };
   it.each<[string, CniEnvironment, string, number, RegExp]>([
     // name, environment, stdin, code of the specification, what the sentence says
     ['good ADD', env(), conf(), 0, /^$/],
@@ -72,7 +75,17 @@ describe('a call of the CNI executable', () => {
     ['GC before 1.1.0', env({ CNI_COMMAND: 'GC' }), conf(), 1, /GC exists since/],
     ['ipam', env(), conf({ ipam: { type: 'host-local' } }), 2, /ipam=\{"type":"host-local"\}/],
     ['no masquerading', env(), conf({ ipMasq: false }), 2, /ipMasq=false/],
-    ['port mappings', env(), conf({ runtimeConfig: { portMappings: [] } }), 2, /runtimeConfig.portMappings=\[\]/],
+    ['port mappings for the plugin after us', env(), conf({ runtimeConfig: { portMappings: [MAPPING] } }), 0, /^$/],
+    ['port mappings asked of us, none', env(), conf({ ...MAPS_PORTS, runtimeConfig: { portMappings: [] } }), 0, /^$/],
+    [
+      'port mappings asked of us',
+      env(),
+      conf({ ...MAPS_PORTS, runtimeConfig: { portMappings: [MAPPING] } }),
+      2,
+      /runtimeConfig.portMappings=\[\{"hostPort":80/,
+    ],
+    ['a bandwidth', env(), conf({ runtimeConfig: { bandwidth: { ingressRate: 1e6 } } }), 0, /^$/],
+    ['a bandwidth below 0', env(), conf({ runtimeConfig: { bandwidth: { egressRate: -1 } } }), 7, /egressRate=-1/],
     ['requested MAC', env(), conf({ runtimeConfig: { mac: '02::' } }), 2, /runtimeConfig.mac/],
     ['no command', env({ CNI_COMMAND: undefined }), conf(), 4, /CNI_COMMAND is not set/],
     ['unknown command', env({ CNI_COMMAND: 'toString' }), conf(), 4, /CNI_COMMAND is "toString"/],

@@ -1,3 +1,4 @@
+import { type Bandwidth, parseBandwidth } from './bandwidth.js';
 import { CNI_CODE, CniError } from './errors.js';
 import { atLeast, type CniVersion, isSupportedVersion, SUPPORTED_VERSIONS } from './version.js';
 
@@ -46,6 +47,8 @@ export interface NetworkConfig {
   readonly dns: Json;
   /** Result of the plugins before us in the chain. */
   readonly prevResult: Json | undefined;
+  /** Limits of the pod's traffic, if it has any. */
+  readonly bandwidth: Bandwidth | undefined;
   /** GC only. */
   readonly validAttachments: readonly AttachmentId[];
 }
@@ -172,7 +175,8 @@ function checkConfig(json: Json, cniVersion: CniVersion): NetworkConfig {
   const prevResult = json.prevResult ?? undefined;
   if (prevResult !== undefined && !isObject(prevResult)) throw bad('prevResult is not an object');
   refuseUnsupported(json);
-  return { cniVersion, name, socket, dns, prevResult, validAttachments: parseValidAttachments(json, bad) };
+  const bandwidth = parseBandwidth(isObject(json.runtimeConfig) ? json.runtimeConfig.bandwidth : undefined, bad);
+  return { cniVersion, name, socket, dns, prevResult, bandwidth, validAttachments: parseValidAttachments(json, bad) };
 }
 
 /** Addresses and masquerading are the controller's business: who configures them here would be ignored silently. */
@@ -188,8 +192,14 @@ function refuseUnsupported(json: Json): void {
   if (json.ipMasq === false) refuse('ipMasq', false);
   const runtimeConfig = json.runtimeConfig;
   if (!isObject(runtimeConfig)) return;
-  for (const key of ['ips', 'ipRanges', 'mac', 'portMappings', 'bandwidth'])
+  for (const key of ['ips', 'ipRanges', 'mac'])
     if (runtimeConfig[key] !== undefined) refuse(`runtimeConfig.${key}`, runtimeConfig[key]);
+  // Host ports are the business of the portmap plugin after us. Who asks us for them would get none.
+  const capabilities = isObject(json.capabilities) ? json.capabilities : {};
+  const { portMappings } = runtimeConfig;
+  const asked = !Array.isArray(portMappings) || portMappings.length > 0;
+  if (capabilities.portMappings === true && portMappings !== undefined && asked)
+    refuse('runtimeConfig.portMappings', portMappings);
 }
 
 function parseValidAttachments(json: Json, bad: (what: string) => CniError): AttachmentId[] {
@@ -203,6 +213,7 @@ function parseValidAttachments(json: Json, bad: (what: string) => CniError): Att
   });
 }
 
+/** What runtimes say about a pod. The UID of a static pod is a hash without hyphens; the infra container is CNI_CONTAINERID once more. */
 const KNOWN_ARGS = ['IgnoreUnknown', 'K8S_POD_NAMESPACE', 'K8S_POD_NAME', 'K8S_POD_UID', 'K8S_POD_INFRA_CONTAINER_ID'];
 
 /** Reads CNI_ARGS, `KEY=VALUE;KEY=VALUE` (CNI conventions). @throws CniError with code 4 */

@@ -2,7 +2,8 @@ import type { CniEnvironment } from './request.js';
 
 /**
  * What the executable and the daemon say to each other over the unix socket: one line of JSON each way, then the end.
- * Simple on purpose, so that a small C program could take the executable's place.
+ * Simple on purpose, so that a small C program could take the executable's place. A caller that ends its side before the answer has given up: its ADD is
+ * taken back, everything else is done all the same.
  */
 export interface WireRequest {
   readonly env: CniEnvironment;

@@ -14,6 +14,7 @@ import { describeUnderlay, Uplink } from '../host/underlay.js';
 import { announce } from '../install/announce.js';
 import { conflist } from '../install/conflist.js';
 import { isStructural, openSwitchDatabase, type SwitchDatabase } from '../ovs/database.js';
+import { SwitchLiveness } from '../ovs/liveness.js';
 import { PodPorts } from '../ovs/pod-ports.js';
 import { CniServer } from './cni-server.js';
 import { CniService, type ReadyNode } from './cni-service.js';
@@ -84,7 +85,7 @@ export class Agent {
     // First, so that the container runtime gets "try again later" instead of a missing socket.
     this.#server = await CniServer.listen({
       path: env.agentSocket,
-      handle: (request) => this.#service.handle(request),
+      handle: (request, gone) => this.#service.handle(request, gone),
       logger,
     });
     logger.info({ ovsdb: env.ovsdb, controller: env.controllerUrl, socket: env.agentSocket }, 'starting');
@@ -113,6 +114,7 @@ export class Agent {
     const { env, logger } = this;
     const ports = new PodPorts(database, PORT_TIMEOUT_MS);
     const config = () => this.#requireConfig();
+    const liveness = new SwitchLiveness(database);
     const attacher = new Attacher({
       controller: this.#controller,
       ports,
@@ -135,7 +137,7 @@ export class Agent {
       attacher,
       ports,
       config,
-      trouble: () => this.#trouble(),
+      trouble: () => this.#trouble(liveness),
       collect: (network, attachments) => reconcile({ ...everything, valid: { network, attachments } }),
     };
     this.#becameReady();
@@ -184,14 +186,15 @@ export class Agent {
     return this.#setUpFailed ?? this.#controllerLost ?? 'setting up the node';
   }
 
-  #trouble(): CniError | undefined {
+  async #trouble(liveness: SwitchLiveness): Promise<CniError | undefined> {
     if (this.#database?.replica.state !== 'synced')
       return new CniError(CNI_CODE.limitedConnectivity, `cannot reach the switch's database at ${this.env.ovsdb}`);
     if (this.#setUpFailed !== undefined)
       return new CniError(CNI_CODE.limitedConnectivity, `the node is not set up: ${this.#setUpFailed}`);
     if (this.#controllerLost !== undefined)
       return new CniError(CNI_CODE.unavailable, `cannot reach the controller: ${this.#controllerLost}`);
-    return undefined;
+    const dead = await liveness.check();
+    return dead === undefined ? undefined : new CniError(CNI_CODE.limitedConnectivity, dead);
   }
 
   #requireConfig(): NodeConfig {

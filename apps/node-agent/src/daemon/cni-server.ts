@@ -29,7 +29,8 @@ const Request = z.object({
 
 export interface CniServerOptions {
   readonly path: string;
-  readonly handle: (request: WireRequest) => Promise<WireAnswer>;
+  /** `gone` is aborted when the caller ends its side before the answer. */
+  readonly handle: (request: WireRequest, gone: AbortSignal) => Promise<WireAnswer>;
   readonly logger: Logger;
 }
 
@@ -39,7 +40,7 @@ export class CniServer {
   readonly #sockets = new Set<Socket>();
 
   private constructor(private readonly options: CniServerOptions) {
-    // A caller ends its side only after our answer; one that hangs up half-way is still served.
+    // A caller ends its side only after our answer; what it asked for is not left half-done when it hangs up before.
     this.#server = createServer({ allowHalfOpen: true }, (socket) => this.#serve(socket));
     this.#server.maxConnections = MAX_CONNECTIONS;
   }
@@ -94,7 +95,9 @@ export class CniServer {
       socket.setTimeout(0);
       const request = decode(Buffer.concat(parts));
       if (request === undefined) return drop('a request that is not ours');
-      void handle(request).then((answer) => socket.end(`${JSON.stringify(answer)}\n`));
+      const gone = new AbortController();
+      for (const event of ['end', 'close']) socket.once(event, () => gone.abort());
+      void handle(request, gone.signal).then((answer) => socket.end(`${JSON.stringify(answer)}\n`));
     };
     socket.on('data', onData);
     // Ended without a whole line.

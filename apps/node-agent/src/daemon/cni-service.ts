@@ -21,19 +21,20 @@ export interface ReadyNode {
   /** Removes everything of a network that is not in the list. */
   readonly collect: (network: string, valid: readonly AttachmentId[]) => Promise<Reconciled>;
   /** Undefined when ADD can be served. */
-  readonly trouble: () => CniError | undefined;
+  readonly trouble: () => Promise<CniError | undefined>;
 }
 
 /** What an operation prints; nothing for those without a result. */
-type Handler = (request: CniRequest, node: ReadyNode, watch: Stopwatch) => Promise<string>;
+type Handler = (request: CniRequest, node: ReadyNode, watch: Stopwatch, gone: AbortSignal) => Promise<string>;
 
 const HANDLERS: Readonly<Record<CniCommand, Handler>> = {
-  async ADD({ containerId, ifname, netns, pod, config }, { attacher }, watch) {
+  async ADD({ containerId, ifname, netns, pod, config }, { attacher }, watch, abandoned) {
     if (pod === undefined) throw new CniError(CNI_CODE.invalidEnvironment, 'CNI_ARGS does not name the pod');
     // Looked at before anything is made, so that there is nothing to take back.
     if (config.prevResult !== undefined && hasInterface(config.prevResult, ifname, netns))
       throw new CniError(CNI_CODE.invalidConfig, `prevResult has an interface ${ifname} in this container already`);
-    const made = await attacher.add({ containerId, ifname, netns, pod, network: config.name }, watch);
+    const { name: network, bandwidth } = config;
+    const made = await attacher.add({ containerId, ifname, netns, pod, network, bandwidth, abandoned }, watch);
     return formatResult(config.cniVersion, made, config.dns, config.prevResult);
   },
   async DEL({ containerId, ifname }, { attacher }, watch) {
@@ -47,7 +48,7 @@ const HANDLERS: Readonly<Record<CniCommand, Handler>> = {
     return '';
   },
   async STATUS(_request, node) {
-    const trouble = node.trouble();
+    const trouble = await node.trouble();
     if (trouble !== undefined) throw trouble;
     return '';
   },
@@ -78,7 +79,7 @@ export class CniService {
     return this.#active;
   }
 
-  async handle(wire: WireRequest): Promise<WireAnswer> {
+  async handle(wire: WireRequest, gone: AbortSignal = NEVER): Promise<WireAnswer> {
     const watch = new Stopwatch();
     this.#active++;
     const about = { command: wire.env.CNI_COMMAND, containerId: wire.env.CNI_CONTAINERID, ifname: wire.env.CNI_IFNAME };
@@ -89,7 +90,7 @@ export class CniService {
       const node =
         request.command === 'STATUS' ? this.options.node() : await watch.time('readyMs', () => this.#ready());
       if (node instanceof CniError) throw node;
-      const stdout = await HANDLERS[request.command](request, node, watch);
+      const stdout = await HANDLERS[request.command](request, node, watch, gone);
       const timings = watch.parts();
       this.options.logger.info({ ...about, ...podOf(request), startMs: wire.startMs, ...timings }, 'cni_done');
       return { exit: 0, stdout, timings };
@@ -122,6 +123,9 @@ export class CniService {
     return now instanceof CniError ? asRetry(now) : now;
   }
 }
+
+/** A caller that stays. */
+const NEVER = new AbortController().signal;
 
 /** 50 and 51 are STATUS's codes; other operations say "try again later". */
 const asRetry = (error: CniError): CniError =>

@@ -1,6 +1,8 @@
 import { statSync } from 'node:fs';
+import type { RateLimit } from '../cni/bandwidth.js';
 import { CommandError, ipBatch, run } from './command.js';
 import { configureLines, createLines, type PodLink, type PodAddressing as WholeAddressing } from './pod-link.js';
+import { tbfArguments } from './rate-limit.js';
 import { readSysctl, writeSysctl } from './sysctl.js';
 
 /** Makes the veth pair; the pod's end is down and has no address yet. @throws CommandError */
@@ -13,25 +15,38 @@ export async function createPodLink(link: PodLink): Promise<void> {
 /** How to configure a pod's end, apart from its name. */
 export type PodAddressing = Omit<WholeAddressing, 'podInterface'>;
 
+/** What else to do at a pod's end. */
+export interface PodEnd {
+  /** `off`: checksums are made by the sender itself: a userspace datapath reads frames as they are and would hand on half-made ones. */
+  readonly offload: 'keep' | 'off';
+  /** What the pod may send. */
+  readonly egress: RateLimit | undefined;
+}
+
 /** Longer than whatever the addressing may wait for. */
 const CONFIGURE_TIMEOUT_MS = 30_000;
 
 /**
  * Configures the pod's end as soon as it is known how; the programs are started before, since their start is most of the
- * time. When `pod` rejects, nothing happens. With `offload: 'off'` checksums are made by the sender itself: a userspace
- * datapath reads frames as they are and would hand on half-made ones.
+ * time. When `pod` rejects, nothing happens.
  * @throws CommandError
  */
 export async function configurePodLink(
   netns: string,
   podInterface: string,
-  offload: 'keep' | 'off',
+  { offload, egress }: PodEnd,
   pod: Promise<PodAddressing>,
 ): Promise<void> {
   const input = pod.then((known) => `${configureLines({ ...known, podInterface }).join('\n')}\n`);
-  // One entering of the namespace for both programs.
-  const script = 'ip -batch - && ethtool -K "$1" tx off >/dev/null';
-  const program = offload === 'keep' ? ['ip', '-batch', '-'] : ['sh', '-c', script, 'sh', podInterface];
+  // One entering of the namespace for all programs.
+  const script = [
+    'link=$1; shift; ip -batch -',
+    ...(offload === 'off' ? ['ethtool -K "$link" tx off >/dev/null'] : []),
+    ...(egress === undefined ? [] : ['tc "$@"']),
+  ].join(' && ');
+  const limit = egress === undefined ? [] : tbfArguments(podInterface, egress);
+  const alone = offload === 'keep' && egress === undefined;
+  const program = alone ? ['ip', '-batch', '-'] : ['sh', '-c', script, 'sh', podInterface, ...limit];
   await run('nsenter', [`--net=${netns}`, ...program], { input, timeoutMs: CONFIGURE_TIMEOUT_MS });
 }
 

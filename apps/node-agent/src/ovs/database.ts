@@ -13,6 +13,7 @@ const REQUEST = {
   },
   Controller: { columns: ['target', 'connection_mode', 'max_backoff'] },
   Manager: { columns: ['target', 'max_backoff'] },
+  QoS: { columns: ['type', 'external_ids'] },
   SSL: { columns: ['private_key', 'certificate', 'ca_cert', 'bootstrap_ca_cert'] },
 } as const;
 

@@ -19,6 +19,9 @@ export interface PodPort {
   readonly netns: string;
   /** Name of the CNI network that the port belongs to. */
   readonly network: string;
+  readonly podUid: string | undefined;
+  /** Whether the link has a queueing discipline of ours, which ovs-vswitchd must then leave alone. */
+  readonly ownQdisc: boolean;
 }
 
 /** ovs-vswitchd did not give the port, or not in time. */
@@ -35,6 +38,8 @@ const KEY = {
   ips: 'heddle-ips',
   netns: 'heddle-netns',
   network: 'heddle-network',
+  podUid: 'heddle-pod-uid',
+  ownQdisc: 'heddle-own-qdisc',
 } as const;
 
 function externalIds(port: PodPort): Record<string, string> {
@@ -47,6 +52,8 @@ function externalIds(port: PodPort): Record<string, string> {
     [KEY.ips]: port.ips.join(' '),
     [KEY.netns]: port.netns,
     [KEY.network]: port.network,
+    ...(port.podUid === undefined ? {} : { [KEY.podUid]: port.podUid }),
+    ...(port.ownQdisc ? { [KEY.ownQdisc]: 'true' } : {}),
   };
 }
 
@@ -67,6 +74,8 @@ function readPort(row: InterfaceRow): PodPort | undefined {
     ips: (ids.get(KEY.ips) ?? '').split(' ').filter((ip) => ip !== ''),
     netns: ids.get(KEY.netns) ?? '',
     network: ids.get(KEY.network) ?? '',
+    podUid: ids.get(KEY.podUid),
+    ownQdisc: ids.get(KEY.ownQdisc) === 'true',
   };
 }
 
@@ -177,6 +186,11 @@ export class PodPorts {
     const draft = client.transaction('Open_vSwitch');
     const added: Ref<'Port'>[] = [];
     const removed: Uuid<'Port'>[] = [];
+    let shared: Uuid<'QoS'> | Ref<'QoS'> | undefined;
+    const noQueueing = () => {
+      shared ??= sharedQos(replica) ?? draft.insert('QoS', { type: NO_QUEUEING, external_ids: QOS_OWNER });
+      return shared;
+    };
     for (const job of jobs) {
       if (job.kind === 'add') {
         const face = draft.insert('Interface', {
@@ -184,7 +198,8 @@ export class PodPorts {
           ofport_request: job.port.ofport,
           external_ids: externalIds(job.port),
         });
-        added.push(draft.insert('Port', { name: job.port.name, interfaces: [face] }));
+        const qos = job.port.ownQdisc ? { qos: noQueueing() } : {};
+        added.push(draft.insert('Port', { name: job.port.name, interfaces: [face], ...qos }));
       } else {
         const row = replica.table('Port').byName(job.name);
         if (row !== undefined) removed.push(row._uuid);
@@ -198,6 +213,17 @@ export class PodPorts {
     // next_cfg is left alone: a port's own ofport says as much, and without one more row to write.
     await draft.commit({ timeoutMs: TRANSACTION_TIMEOUT_MS });
   }
+}
+
+/** With this type ovs-vswitchd does not touch a link's queueing discipline; without any it removes that at its start. */
+const NO_QUEUEING = 'linux-noop';
+const QOS_OWNER = { owner: 'heddle' };
+
+/** One row serves all ports: rows of QoS stay when nothing refers to them any more, so one each would pile up. */
+function sharedQos(replica: SwitchReplica): Uuid<'QoS'> | undefined {
+  for (const row of replica.table('QoS').rows.values())
+    if (row.type === NO_QUEUEING && row.external_ids.get('owner') === QOS_OWNER.owner) return row._uuid;
+  return undefined;
 }
 
 const asPortError = (error: unknown): PortError =>
