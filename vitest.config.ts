@@ -19,6 +19,8 @@ export default defineConfig({
             'migrations/**/*.spec.ts',
             'test/architecture/**/*.spec.ts',
             'test/policy/**/*.spec.ts',
+            'test/deploy/**/*.spec.ts',
+            'deploy/**/*.spec.ts',
           ],
           exclude: ['**/node_modules/**', '**/dist/**'],
           pool: 'forks',
