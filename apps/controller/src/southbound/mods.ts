@@ -16,36 +16,41 @@ import {
 /** How our groups choose a bucket: by the datapath's own hash, so that the choice is made in the fast path. */
 const SELECTION_METHOD = 'dp_hash';
 
-const additions = new WeakMap<Flow, FlowMod>();
-
-/**
- * The message that brings a flow; one that is there with the same table, priority and match is replaced.
- * The same flow gives the same object, which a session encodes once for all switches.
- */
-export function addFlow(flow: Flow): FlowMod {
-  const known = additions.get(flow);
-  if (known !== undefined) return known;
-  const { tableId, priority, cookie, match, instructions } = flow;
-  const mod = flowMod({ command: 'add', tableId, priority, cookie, match, instructions });
-  additions.set(flow, mod);
-  return mod;
+/** Makes a value for a flow or group once: what is equal on many switches is then compared and encoded once for all. */
+function once<K extends object, V>(make: (key: K) => V): (key: K) => V {
+  const made = new WeakMap<K, V>();
+  return (key) => {
+    const known = made.get(key);
+    if (known !== undefined) return known;
+    const value = make(key);
+    made.set(key, value);
+    return value;
+  };
 }
+
+/** The message that brings a flow; one that is there with the same table, priority and match is replaced. */
+export const addFlow = once(
+  ({ tableId, priority, cookie, match, instructions }: Flow): FlowMod =>
+    flowMod({ command: 'add', tableId, priority, cookie, match, instructions }),
+);
 
 /** Removes exactly this flow, and only if it still carries our cookie. */
-export function deleteFlow({
-  tableId,
-  priority,
-  match,
-  cookie,
-}: Pick<FlowLike, 'tableId' | 'priority' | 'match' | 'cookie'>) {
-  return flowMod({ command: 'delete_strict', tableId, priority, match, cookie, cookieMask: COOKIE_OWNER_MASK });
-}
+export const deleteFlow = once(
+  ({ tableId, priority, match, cookie }: Pick<FlowLike, 'tableId' | 'priority' | 'match' | 'cookie'>): FlowMod =>
+    flowMod({ command: 'delete_strict', tableId, priority, match, cookie, cookieMask: COOKIE_OWNER_MASK }),
+);
 
 /** Adds or modifies a group. The selection method can be said in 1.5 only; before it, Open vSwitch uses dp_hash by itself. */
-export function putGroup(group: Group, command: 'add' | 'modify', version: Version): GroupMod {
-  const method = version === 'OF1.5' ? { selectionMethod: SELECTION_METHOD } : {};
-  return groupMod({ command, type: 'select', groupId: group.id, buckets: group.buckets, ...method });
-}
+export const putGroup = (group: Group, command: 'add' | 'modify', version: Version): GroupMod =>
+  groupPuts[command][version === 'OF1.5' ? 'said' : 'unsaid'](group);
+
+const putter = (command: 'add' | 'modify', method: { readonly selectionMethod?: string }) =>
+  once((group: Group) => groupMod({ command, type: 'select', groupId: group.id, buckets: group.buckets, ...method }));
+const putters = (command: 'add' | 'modify') => ({
+  said: putter(command, { selectionMethod: SELECTION_METHOD }),
+  unsaid: putter(command, {}),
+});
+const groupPuts = { add: putters('add'), modify: putters('modify') } as const;
 
 /** Flows that use the group go with it, so this comes after all flow mods. */
 export const deleteGroup = (groupId: number): GroupMod => groupMod({ command: 'delete', type: 'all', groupId });
@@ -53,26 +58,11 @@ export const deleteGroup = (groupId: number): GroupMod => groupMod({ command: 'd
 /** A compiled flow as a switch would report it. */
 const asReported = (flow: Flow): FlowLike => ({ ...flow, idleTimeout: 0, hardTimeout: 0, flags: 0 });
 
-const keys = new WeakMap<Flow, string>();
-const bodies = new WeakMap<Flow, string>();
-
 /** Place of a compiled flow in a switch: equal to `flowKey` of the flow read back. */
-export function placeOf(flow: Flow): string {
-  const known = keys.get(flow);
-  if (known !== undefined) return known;
-  const key = flowKey(flow);
-  keys.set(flow, key);
-  return key;
-}
+export const placeOf = once((flow: Flow): string => flowKey(flow));
 
 /** Everything else of a compiled flow: equal to `flowBody` of the flow read back. */
-function bodyOf(flow: Flow): string {
-  const known = bodies.get(flow);
-  if (known !== undefined) return known;
-  const body = flowBody(asReported(flow));
-  bodies.set(flow, body);
-  return body;
-}
+const bodyOf = once((flow: Flow): string => flowBody(asReported(flow)));
 
 /** Whether values are equal as they stand, member by member. */
 function isEqual(a: unknown, b: unknown): boolean {
@@ -129,4 +119,12 @@ export function groupBody(group: Omit<GroupDesc, 'groupId'>, version: Version): 
 
 /** A compiled group as `groupBody` gives it. */
 export const groupBodyOf = (group: Group, version: Version): string =>
-  groupBody({ type: 'select', selectionMethod: SELECTION_METHOD, buckets: group.buckets }, version);
+  version === 'OF1.5' ? body15(group) : bodyBefore15(group);
+
+const bodyIn = (version: Version) =>
+  once((group: Group) =>
+    groupBody({ type: 'select', selectionMethod: SELECTION_METHOD, buckets: group.buckets }, version),
+  );
+const body15 = bodyIn('OF1.5');
+// What is compared of a group is the same in all versions before.
+const bodyBefore15 = bodyIn('OF1.4');

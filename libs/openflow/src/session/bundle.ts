@@ -21,6 +21,8 @@ export interface BundleChannel {
   readonly version: Version;
   readonly xids: XidTable<Incoming>;
   write(bytes: Uint8Array): Promise<void>;
+  /** Messages written during the call leave together. */
+  together(write: () => void): void;
   /** Sends under this xid; the answer, or a rejection with OpenFlowPeerError. */
   call(message: Message, xid: number): Promise<Message>;
 }
@@ -91,18 +93,30 @@ export async function applyBundle(
       while (!chunk.done) chunk = chunks.next();
       return { kind: 'rejected', errors };
     }
-    // Not awaited one by one: the round trips of open, adds and barrier are one.
-    const opened = control('open_request', 'open_reply', openXid).catch(asRejection(errors));
-    // If a write fails below, nobody awaits it any more.
-    opened.catch(() => undefined);
-    for (let sent = 1; !chunk.done; sent++) {
-      // After an error the rest is only encoded, to name all that cannot be said.
-      if (errors.length === 0) await channel.write(chunk.value);
-      if (isAbandoned()) return { kind: 'rejected', errors };
-      if (sent % CHUNKS_PER_TURN === 0) await new Promise((resolve) => setImmediate(resolve));
+    // Not awaited one by one: the round trips of open, adds and barrier are one. If a write fails, nobody awaits the rest.
+    const pending: Promise<unknown>[] = [];
+    const post = (promise: Promise<unknown>) => {
+      promise.catch(() => undefined);
+      pending.push(promise);
+    };
+    const barrier = () => post(channel.call({ kind: 'barrier_request' }, xids.allocate()));
+    channel.together(() => {
+      post(control('open_request', 'open_reply', openXid).catch(asRejection(errors)));
+      if (!chunk.done) post(channel.write(chunk.value));
       chunk = chunks.next();
+      if (chunk.done) barrier();
+    });
+    if (!chunk.done) {
+      for (let sent = 2; !chunk.done; sent++) {
+        // After an error the rest is only encoded, to name all that cannot be said.
+        if (errors.length === 0) await channel.write(chunk.value);
+        if (isAbandoned()) return { kind: 'rejected', errors };
+        if (sent % CHUNKS_PER_TURN === 0) await new Promise((resolve) => setImmediate(resolve));
+        chunk = chunks.next();
+      }
+      barrier();
     }
-    await Promise.all([opened, channel.call({ kind: 'barrier_request' }, xids.allocate())]);
+    await Promise.all(pending);
     if (errors.length > 0) {
       await control('discard_request', 'discard_reply', xids.allocate()).catch(ignorePeerError);
       return { kind: 'rejected', errors };

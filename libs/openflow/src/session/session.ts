@@ -253,6 +253,10 @@ class Session implements OpenFlowSession {
     return this.#transport.write(bytes);
   }
 
+  together(write: () => void): void {
+    this.#transport.together(write);
+  }
+
   call(message: Message, xid: number): Promise<Message> {
     const { promise, resolve, reject } = deferred<Message>();
     this.xids.wait(xid, {

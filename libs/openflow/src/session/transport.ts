@@ -63,6 +63,16 @@ export class Transport {
     return this.#drained.promise;
   }
 
+  /** What is written in between leaves together, in one system call and mostly in one packet. */
+  together(write: () => void): void {
+    this.#socket.cork();
+    try {
+      write();
+    } finally {
+      this.#socket.uncork();
+    }
+  }
+
   /** Ends the connection. What is unsent when the peer went silent or broke the protocol is thrown away. */
   close(reason: CloseReason): void {
     if (this.#reason !== undefined) return;
