@@ -21,8 +21,9 @@ export class Controller {
       const application = await createApplication(runtime);
       observe(runtime);
       controller = new Controller(runtime, application, new Listeners(application.handler, config.tls));
-      await runtime.start();
+      // The API comes first: a source that is away for an hour must be seen to be, and is no reason to be killed by a probe.
       await controller.listeners.listen(config.apiListen);
+      await runtime.start();
     } catch (e) {
       await (controller ?? runtime).stop();
       throw e;

@@ -35,7 +35,14 @@ async function main(args: readonly string[]): Promise<number> {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => resolve(signal));
   });
   process.on('unhandledRejection', (error) => logger.error({ event: 'unhandled-rejection', error }));
-  const controller = await Controller.start({ config, logger, clock: systemClock, ...production });
+  const starting = Controller.start({ config, logger, clock: systemClock, ...production });
+  // The start waits for its source as long as it takes; until then no switch is served, so there is nothing to stop.
+  const early = await Promise.race([stopped, starting.then(() => undefined)]);
+  if (early !== undefined) {
+    logger.info({ event: 'stopped', signal: early });
+    return 0;
+  }
+  const controller = await starting;
   const signal = await stopped;
   logger.info({ event: 'stopping', signal });
   setTimeout(() => {

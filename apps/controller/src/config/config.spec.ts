@@ -55,6 +55,18 @@ describe('the configuration', () => {
     ]);
   });
 
+  it.each<[name: string, env: Record<string, string>, kubeconfig: RegExp]>([
+    ['the cluster that its kubeconfig names', { KUBECONFIG: '@token' }, /\/token$/],
+    ['the cluster around it', { KUBERNETES_SERVICE_HOST: '10.96.0.1' }, /^undefined$/],
+  ])('watches %s', (_, env, kubeconfig) => {
+    const { source } = read({ ...PLAIN, HEDDLE_SOURCE: 'kubernetes', ...env });
+    expect(source.kind === 'kubernetes' && String(source.kubeconfig)).toMatch(kubeconfig);
+  });
+
+  it('does not look at the kubeconfig of other programs when the source is a directory', () => {
+    expect(mistakes({ ...PLAIN, KUBECONFIG: '@nowhere' })).toEqual([]);
+  });
+
   it('is of one family when the CIDRs are', () => {
     expect(read({ ...PLAIN, HEDDLE_CLUSTER_CIDR: '10.1.0.0/16', HEDDLE_SERVICE_CIDR: '10.2.0.0/16' }).families).toEqual(
       [4],
@@ -83,8 +95,22 @@ describe('the configuration', () => {
 
 describe('a mistake is told with what to do', () => {
   it.each<[name: string, change: Record<string, string>, mistake: RegExp]>([
-    ['no source', { HEDDLE_SOURCE: '' }, /^HEDDLE_SOURCE: is missing: give manifests:DIRECTORY$/],
-    ['a source of another kind', { HEDDLE_SOURCE: 'git:x' }, /^HEDDLE_SOURCE: must be manifests:DIRECTORY$/],
+    ['no source', { HEDDLE_SOURCE: '' }, /^HEDDLE_SOURCE: is missing: say kubernetes or manifests:DIRECTORY$/],
+    [
+      'a source of another kind',
+      { HEDDLE_SOURCE: 'git:x' },
+      /^HEDDLE_SOURCE: must be kubernetes or manifests:DIRECTORY$/,
+    ],
+    [
+      'the source kubernetes outside of a cluster, without a kubeconfig',
+      { HEDDLE_SOURCE: 'kubernetes' },
+      /^KUBECONFIG: is missing: outside of a cluster/,
+    ],
+    [
+      'a kubeconfig that is not there',
+      { HEDDLE_SOURCE: 'kubernetes', KUBECONFIG: '@nowhere' },
+      /^KUBECONFIG: cannot be read/,
+    ],
     [
       'a directory that is not there',
       { HEDDLE_SOURCE: 'manifests:@nowhere' },

@@ -6,9 +6,14 @@ import { BLOCK_PREFIX } from '../allocation/block-pool.js';
 import { range } from '../allocation/ranges.js';
 import type { TlsFiles } from './tls-files.js';
 
+export type SourceConfig =
+  | { readonly kind: 'manifests'; readonly directory: string }
+  /** Without a kubeconfig it is the cluster that this process runs in. */
+  | { readonly kind: 'kubernetes'; readonly kubeconfig: string | undefined };
+
 /** The environment, understood. */
 export interface Config {
-  readonly source: { readonly kind: 'manifests'; readonly directory: string };
+  readonly source: SourceConfig;
   readonly databaseUrl: string;
   readonly openflowListen: readonly Endpoint[];
   readonly ovsdbListen: readonly Endpoint[];
@@ -37,7 +42,8 @@ export class ConfigError extends Error {
 
 /** What each variable is for; `--help` prints it. */
 export const VARIABLES = {
-  HEDDLE_SOURCE: 'where Kubernetes objects come from: manifests:DIRECTORY (required)',
+  HEDDLE_SOURCE: 'where Kubernetes objects come from: kubernetes, or manifests:DIRECTORY (required)',
+  KUBECONFIG: 'kubeconfig file for the source kubernetes (default: the service account of the pod that this runs in)',
   HEDDLE_DATABASE_URL: 'sqlite:FILE or postgres://USER:PASSWORD@HOST/NAME (default sqlite:heddle.db)',
   HEDDLE_OPENFLOW_LISTEN:
     'where switches dial in: tcp:HOST:PORT, ssl:HOST:PORT, unix:/PATH, comma separated (default ssl:0.0.0.0:6653 with TLS files)',
@@ -89,10 +95,11 @@ const file = z.string().superRefine((path, context) => {
 
 const Environment = z.object({
   HEDDLE_SOURCE: z
-    .string({ error: 'is missing: give manifests:DIRECTORY' })
-    .regex(/^manifests:./, 'must be manifests:DIRECTORY')
-    .transform((text) => text.slice('manifests:'.length))
+    .string({ error: 'is missing: say kubernetes or manifests:DIRECTORY' })
+    .regex(/^(kubernetes|manifests:.+)$/, 'must be kubernetes or manifests:DIRECTORY')
+    .transform((text) => (text === 'kubernetes' ? undefined : text.slice('manifests:'.length)))
     .superRefine((directory, context) => {
+      if (directory === undefined) return;
       const stat = statSync(directory, { throwIfNoEntry: false });
       if (stat?.isDirectory() !== true) context.addIssue(`${directory} is not a directory; create it or name another`);
     }),
@@ -140,11 +147,12 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   const ovsdbListen = listeners(given, readable, 'HEDDLE_OVSDB_LISTEN', 6640, mistakes);
   checkApi(given, readable, mistakes);
   const families = networks(readable, mistakes);
+  const source = sourceOf(given, readable, mistakes);
   mistakes.push(...misspelled(given));
   if (mistakes.length > 0) throw new ConfigError(mistakes);
   const all = values as Values;
   return {
-    source: { kind: 'manifests', directory: all.HEDDLE_SOURCE },
+    source,
     databaseUrl: all.HEDDLE_DATABASE_URL,
     openflowListen,
     ovsdbListen,
@@ -162,6 +170,18 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
 type Given = Readonly<Record<string, string | undefined>>;
 const TLS_NAMES = ['HEDDLE_TLS_KEY', 'HEDDLE_TLS_CERT', 'HEDDLE_TLS_CA'] as const;
 const hasTls = (given: Given): boolean => TLS_NAMES.some((name) => given[name] !== undefined);
+
+function sourceOf(given: Given, values: Readable, mistakes: string[]): SourceConfig {
+  if (values.HEDDLE_SOURCE !== undefined) return { kind: 'manifests', directory: values.HEDDLE_SOURCE };
+  // KUBECONFIG is often set for other programs, so it is looked at only where it is used.
+  if ('HEDDLE_SOURCE' in values) {
+    const wrong = given.KUBECONFIG === undefined ? undefined : file.safeParse(given.KUBECONFIG).error;
+    mistakes.push(...(wrong?.issues ?? []).map((i) => `KUBECONFIG: ${i.message}`));
+    if (given.KUBECONFIG === undefined && given.KUBERNETES_SERVICE_HOST === undefined)
+      mistakes.push('KUBECONFIG: is missing: outside of a cluster the source kubernetes needs a kubeconfig file');
+  }
+  return { kind: 'kubernetes', kubeconfig: given.KUBECONFIG };
+}
 
 function readToken(path: string): string {
   try {

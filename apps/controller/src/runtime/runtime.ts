@@ -11,9 +11,8 @@ import { World } from '../core/world.js';
 import type { Logger } from '../logging/logger.js';
 import { Metrics } from '../metrics/metrics.js';
 import { Database } from '../persistence/database.js';
-import { SourceTexts } from '../persistence/source-texts.js';
-import { ManifestsSource } from '../source/manifests/manifests-source.js';
 import type { Source } from '../source/model.js';
+import { createSource } from './create-source.js';
 import { engineEvents } from './engine-events.js';
 
 /** The parts that talk to switches; they are made when the compiler and the ledger are there. */
@@ -91,14 +90,13 @@ export class Runtime {
       families: config.families,
       networkSettings: networkSettings(config),
     });
-    const world = new World(facts, allocations, serviceFamilies(config));
-    const source = new ManifestsSource({
-      directory: config.source.directory,
-      clock,
-      lastGood: new SourceTexts(database),
-      onError: (error) => logger.error({ event: 'source-failed', error }),
-      onProblem: (problem) => logger.warn({ event: 'source-problem', ...problem }),
-    });
+    const world = new World(
+      facts,
+      allocations,
+      serviceFamilies(config),
+      config.source.kind === 'kubernetes' ? 'given' : 'own',
+    );
+    const { source } = await createSource({ config: config.source, clock, database, logger });
     const compiler = options.createCompiler(allocations.ledger);
     // The drivers ask for the engine's state, the engine tells the drivers: one of them must come first.
     let engine: Engine | undefined;

@@ -106,14 +106,24 @@ export class AgentService {
   /** The kubelet may be faster than the source. */
   private async knownPod(request: z.output<typeof AttachRequest>, signal: AbortSignal): Promise<void> {
     const key = factKey(request.namespace, request.pod);
-    const pod = () => (this.engine.inSync ? this.world.objects.pods.get(key) : undefined);
+    const ofThatName = () => (this.engine.inSync ? this.world.objects.pods.get(key) : undefined);
+    // After a pod was made anew under its name, either of the two may be the older one here. Labels of the other one are
+    // never given to it.
+    const pod = () => {
+      const uid = ofThatName()?.uid;
+      return uid === undefined || request.podUid === undefined || uid === request.podUid ? ofThatName() : undefined;
+    };
     if (pod() === undefined && request.waitMs > 0) {
       this.source.refreshInBackground();
       await this.watchers.until(() => pod() !== undefined, request.waitMs, signal);
     }
     const found = pod();
     if (!this.engine.inSync) throw new Refusal('unavailable', 'the controller has not read its source yet, try again');
-    if (found === undefined) throw new Refusal('unknown_pod', `the source has no pod ${key}`);
+    if (found === undefined)
+      throw new Refusal(
+        'unknown_pod',
+        `the source has no pod ${key}${ofThatName() === undefined ? '' : ` with the UID ${request.podUid}, but another one`}`,
+      );
     if (found.hostNetwork)
       throw new Refusal('bad_request', `pod ${key} uses the host's network: there is nothing to attach`);
     if (found.nodeName !== '' && found.nodeName !== request.node)

@@ -1,0 +1,116 @@
+import type { ObjectRef } from '@heddle/api';
+import { z } from 'zod';
+import type { SourceObjects, SourcePod } from '../model.js';
+import { namespaceOf, podOf, policyOf, serviceOf, serviceWarnings, sliceOf } from '../objects/convert.js';
+import { describeIssue, isRecord, withoutNulls } from '../objects/issues.js';
+import { KINDS, type Kind, type ManifestOf } from '../objects/schemas.js';
+import { Interner } from './interner.js';
+import type { Reading } from './reflector.js';
+
+type ValueOf<K extends keyof SourceObjects> = SourceObjects[K] extends ReadonlyMap<string, infer V> ? V : never;
+
+/** One resource that is watched: a kind is one row of the table. */
+export interface WatchedKind {
+  readonly kind: Kind;
+  /** The map of the source's objects that it fills. */
+  readonly into: keyof SourceObjects;
+  /** `/api/v1`, `/apis/GROUP/VERSION`. */
+  readonly api: string;
+  readonly plural: string;
+  readonly namespaced: boolean;
+  /** Served only while its CustomResourceDefinition is installed. */
+  readonly optional: boolean;
+  /** Validates an object and trims it; undefined if it has not even a name. */
+  read(object: unknown): { readonly key: string; readonly reading: Reading<unknown> } | undefined;
+}
+
+interface Row<K extends Kind, M extends keyof SourceObjects> {
+  readonly into: M;
+  readonly plural: string;
+  readonly namespaced?: false;
+  readonly optional?: true;
+  /** A text says why the object is not used; undefined as well, then `warnings` say why. */
+  readonly convert: (body: ManifestOf<K>, raw: Record<string, unknown>) => ValueOf<M> | string | undefined;
+  readonly warnings?: (body: ManifestOf<K>) => readonly string[];
+}
+
+/** The resources to watch. `interner` shares what is equal in many objects. */
+export function watchedKinds(interner: Interner = new Interner()): readonly WatchedKind[] {
+  return [
+    row('Namespace', { into: 'namespaces', plural: 'namespaces', namespaced: false, convert: namespaceOf }),
+    row('Pod', {
+      into: 'pods',
+      plural: 'pods',
+      convert: (body, raw) => trimmedPod(body, raw, interner),
+    }),
+    row('Service', { into: 'services', plural: 'services', convert: serviceOf, warnings: serviceWarnings }),
+    row('EndpointSlice', { into: 'slices', plural: 'endpointslices', convert: sliceOf }),
+    row('NetworkPolicy', { into: 'policies', plural: 'networkpolicies', convert: policyOf }),
+  ];
+}
+
+/** Of one object, as the API server names it. */
+export function resourcePath({ api, plural, namespaced }: WatchedKind, { namespace, name }: ObjectRef): string {
+  return namespaced ? `${api}/namespaces/${namespace}/${plural}/${name}` : `${api}/${plural}/${name}`;
+}
+
+function row<K extends Kind, M extends keyof SourceObjects>(kind: K, spec: Row<K, M>): WatchedKind {
+  const { apiVersion, schema } = KINDS[kind];
+  const namespaced = spec.namespaced ?? true;
+  return {
+    kind,
+    into: spec.into,
+    api: apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`,
+    plural: spec.plural,
+    namespaced,
+    optional: spec.optional ?? false,
+    read(object) {
+      const key = keyOf(object, namespaced);
+      if (key === undefined) return undefined;
+      let parsed = schema.safeParse(object);
+      // Go writes some empty fields as null. The copy without them is made only for those objects.
+      if (!parsed.success) parsed = schema.safeParse(withoutNulls(object));
+      if (!parsed.success) return { key, reading: { kind: 'broken', reasons: parsed.error.issues.map(describeIssue) } };
+      const body = parsed.data as ManifestOf<K>;
+      const value = spec.convert(body, object as Record<string, unknown>);
+      const warnings = spec.warnings?.(body) ?? [];
+      if (typeof value === 'string') return { key, reading: { kind: 'unused', warnings: [value] } };
+      if (value === undefined) return { key, reading: { kind: 'unused', warnings } };
+      return { key, reading: { kind: 'value', value, warnings } };
+    },
+  };
+}
+
+function keyOf(object: unknown, namespaced: boolean): string | undefined {
+  const { name, namespace } = isRecord(object) && isRecord(object.metadata) ? object.metadata : {};
+  if (typeof name !== 'string' || (namespaced && typeof namespace !== 'string')) return undefined;
+  return namespaced ? `${namespace}/${name}` : name;
+}
+
+/** What only a running cluster knows of a pod. */
+const PodLife = z.object({
+  metadata: z.object({ uid: z.string().optional(), annotations: z.record(z.string(), z.string()).optional() }),
+  status: z.object({ phase: z.string().optional() }).optional(),
+});
+/** For a static pod the kubelet uses the hash of its file as UID, also towards CNI; the mirror pod's own UID is another. */
+const MIRROR_ANNOTATION = 'kubernetes.io/config.mirror';
+const ENDED: readonly (string | undefined)[] = ['Succeeded', 'Failed'];
+
+function trimmedPod({ metadata, spec }: ManifestOf<'Pod'>, raw: unknown, interner: Interner): SourcePod {
+  const pod = podOf(metadata.namespace, metadata.name, metadata.labels, spec);
+  const life = PodLife.safeParse(raw).data;
+  const uid = life?.metadata.annotations?.[MIRROR_ANNOTATION] ?? life?.metadata.uid;
+  return {
+    namespace: interner.text(pod.namespace),
+    name: pod.name,
+    labels: interner.of(pod.labels),
+    serviceAccount: interner.text(pod.serviceAccount),
+    hostNetwork: pod.hostNetwork,
+    namedPorts: interner.of(pod.namedPorts),
+    nodeName: interner.text(pod.nodeName),
+    // Environments are the largest part of a pod, may hold secrets, and matter to the lab's own kubelet only.
+    containers: interner.of(pod.containers.map((c) => ({ ...c, env: {} }))),
+    ...(uid === undefined ? {} : { uid }),
+    ...(ENDED.includes(life?.status?.phase) ? { finished: true } : {}),
+  };
+}

@@ -1,0 +1,239 @@
+import type { ObjectRef } from '@heddle/api';
+import type { Clock } from '../../clock.js';
+import { deferred } from '../../deferred.js';
+import type { KubeClient } from '../../kubernetes/kube-client.js';
+import {
+  NO_OBJECTS,
+  type Problem,
+  type Source,
+  type SourceChange,
+  type SourceDelta,
+  type SourceObjects,
+} from '../model.js';
+import { isRecord } from '../objects/issues.js';
+import { resourcePath, type WatchedKind, watchedKinds } from './kinds.js';
+import { Reflector } from './reflector.js';
+
+/** kube-apiserver sends a bookmark about once a minute; a watch that is silent for longer is not believed. */
+const IDLE_MS = 90_000;
+/** How soon a CustomResourceDefinition is noticed that is installed later. */
+const POLL_MS = 10_000;
+/** When the listener could not take a change. */
+const REDELIVERY_MS = 1_000;
+/** How long events may be on their way after the server has answered a request; see `refresh`. */
+const SETTLE_MS = 50;
+const REFRESH_TIMEOUT_MS = 5_000;
+
+export interface KubernetesSourceOptions {
+  readonly client: KubeClient;
+  readonly clock: Clock;
+  /** 0 to 1; for the jitter of waits. */
+  readonly random?: () => number;
+  /** Told when the listener fails; the change is told again. */
+  readonly onError: (error: unknown) => void;
+  /** Told of each problem once, when it appears. */
+  readonly onProblem?: (problem: Problem) => void;
+  /** For specs; see the constants above. */
+  readonly idleMs?: number;
+  readonly pollMs?: number;
+}
+
+interface Watched {
+  readonly kind: WatchedKind;
+  readonly reflector: Reflector<unknown>;
+}
+type Pending = { -readonly [K in keyof SourceObjects]?: Map<string, unknown> };
+
+/**
+ * The objects of a cluster, from its API server. What may be assumed of their order and freshness stands above `Reflector`;
+ * beyond that: nothing is handed over before every kind has been listed, and what arrives while the listener is at work is
+ * handed over together, the last value of each key.
+ */
+export class KubernetesSource implements Source {
+  readonly kind = 'kubernetes';
+  readonly location: string;
+  private readonly watched: readonly Watched[];
+  private readonly stopping = deferred<never>();
+  private pending: Pending = {};
+  private listener: ((change: SourceChange) => Promise<void>) | undefined;
+  /** Runs while there is something to hand over. */
+  private delivery: Promise<void> | undefined;
+  private refreshing: Promise<void> | undefined;
+  private refreshQueued: Promise<void> | undefined;
+  private told: ReadonlySet<string> = new Set();
+  private telling = false;
+  private stopTimer: (() => void) | undefined;
+
+  constructor(private readonly options: KubernetesSourceOptions) {
+    const { client, clock, random = Math.random, idleMs = IDLE_MS, pollMs = POLL_MS } = options;
+    this.location = client.server;
+    // Nobody may be waiting for it.
+    this.stopping.promise.catch(() => undefined);
+    this.watched = watchedKinds().map((kind) => ({
+      kind,
+      reflector: new Reflector({
+        client,
+        path: `${kind.api}/${kind.plural}`,
+        optional: kind.optional,
+        clock,
+        random,
+        idleMs,
+        pollMs,
+        read: (object) => kind.read(object),
+        changed: (key, value) => this.changed(kind.into, key, value),
+        noted: () => this.noted(),
+      }),
+    }));
+  }
+
+  /** Waits for the API server for as long as it takes. @throws Error if it is stopped meanwhile */
+  async start(listener: (change: SourceChange) => Promise<void>): Promise<SourceObjects> {
+    for (const { reflector } of this.watched) reflector.start();
+    await Promise.race([Promise.all(this.watched.map(({ reflector }) => reflector.synced)), this.stopping.promise]);
+    // From here to the return nothing can come in between.
+    this.listener = listener;
+    this.pending = {};
+    return this.snapshot();
+  }
+
+  /**
+   * Asks the server where it stands, and waits until that has come through. The versions of a quiet resource move by
+   * bookmarks only, a minute apart; but a server that has answered has sent its watchers everything before, so what is not
+   * here a moment after the answer is not coming. While the server is away what is known is all there is to know.
+   * @throws Error if the listener could not take what came
+   */
+  refresh(): Promise<void> {
+    if (this.refreshing === undefined) {
+      this.refreshing = this.catchUp().finally(() => {
+        this.refreshing = undefined;
+      });
+      return this.refreshing;
+    }
+    // The one at work may have asked before the caller's change was made; one more serves everybody who waits.
+    this.refreshQueued ??= this.refreshing
+      .catch(() => undefined)
+      .then(() => {
+        this.refreshQueued = undefined;
+        return this.refresh();
+      });
+    return this.refreshQueued;
+  }
+
+  placeOf(object: ObjectRef): { readonly file: string; readonly line: number | null } | undefined {
+    const watched = this.watched.find(({ kind }) => kind.kind === object.kind);
+    if (watched === undefined) return undefined;
+    const key = watched.kind.namespaced ? `${object.namespace}/${object.name}` : object.name;
+    const { values, notes } = watched.reflector;
+    return values.has(key) || notes.has(key) ? { file: fileOf(watched.kind, object), line: null } : undefined;
+  }
+
+  problems(): readonly Problem[] {
+    const troubles = new Map<string, string[]>();
+    const problems: Problem[] = [];
+    for (const { kind, reflector } of this.watched) {
+      if (reflector.trouble !== undefined)
+        troubles.set(reflector.trouble, [...(troubles.get(reflector.trouble) ?? []), kind.plural]);
+      for (const [key, { severity, reasons }] of reflector.notes) {
+        const slash = key.indexOf('/');
+        const object = { kind: kind.kind, namespace: key.slice(0, Math.max(0, slash)), name: key.slice(slash + 1) };
+        for (const reason of reasons)
+          problems.push({ severity, file: fileOf(kind, object), line: null, object, reason });
+      }
+    }
+    const away = [...troubles].map(([trouble, plurals]): Problem => {
+      const reason = `${plurals.join(', ')} cannot be watched, what is known of them stays: ${trouble}`;
+      return { severity: 'error', file: `kubernetes:${this.location}`, line: null, object: null, reason };
+    });
+    return [...away, ...problems];
+  }
+
+  async stop(): Promise<void> {
+    this.listener = undefined;
+    this.stopTimer?.();
+    this.stopping.reject(new Error('stopped before the API server had told everything'));
+    await Promise.all(this.watched.map(({ reflector }) => reflector.stop()));
+    await this.delivery;
+  }
+
+  private snapshot(): SourceObjects {
+    const maps = this.watched.map(({ kind, reflector }) => [kind.into, new Map(reflector.values)] as const);
+    return { ...NO_OBJECTS, ...Object.fromEntries(maps) };
+  }
+
+  private changed(into: keyof SourceObjects, key: string, value: unknown): void {
+    if (this.listener === undefined) return;
+    const map = this.pending[into];
+    if (map === undefined) this.pending[into] = new Map([[key, value]]);
+    else map.set(key, value);
+    this.delivery ??= this.deliver();
+  }
+
+  private async deliver(): Promise<void> {
+    // What came in the same piece of the stream belongs together.
+    await new Promise((done) => setImmediate(done));
+    while (this.listener !== undefined && Object.keys(this.pending).length > 0) {
+      const taken = this.pending;
+      this.pending = {};
+      try {
+        await this.listener({ kind: 'some', delta: taken as SourceDelta });
+      } catch (e) {
+        this.options.onError(e);
+        this.pending = merged(taken, this.pending);
+        this.stopTimer = this.options.clock.after(REDELIVERY_MS, () => {
+          this.delivery ??= this.deliver();
+        });
+        break;
+      }
+    }
+    this.delivery = undefined;
+  }
+
+  private async catchUp(): Promise<void> {
+    await Promise.all(this.watched.map((w) => this.caughtUp(w)));
+    while (this.delivery !== undefined) await this.delivery;
+    if (Object.keys(this.pending).length > 0) throw new Error('what the source has told could not be taken over');
+  }
+
+  private async caughtUp({ kind, reflector }: Watched): Promise<void> {
+    if (!reflector.served) return;
+    const signal = AbortSignal.timeout(REFRESH_TIMEOUT_MS);
+    let page: unknown;
+    try {
+      const query = { limit: 1 };
+      page = await this.options.client.request('GET', `${kind.api}/${kind.plural}`, { query, signal });
+    } catch {
+      // The reflector meets the same trouble and reports it.
+      return;
+    }
+    const version = isRecord(page) && isRecord(page.metadata) ? page.metadata.resourceVersion : undefined;
+    if (typeof version !== 'string' || reflector.reached(version)) return;
+    await new Promise<void>((done) => this.options.clock.after(SETTLE_MS, done));
+  }
+
+  /** Together, for a server that goes away is heard of by every reflector. */
+  private noted(): void {
+    if (this.telling) return;
+    this.telling = true;
+    setImmediate(() => {
+      this.telling = false;
+      this.tellProblems();
+    });
+  }
+
+  private tellProblems(): void {
+    const told = this.told;
+    const problems = this.problems().map((p) => [JSON.stringify(p), p] as const);
+    this.told = new Set(problems.map(([text]) => text));
+    for (const [text, problem] of problems) if (!told.has(text)) this.options.onProblem?.(problem);
+  }
+}
+
+const fileOf = (kind: WatchedKind, object: ObjectRef): string => `kubernetes:${resourcePath(kind, object)}`;
+
+/** What came later counts. */
+function merged(earlier: Pending, later: Pending): Pending {
+  const result: Pending = { ...earlier };
+  for (const [kind, map] of Object.entries(later) as [keyof SourceObjects, Map<string, unknown>][])
+    result[kind] = new Map([...(result[kind] ?? []), ...map]);
+  return result;
+}
