@@ -4,14 +4,23 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../clock.js';
 import { TestFolder } from '../../testing/folder.js';
 import { MemoryTexts } from '../../testing/memory-texts.js';
-import type { SourceChange, SourceObjects } from '../model.js';
+import { NO_OBJECTS, type SourceChange, type SourceObjects } from '../model.js';
 import { ManifestsSource } from './manifests-source.js';
 
 const namespace = (name: string, labels = '{}') =>
   `apiVersion: v1\nkind: Namespace\nmetadata: { name: ${name}, labels: ${labels} }\n`;
 const names = (objects: SourceObjects) => [...objects.namespaces.keys()].sort();
-const objectsOf = (change: SourceChange) =>
-  change.kind === 'all' ? change.objects : expect.fail('this source tells everything at once');
+/** Everything after a change, as a consumer has it. */
+function after(before: SourceObjects, change: SourceChange): SourceObjects {
+  if (change.kind === 'all') return change.objects;
+  const kinds = Object.entries(before) as [keyof SourceObjects, ReadonlyMap<string, unknown>][];
+  return Object.fromEntries(
+    kinds.map(([kind, map]) => [
+      kind,
+      new Map([...map, ...(change.delta[kind] ?? [])].filter(([, value]) => value !== undefined)),
+    ]),
+  ) as unknown as SourceObjects;
+}
 
 let folder: TestFolder;
 let texts: MemoryTexts;
@@ -28,9 +37,10 @@ async function start(): Promise<SourceObjects> {
       throw e;
     },
   });
-  return source.start(async (change) => {
-    heard.push(objectsOf(change));
+  const first: SourceObjects = await source.start(async (change) => {
+    heard.push(after(heard.at(-1) ?? first, change));
   });
+  return first;
 }
 const last = () => heard.at(-1) ?? expect.fail('the listener heard nothing');
 /** What a change makes of the objects when the source notices it by itself. */
@@ -135,7 +145,7 @@ describe('the directory', () => {
     const taken: string[][] = [];
     await source.start(async (change) => {
       if (fail) throw new Error('database away');
-      taken.push(names(objectsOf(change)));
+      taken.push(names(after(NO_OBJECTS, change)));
     });
     folder.write('a.yaml', namespace('a'));
     await expect(source.refresh()).rejects.toThrow('database away');

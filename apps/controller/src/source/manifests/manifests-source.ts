@@ -1,10 +1,10 @@
 import type { ObjectRef } from '@heddle/api';
 import type { Clock } from '../../clock.js';
 import { Serial } from '../../serial.js';
-import type { Problem, Source, SourceChange, SourceObjects } from '../model.js';
+import { NO_OBJECTS, type Problem, type Source, type SourceChange, type SourceObjects } from '../model.js';
 import { type FileContent, ManifestDirectory } from './manifest-directory.js';
-import { type Located, objectKey, readManifest } from './read-manifest.js';
-import { resolveObjects } from './resolve-objects.js';
+import { type FileObjects, ObjectsOfFiles } from './objects-of-files.js';
+import { objectKey, readManifest } from './read-manifest.js';
 
 /** Keeps the last text of each file that was understood as a whole, so that a restart survives a file that is broken then. */
 export interface LastGoodTexts {
@@ -22,11 +22,9 @@ export interface ManifestsSourceOptions {
   readonly onProblem?: (problem: Problem) => void;
 }
 
-interface FileState {
+/** What counts: what the file says, and for what is broken in it what it said last. */
+interface FileState extends FileObjects {
   readonly stamp: string;
-  /** What counts: what the file says, and for what is broken in it what it said last. */
-  readonly objects: readonly Located[];
-  readonly problems: readonly Problem[];
 }
 
 /** A directory of ordinary Kubernetes YAML as a source. */
@@ -39,8 +37,7 @@ export class ManifestsSource implements Source {
   private goodTexts = new Map<string, string>();
   /** What the last scan found. */
   private contents: readonly FileContent[] = [];
-  private found: readonly Problem[] = [];
-  private places = new Map<string, Located>();
+  private readonly objects = new ObjectsOfFiles();
   private toldProblems: ReadonlySet<string> = new Set();
   private scanProblem: readonly Problem[] = [];
   private listener: ((change: SourceChange) => Promise<void>) | undefined;
@@ -61,9 +58,9 @@ export class ManifestsSource implements Source {
       this.files.set(path, { stamp: 'recorded', objects, problems: [] });
     }
     this.directory.watch(() => void this.lookAgain(false).catch(this.options.onError));
-    const objects = await this.scans.run(() => this.rescan(true, true));
+    const change = await this.scans.run(() => this.rescan(true, true));
     this.listener = listener;
-    return objects ?? resolveObjects([]).objects;
+    return change?.kind === 'all' ? change.objects : NO_OBJECTS;
   }
 
   refresh(): Promise<void> {
@@ -79,9 +76,9 @@ export class ManifestsSource implements Source {
     const queued = { all, done: Promise.resolve() };
     queued.done = this.scans.run(async () => {
       this.queued = undefined;
-      const objects = await this.rescan(false, queued.all);
-      if (objects === undefined) return;
-      await this.listener?.({ kind: 'all', objects });
+      const change = await this.rescan(false, queued.all);
+      if (change === undefined) return;
+      await this.listener?.(change);
       // After what the change sets off: nobody waits for this record, and it takes the database and this thread.
       await new Promise((done) => setImmediate(done));
       await this.recordGoodTexts();
@@ -92,11 +89,11 @@ export class ManifestsSource implements Source {
   }
 
   placeOf(object: ObjectRef): { readonly file: string; readonly line: number } | undefined {
-    return this.places.get(objectKey(object));
+    return this.objects.placeOf(object);
   }
 
   problems(): readonly Problem[] {
-    return [...this.scanProblem, ...this.found];
+    return [...this.scanProblem, ...this.objects.problems];
   }
 
   async stop(): Promise<void> {
@@ -105,8 +102,8 @@ export class ManifestsSource implements Source {
     await this.scans.idle();
   }
 
-  /** The objects now; undefined if no file changed. */
-  private async rescan(first: boolean, all: boolean): Promise<SourceObjects | undefined> {
+  /** What changed; undefined if no file did. */
+  private async rescan(first: boolean, all: boolean): Promise<SourceChange | undefined> {
     let contents: readonly FileContent[];
     try {
       contents = await (all ? this.directory.scan() : this.directory.scanTouched());
@@ -121,23 +118,15 @@ export class ManifestsSource implements Source {
     }
     const files = new Map<string, FileState>();
     for (const content of contents) files.set(content.path, this.fileState(content));
-    const changed =
-      first ||
-      !this.delivered ||
-      files.size !== this.files.size ||
-      [...files].some(([p, f]) => this.files.get(p) !== f);
     this.files = files;
-    if (!changed) return undefined;
+    const change: SourceChange | undefined =
+      first || !this.delivered ? { kind: 'all', objects: this.objects.all(files) } : this.objects.change(files);
+    if (change === undefined) return undefined;
     this.delivered = first;
     this.contents = contents;
     if (first) await this.recordGoodTexts();
-    const located = [...files.values()].flatMap((f) => f.objects);
-    // Backwards, because of two definitions the first counts.
-    this.places = new Map([...located].reverse().map((l) => [objectKey(l.object), l]));
-    const { objects, problems } = resolveObjects(located);
-    this.found = [...[...files.values()].flatMap((f) => f.problems), ...problems];
     this.tellProblems();
-    return objects;
+    return change;
   }
 
   private fileState({ path, stamp, text, error }: FileContent): FileState {
