@@ -17,7 +17,7 @@ function after(before: SourceObjects, change: SourceChange): SourceObjects {
   return Object.fromEntries(
     kinds.map(([kind, map]) => [
       kind,
-      new Map([...map, ...(change.delta[kind] ?? [])].filter(([, value]) => value !== undefined)),
+      new Map([...new Map([...map, ...(change.delta[kind] ?? [])])].filter(([, value]) => value !== undefined)),
     ]),
   ) as unknown as SourceObjects;
 }

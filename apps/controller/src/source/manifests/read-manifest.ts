@@ -2,7 +2,8 @@ import type { ObjectRef } from '@heddle/api';
 import { type Document, isAlias, isCollection, isNode, isPair, LineCounter, parseAllDocuments } from 'yaml';
 import type { z } from 'zod';
 import type { Problem } from '../model.js';
-import { KINDS, type Kind, type Manifest } from '../objects/schemas.js';
+import { describeIssue, isRecord, withoutNulls } from '../objects/issues.js';
+import { CLUSTER_SCOPED, KINDS, type Kind, type Manifest } from '../objects/schemas.js';
 
 /** An object as it stands in a file. */
 export interface Located {
@@ -120,7 +121,7 @@ class Reader {
         file: this.file,
         line: this.lineOf(document, [...path, ...issue.path]),
         object,
-        reason: `${fieldName(issue.path)}: ${messageOf(issue)}`,
+        reason: describeIssue(issue),
       });
   }
 
@@ -159,35 +160,11 @@ function isKind(kind: string): kind is Kind {
   return Object.hasOwn(KINDS, kind);
 }
 
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 /** The object's identity, if it can be told; a broken object is recognized by it. */
 function refOf(kind: string, value: Record<string, unknown>): ObjectRef | null {
   const metadata = value.metadata;
   if (!isRecord(metadata) || typeof metadata.name !== 'string' || metadata.name === '') return null;
   const namespace = metadata.namespace ?? 'default';
   if (typeof namespace !== 'string') return null;
-  return { kind, namespace: kind === 'Namespace' ? '' : namespace, name: metadata.name };
-}
-
-/** Kubernetes reads `key:` without a value as a key that is not there. */
-function withoutNulls(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(withoutNulls);
-  if (!isRecord(value)) return value;
-  return Object.fromEntries(
-    Object.entries(value).flatMap(([k, v]) => (v === null ? [] : [[k, withoutNulls(v)] as const])),
-  );
-}
-
-/** What is wrong with a key is said by the key's own schema. */
-function messageOf(issue: z.core.$ZodIssue): string {
-  return (issue.code === 'invalid_key' ? issue.issues[0]?.message : undefined) ?? issue.message;
-}
-
-/** `spec.ports[0].port` */
-function fieldName(path: readonly PropertyKey[]): string {
-  const name = path.map((p) => (typeof p === 'number' ? `[${p}]` : `.${String(p)}`)).join('');
-  return name === '' ? 'the object' : name.replace(/^\./, '');
+  return { kind, namespace: CLUSTER_SCOPED.has(kind) ? '' : namespace, name: metadata.name };
 }

@@ -1,14 +1,31 @@
 import type { ObjectRef } from '@heddle/api';
 import type {
   Problem,
+  SourceClusterPolicy,
   SourceNamespace,
+  SourceNode,
   SourceObjects,
   SourcePod,
   SourcePolicy,
   SourceService,
   SourceSlice,
 } from '../model.js';
-import { namespaceOf, podOf, policyOf, serviceOf, serviceWarnings, sliceOf } from '../objects/convert.js';
+import {
+  adminPolicyOf,
+  baselinePolicyOf,
+  clusterPolicyOf,
+  clusterPolicyWarnings,
+} from '../objects/cluster-policies.js';
+import {
+  namespaceOf,
+  nodeOf,
+  podOf,
+  policyOf,
+  policyWarnings,
+  serviceOf,
+  serviceWarnings,
+  sliceOf,
+} from '../objects/convert.js';
 import type { Kind, Manifest, ManifestOf } from '../objects/schemas.js';
 import type { Located } from './read-manifest.js';
 import { objectKey } from './read-manifest.js';
@@ -63,6 +80,8 @@ class Resolver implements Result {
     services: new Map<string, SourceService>(),
     slices: new Map<string, SourceSlice>(),
     policies: new Map<string, SourcePolicy>(),
+    clusterPolicies: new Map<string, SourceClusterPolicy>(),
+    nodes: new Map<string, SourceNode>(),
   } satisfies SourceObjects;
 
   private readonly adders: { readonly [K in Kind]: (body: ManifestOf<K>, item: Located) => void } = {
@@ -82,6 +101,14 @@ class Resolver implements Result {
     Service: (body, item) => this.addService(body, item),
     EndpointSlice: (body, item) => this.addSlice(body, item),
     NetworkPolicy: (body, item) => this.addPolicy(body, item),
+    ClusterNetworkPolicy: (body, item) => this.addClusterPolicy(body, item, () => clusterPolicyOf(body)),
+    AdminNetworkPolicy: (body, item) => this.addClusterPolicy(body, item, () => adminPolicyOf(body)),
+    BaselineAdminNetworkPolicy: (body, item) => this.addClusterPolicy(body, item, () => baselinePolicyOf(body)),
+    Node: (body, item) =>
+      void this.objects.nodes.set(
+        body.metadata.name,
+        once(item, () => nodeOf(body)),
+      ),
   };
 
   add(item: Located): void {
@@ -147,10 +174,21 @@ class Resolver implements Result {
 
   private addPolicy(body: ManifestOf<'NetworkPolicy'>, item: Located): void {
     const { namespace, name } = body.metadata;
+    for (const reason of policyWarnings(body)) this.report('warning', item, reason);
     this.objects.policies.set(
       `${namespace}/${name}`,
       once(item, () => policyOf(body)),
     );
+  }
+
+  private addClusterPolicy(
+    body: Parameters<typeof clusterPolicyWarnings>[0],
+    item: Located,
+    convert: () => SourceClusterPolicy,
+  ): void {
+    for (const reason of clusterPolicyWarnings(body)) this.report('warning', item, reason);
+    const policy = once(item, convert);
+    this.objects.clusterPolicies.set(policy.name, policy);
   }
 }
 
