@@ -1,4 +1,5 @@
 import type { NodeDelta, NodeName } from '@heddle/compiler';
+import type { Match } from 'openflow-ts';
 
 /** One switch as its driver sees it. */
 export interface SwitchState {
@@ -15,6 +16,22 @@ export interface SwitchState {
   readonly modsAtConnect: number;
 }
 
+/** A copy of a packet that a flow told the controller of. */
+export interface PacketInEvent {
+  readonly node: NodeName;
+  /** Table and cookie of the flow. */
+  readonly tableId: number;
+  readonly cookie: bigint;
+  /** Why the switch sent it, in OpenFlow's words; a flow's own action is `action`. */
+  readonly reason: string | number;
+  /** What the packet carried beside its bytes: registers (`readRegister`), ct_state, tunnel fields, in_port. */
+  readonly fields: Match;
+  /** Bytes of the packet as it came in. */
+  readonly totalLength: number;
+  /** The packet from its Ethernet header on. Open vSwitch sends all of it, whatever length the flow asks for. */
+  readonly data: Uint8Array;
+}
+
 /** What the core needs of the OpenFlow drivers. */
 export interface SwitchesPort {
   notify(generation: number, deltas: ReadonlyMap<NodeName, NodeDelta>): void;
@@ -22,6 +39,11 @@ export interface SwitchesPort {
   /** The node is gone: its connection ends, and what was known of its switch is forgotten. */
   forget(node: NodeName): void;
   onRealized(listener: (node: NodeName, generation: number) => void): void;
+  /**
+   * Calls for each packet that flows tell of, in the order in which a switch sent them. They wait in a bounded queue for
+   * each switch and are taken between other work; what does not fit is dropped and counted.
+   */
+  onPacketIn(listener: (event: PacketInEvent) => void): void;
 }
 
 /** What the API shows of the OVSDB side. */

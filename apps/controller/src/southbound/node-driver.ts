@@ -1,8 +1,9 @@
 import { type NodeDelta, type NodeName, tableById } from '@heddle/compiler';
-import { formatCloseReason, type Mod, type OpenFlowSession, type RejectedMod } from 'openflow-ts';
-import type { SwitchState } from '../core/ports.js';
+import { formatCloseReason, type Mod, OpenFlowPeerError, type OpenFlowSession, type RejectedMod } from 'openflow-ts';
+import type { PacketInEvent, SwitchState } from '../core/ports.js';
 import { Dirty, frozen, frozenPart, Installed } from './content.js';
 import type { DesiredState, SouthboundClock, SouthboundLogger } from './desired.js';
+import { askForPackets, PacketInQueue } from './packet-in.js';
 import { type Content, type Difference, differences, inOrder, planDelta } from './plan.js';
 import { readBack } from './readback.js';
 import { ensureTlvMap } from './tlv-map.js';
@@ -31,6 +32,15 @@ export interface NodeSwitchState extends SwitchState {
   readonly readBacks: number;
   /** Flows and groups of ours that somebody else had changed, added or removed. */
   readonly driftFound: number;
+  /** Packets that flows told of and listeners got, and those that came faster than they were taken. */
+  readonly packetIns: number;
+  readonly packetInsDropped: number;
+}
+
+/** What a driver tells. */
+export interface DriverEvents {
+  realized(generation: number): void;
+  packetIn(event: PacketInEvent): void;
 }
 
 const RETRY_MS = { first: 500, last: 30_000 } as const;
@@ -55,6 +65,7 @@ interface Work {
  */
 export class NodeDriver {
   readonly #installed = new Installed();
+  readonly #packets: PacketInQueue;
   #session: OpenFlowSession | undefined;
   #dirty = new Dirty();
   /** Set: the switch must be read back, because it is not known what it has. */
@@ -78,8 +89,15 @@ export class NodeDriver {
   constructor(
     readonly node: NodeName,
     private readonly options: DriverOptions,
-    private readonly onRealized: (generation: number) => void,
-  ) {}
+    private readonly events: DriverEvents,
+  ) {
+    this.#packets = new PacketInQueue({
+      node,
+      clock: options.clock,
+      deliver: (event) => events.packetIn(event),
+      failed: (error) => options.logger.error({ event: 'packet-in-failed', node, error: String(error) }),
+    });
+  }
 
   get state(): NodeSwitchState {
     return {
@@ -93,6 +111,8 @@ export class NodeDriver {
       bundlesSent: this.#bundlesSent,
       readBacks: this.#readBacks,
       driftFound: this.#driftFound,
+      packetIns: this.#packets.taken,
+      packetInsDropped: this.#packets.dropped,
     };
   }
 
@@ -106,6 +126,7 @@ export class NodeDriver {
     this.#generation = generation;
     this.#resync = 'connect';
     this.#retryMs = RETRY_MS.first;
+    session.on('packet_in', this.#packets.put);
     logger.info({ event: 'switch-connected', node, remote: session.remote, version: session.version });
     void session.closed.then((reason) => {
       if (this.#session !== session) return;
@@ -147,6 +168,7 @@ export class NodeDriver {
   #forget(): void {
     this.#cancelDrift();
     this.#endPause();
+    this.#packets.clear();
     this.#dirty = new Dirty();
     this.#installed.reset({ flows: new Map(), groups: new Map() });
     // What was acknowledged may be gone: an ovs-vswitchd that restarts has nothing.
@@ -252,6 +274,7 @@ export class NodeDriver {
     const cause = this.#resync ?? 'drift';
     if (this.options.encap === 'geneve' && (await ensureTlvMap(session)))
       this.options.logger.info({ event: 'tlv-map-added', node: this.node });
+    if (cause === 'connect') await this.#askForPackets(session);
     const actual = await readBack(session);
     const set = this.options.desired.node(this.node);
     if (set === undefined || this.#session !== session) return undefined;
@@ -281,6 +304,16 @@ export class NodeDriver {
     }
     const mods = inOrder(found.map((d) => d.mod));
     return { content, mods, generation, done: () => this.#installed.reset(content) };
+  }
+
+  /** A switch that cannot be asked still does what its flows say: only what it would tell is missing. */
+  async #askForPackets(session: OpenFlowSession): Promise<void> {
+    try {
+      await askForPackets(session);
+    } catch (error) {
+      if (!(error instanceof OpenFlowPeerError)) throw error;
+      this.options.logger.warn({ event: 'packet-in-refused', node: this.node, error: error.message });
+    }
   }
 
   /** Differences that no change of ours explains: what is wanted now is also what the switch had acknowledged. */
@@ -333,7 +366,7 @@ export class NodeDriver {
   #realize(generation: number): void {
     if (generation === this.#realized) return;
     this.#realized = generation;
-    this.onRealized(generation);
+    this.events.realized(generation);
   }
 }
 

@@ -6,6 +6,7 @@ import {
   type OpenFlowSession,
   type TlsOptions,
 } from 'openflow-ts';
+import type { PacketInEvent } from '../core/ports.js';
 import { type DriverOptions, NodeDriver, type NodeSwitchState } from './node-driver.js';
 
 export interface ListenOptions {
@@ -26,6 +27,7 @@ export class SwitchManager {
   readonly #drivers = new Map<NodeName, NodeDriver>();
   readonly #unknown = new Set<OpenFlowSession>();
   readonly #listeners: ((node: NodeName, generation: number) => void)[] = [];
+  readonly #packetListeners: ((event: PacketInEvent) => void)[] = [];
   #server: OpenFlowServer | undefined;
   #generation = 0;
   #cancelPoll: (() => void) | undefined;
@@ -70,6 +72,11 @@ export class SwitchManager {
     this.#listeners.push(listener);
   }
 
+  /** As `SwitchesPort.onPacketIn`. */
+  onPacketIn(listener: (event: PacketInEvent) => void): void {
+    this.#packetListeners.push(listener);
+  }
+
   /** Looks for changes that others made, now, on one node or all. */
   checkDrift(node?: NodeName): void {
     for (const driver of this.#drivers.values()) if (node === undefined || driver.node === node) driver.checkDrift();
@@ -105,8 +112,13 @@ export class SwitchManager {
   #driver(node: NodeName): NodeDriver {
     const known = this.#drivers.get(node);
     if (known !== undefined) return known;
-    const driver = new NodeDriver(node, this.options, (generation) => {
-      for (const listener of this.#listeners) listener(node, generation);
+    const driver = new NodeDriver(node, this.options, {
+      realized: (generation) => {
+        for (const listener of this.#listeners) listener(node, generation);
+      },
+      packetIn: (event) => {
+        for (const listener of this.#packetListeners) listener(event);
+      },
     });
     this.#drivers.set(node, driver);
     return driver;

@@ -1,11 +1,12 @@
 import type { NodeDelta, NodeName } from '@heddle/compiler';
-import type { SwitchesPort, SwitchState } from '../core/ports.js';
+import type { PacketInEvent, SwitchesPort, SwitchState } from '../core/ports.js';
 
 /** Switches that acknowledge when a spec says so, or at once. */
 export class FakeSwitches implements SwitchesPort {
   readonly notified: { readonly generation: number; readonly nodes: readonly string[] }[] = [];
   private readonly states = new Map<string, { connected: boolean; realizedGeneration: number }>();
   private listeners: ((node: NodeName, generation: number) => void)[] = [];
+  private readonly packetListeners: ((event: PacketInEvent) => void)[] = [];
   private newest = 0;
   /** Connected switches acknowledge every generation by themselves. */
   automatic = true;
@@ -44,6 +45,15 @@ export class FakeSwitches implements SwitchesPort {
 
   forget(node: NodeName): void {
     this.states.delete(node);
+  }
+
+  onPacketIn(listener: (event: PacketInEvent) => void): void {
+    this.packetListeners.push(listener);
+  }
+
+  /** As if a switch had sent it. */
+  packetIn(event: PacketInEvent): void {
+    for (const listener of this.packetListeners) listener(event);
   }
 
   onRealized(listener: (node: NodeName, generation: number) => void): void {

@@ -11,7 +11,9 @@ const REQUEST = {
   Interface: {
     columns: ['name', 'type', 'options', 'mac', 'mtu_request', 'ofport_request', 'ofport', 'error', 'external_ids'],
   },
-  Controller: { columns: ['target', 'connection_mode', 'max_backoff'] },
+  Controller: {
+    columns: ['target', 'connection_mode', 'max_backoff', 'controller_rate_limit', 'controller_burst_limit'],
+  },
   Manager: { columns: ['target', 'max_backoff'] },
   QoS: { columns: ['type', 'external_ids'] },
   SSL: { columns: ['private_key', 'certificate', 'ca_cert', 'bootstrap_ca_cert'] },

@@ -1,13 +1,17 @@
 import type { OpenVSwitchTables, Ref, Transaction, Uuid } from 'ovsdb-client';
 import type { TlsFiles } from '../host/tls-files.js';
 import type { SwitchDatabase, SwitchReplica } from './database.js';
-import type { BridgePlan, InterfacePlan, SwitchPlan } from './plan.js';
+import { type BridgePlan, type InterfacePlan, PACKET_IN_LIMIT, type SwitchPlan } from './plan.js';
 
 type Draft = Transaction<OpenVSwitchTables>;
 type Link<K extends string> = Uuid<K> | Ref<K>;
 
 /** How soon switch and database try again after losing the controller; both double from 1 s to this. */
 const MAX_BACKOFF_MS = 1_000;
+const PACKET_IN = {
+  controller_rate_limit: PACKET_IN_LIMIT.rate,
+  controller_burst_limit: PACKET_IN_LIMIT.burst,
+} as const;
 
 /**
  * Makes the switch look like the plan, in one transaction, and waits until ovs-vswitchd has done it. What is right
@@ -113,7 +117,7 @@ function insertBridge(draft: Draft, plan: BridgePlan): Ref<'Bridge'> {
 const insertControllers = (draft: Draft, targets: readonly string[]) =>
   targets.map((target) =>
     // In-band control would add hidden flows of its own to br-int; the controller is reached by the underlay.
-    draft.insert('Controller', { target, connection_mode: 'out-of-band', max_backoff: MAX_BACKOFF_MS }),
+    draft.insert('Controller', { target, connection_mode: 'out-of-band', max_backoff: MAX_BACKOFF_MS, ...PACKET_IN }),
   );
 
 function insertPort(draft: Draft, plan: InterfacePlan): Ref<'Port'> {
@@ -164,7 +168,13 @@ function updateBridge(draft: Draft, replica: SwitchReplica, found: BridgeRow, pl
   ) {
     draft.update('Bridge', row._uuid, { controller: insertControllers(draft, plan.controllers) });
     say(`controllers ${plan.controllers.join(' ')}`);
-  }
+  } else
+    for (const { _uuid, target, controller_rate_limit: rate, controller_burst_limit: burst } of controllers) {
+      if (rate === PACKET_IN_LIMIT.rate && burst === PACKET_IN_LIMIT.burst) continue;
+      // In place: the switch need not dial anew.
+      draft.update('Controller', _uuid, PACKET_IN);
+      say(`limits of controller ${target}`);
+    }
   const ports: Link<'Port'>[] = [];
   for (const face of plan.interfaces) {
     const present = replica.table('Interface').byName(face.name);

@@ -28,6 +28,12 @@ export interface BridgePlan {
   readonly interfaces: readonly InterfacePlan[];
 }
 
+/**
+ * Packets a second that the switch may send to a controller, and how many may wait for their turn, one port's after the
+ * other's: what flows tell of, however much of it there is, does not bury the controller.
+ */
+export const PACKET_IN_LIMIT = { rate: 500, burst: 500 } as const;
+
 /** What the node's Open vSwitch must look like, apart from pods. */
 export interface SwitchPlan {
   readonly systemId: string;

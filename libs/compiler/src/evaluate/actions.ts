@@ -25,7 +25,6 @@ type Run<K extends Action['kind']> = (
 /** Kinds that the pipeline does not use. A new kind of action must be put here or below, or this fails to compile. */
 const NOT_MODELLED = [
   'output_trunc',
-  'controller',
   'bundle',
   'push',
   'pop',
@@ -90,6 +89,8 @@ const ACTIONS: { readonly [K in Modelled]: Run<K> } = {
   output: (runtime, thread, { port }, tableId) => output(runtime, thread, port, tableId),
   output_reg: (runtime, thread, { source }, tableId) =>
     output(runtime, thread, Number(readSubfield(thread.slots, source)), tableId),
+  // A copy goes to the controller; the packet itself goes on.
+  controller: () => undefined,
   group: (runtime, thread, { group }) => void runtime.group(thread, group),
   set_field: (_, thread, { field, value, mask }) => {
     if (hasField(thread.slots, field)) writeMasked(thread.slots, field, value, mask);

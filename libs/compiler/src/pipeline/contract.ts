@@ -110,6 +110,9 @@ const ACTION_CHECKS: Checks = {
     checkOutput(a);
     checkRead(a, action.source);
   },
+  controller: (a) => {
+    if (!a.spec.tells) throw new PipelineContractError(a.spec.name, 'may not send packets to the controller');
+  },
   group: nothing,
   dec_ttl: nothing,
   conjunction: nothing,

@@ -52,4 +52,4 @@ export function pipelineMaps(): Readonly<Record<string, string>> {
 
 /** What a table may match and write, for its section. */
 export const tableContract = (t: TableSpec): string =>
-  `Matches ${t.matches.join(', ') || 'nothing'}. Writes ${t.writes.join(', ') || 'nothing'}.${t.outputs ? ' May send packets out.' : ''}`;
+  `Matches ${t.matches.join(', ') || 'nothing'}. Writes ${t.writes.join(', ') || 'nothing'}.${t.outputs ? ' May send packets out.' : ''}${t.tells ? ' May send copies to the controller.' : ''}`;

@@ -243,3 +243,14 @@ export function matchRegisters(
     if ((m as readonly [number, number])[1] === 0xffff_ffff) out[field] = (m as readonly [number, number])[0];
   return out;
 }
+
+/** Fields of a packet by name, in the normal form (registers of 32 bits each). */
+type PacketFields = Readonly<Record<string, unknown>>;
+
+/** What a register field holds in a packet that a switch sent here; 0 if it was never written. Not for originalDestination. */
+export function readRegister(fields: PacketFields, name: RegisterName): number {
+  const { field, lsb } = REGISTERS[name];
+  const given = fields[field];
+  const value = typeof given === 'number' ? given : 0;
+  return Math.floor(value / 2 ** lsb) % 2 ** width(name);
+}

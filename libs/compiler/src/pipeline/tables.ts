@@ -36,6 +36,8 @@ export interface TableSpec {
   readonly next: readonly string[];
   /** May a packet leave the bridge here? */
   readonly outputs?: true;
+  /** May the controller be sent a copy of the packet here? */
+  readonly tells?: true;
   /** What happens to a packet that no other flow matches: dropped (and counted), or on to the named table. */
   readonly miss: 'drop' | { readonly next: string };
   readonly doc: string;
@@ -276,6 +278,7 @@ export const PIPELINE = definePipeline([
     matches: ['established', ...INGRESS_JUDGES],
     writes: ['ingressRule', 'deniedBy'],
     next: ['IngressPolicy', 'PolicyLog', 'EgressNat', 'Denied'],
+    tells: true,
     miss: { next: 'IngressPolicy' },
     doc: "Rules that no network policy overrides: the pod's own node reaches it (probes); cluster policies of the tier Admin. Answers skip policy.",
   },
@@ -303,6 +306,7 @@ export const PIPELINE = definePipeline([
     matches: ['recheck', 'egressRule', 'ingressRule'],
     writes: [],
     next: ['EndpointDNAT'],
+    tells: true,
     miss: { next: 'EndpointDNAT' },
     doc: 'Passes everything on; the place where chosen rules tell of new connections that they allowed.',
   },
@@ -339,6 +343,7 @@ export const PIPELINE = definePipeline([
     matches: ['eth_type', 'recheck', 'deniedBy'],
     writes: ['ct_mark'],
     next: [],
+    tells: true,
     miss: 'drop',
     doc: 'Where policy sends what it denies: dropped; a connection that was allowed before is cut, which its answers see too.',
   },
