@@ -13,6 +13,8 @@ export class WorldObjects {
     services: new Map(),
     slices: new Map(),
     policies: new Map(),
+    clusterPolicies: new Map(),
+    nodes: new Map(),
   };
   private readonly podsByNamespace = new Index<SourcePod>((pod) => pod.namespace);
   private readonly servicesByNamespace = new Index<SourceService>((service) => service.namespace);

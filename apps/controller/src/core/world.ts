@@ -76,15 +76,21 @@ export class World {
   }
 
   putNode(node: NodeRecord): void {
+    this.putNodeFact(node);
+    this.putEndpointsOnHosts();
+  }
+
+  private putNodeFact(node: NodeRecord): void {
+    const labels = this.current.nodes.get(node.name)?.labels;
     const fact: NodeFact = {
       name: nodeName(node.name),
       encapIp: ip(node.encapIp),
       addresses: node.addresses.map(ip),
       gateway: { mac: mac(node.gatewayMac), ips: node.gatewayIps.map(ip), ofport: ofport(GATEWAY_OFPORT) },
       tunnelOfport: ofport(TUNNEL_OFPORT),
+      ...(labels === undefined ? {} : { labels }),
     };
     this.facts.put('node', node.name, fact);
-    this.putEndpointsOnHosts();
   }
 
   removeNode({ node, blocks }: RemovedNode): void {
@@ -120,10 +126,15 @@ export class World {
   private apply(delta: SourceDelta): void {
     for (const [key, value] of delta.namespaces ?? []) this.facts.put('namespace', key, value);
     for (const [key, value] of delta.policies ?? []) this.facts.put('policy', key, value);
+    for (const [key, value] of delta.clusterPolicies ?? []) this.facts.put('clusterPolicy', key, value);
     for (const [key, pod] of delta.pods ?? []) this.facts.put('pod', key, pod && podFact(pod));
     const pods = this.beforeAndAfter('pods', delta.pods);
     const slices = this.beforeAndAfter('slices', delta.slices);
     this.known.apply(delta);
+    for (const name of delta.nodes?.keys() ?? []) {
+      const node = this.allocations.nodes.get(name);
+      if (node !== undefined) this.putNodeFact(node);
+    }
 
     for (const { namespace, name } of pods) {
       const lease = this.allocations.attachments.ofPod(namespace, name);

@@ -1,5 +1,5 @@
 import type { ObjectRef, PodView } from '@heddle/api';
-import type { Family, Ip, L4Protocol, NamedPort, NetworkPolicyFact } from '@heddle/compiler';
+import type { ClusterPolicyFact, Family, Ip, L4Protocol, NamedPort, NetworkPolicyFact } from '@heddle/compiler';
 
 /** What a source of Kubernetes objects gives: the parts that networking needs, validated, with Kubernetes' defaults applied. */
 
@@ -61,14 +61,24 @@ export interface SourceSlice {
 }
 
 export type SourcePolicy = NetworkPolicyFact;
+export type SourceClusterPolicy = ClusterPolicyFact;
 
-/** Every object of a source at one moment; keys are NAMESPACE/NAME, for namespaces the name. */
+/** What the cluster says of a machine; what the machine says of itself, its agent registers. */
+export interface SourceNode {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** Every object of a source at one moment; keys are NAMESPACE/NAME, of what is in no namespace the name. */
 export interface SourceObjects {
   readonly namespaces: ReadonlyMap<string, SourceNamespace>;
   readonly pods: ReadonlyMap<string, SourcePod>;
   readonly services: ReadonlyMap<string, SourceService>;
   readonly slices: ReadonlyMap<string, SourceSlice>;
   readonly policies: ReadonlyMap<string, SourcePolicy>;
+  /** By `name` of the fact: the kinds that are converted have names of their own. */
+  readonly clusterPolicies: ReadonlyMap<string, SourceClusterPolicy>;
+  readonly nodes: ReadonlyMap<string, SourceNode>;
 }
 
 export const NO_OBJECTS: SourceObjects = {
@@ -77,6 +87,8 @@ export const NO_OBJECTS: SourceObjects = {
   services: new Map(),
   slices: new Map(),
   policies: new Map(),
+  clusterPolicies: new Map(),
+  nodes: new Map(),
 };
 
 /** Values that differ from those handed over before, by key; undefined: gone. Nothing changed in a kind that is absent. */

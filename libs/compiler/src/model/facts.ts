@@ -193,8 +193,22 @@ export interface ClusterRule {
   readonly ports: readonly PolicyPort[];
 }
 
+/** Names of cluster policies that were objects of another kind begin so; a Kubernetes name has no slash. */
+export const ADMIN_POLICY_PREFIX = 'anp/';
+export const BASELINE_POLICY_PREFIX = 'banp/';
+
+/** The kind and name of the Kubernetes object that a cluster policy stands for. */
+export function clusterPolicyObject(name: string): { readonly kind: string; readonly name: string } {
+  if (name.startsWith(ADMIN_POLICY_PREFIX))
+    return { kind: 'AdminNetworkPolicy', name: name.slice(ADMIN_POLICY_PREFIX.length) };
+  if (name.startsWith(BASELINE_POLICY_PREFIX))
+    return { kind: 'BaselineAdminNetworkPolicy', name: name.slice(BASELINE_POLICY_PREFIX.length) };
+  return { kind: 'ClusterNetworkPolicy', name };
+}
+
 /** policy.networking.k8s.io/v1alpha2 ClusterNetworkPolicy. Key: the name. */
 export interface ClusterPolicyFact extends PolicyOptions {
+  /** Of an AdminNetworkPolicy `anp/NAME`, of a BaselineAdminNetworkPolicy `banp/NAME`; see `clusterPolicyObject`. */
   readonly name: string;
   readonly tier: 'Admin' | 'Baseline';
   /** 0 to 1000; the lowest is judged first, equal ones by name. */

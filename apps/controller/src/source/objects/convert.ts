@@ -1,5 +1,7 @@
 import { ip, type NamedPort, type PolicyRule } from '@heddle/compiler';
-import type { SourceNamespace, SourcePod, SourcePolicy, SourceService, SourceSlice } from '../model.js';
+import type { SourceNamespace, SourceNode, SourcePod, SourcePolicy, SourceService, SourceSlice } from '../model.js';
+import { neverSelects } from './cluster-policies.js';
+import { policyOptions, policyOptionWarnings } from './policy-options.js';
 import type { ManifestOf } from './schemas.js';
 
 /** Validated objects to what the sources give; defaults that depend on other fields are applied here. */
@@ -99,6 +101,7 @@ export function policyOf({ metadata, spec }: ManifestOf<'NetworkPolicy'>): Sourc
     namespace: metadata.namespace,
     name: metadata.name,
     podSelector: spec.podSelector,
+    ...policyOptions(metadata.annotations),
     ...(types.includes('Ingress')
       ? { ingress: spec.ingress.map((r): PolicyRule => ({ peers: r.from, ports: r.ports })) }
       : {}),
@@ -106,4 +109,13 @@ export function policyOf({ metadata, spec }: ManifestOf<'NetworkPolicy'>): Sourc
       ? { egress: spec.egress.map((r): PolicyRule => ({ peers: r.to, ports: r.ports })) }
       : {}),
   };
+}
+
+/** What a policy says that has no effect, a sentence each. */
+export function policyWarnings({ metadata, spec }: ManifestOf<'NetworkPolicy'>): readonly string[] {
+  return [...policyOptionWarnings(metadata.annotations), ...neverSelects(spec.podSelector)];
+}
+
+export function nodeOf({ metadata: { name, labels } }: ManifestOf<'Node'>): SourceNode {
+  return { name, labels };
 }

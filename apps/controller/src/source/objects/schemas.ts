@@ -1,76 +1,27 @@
-import { type Cidr, cidr, type Ip, ip } from '@heddle/compiler';
 import { z } from 'zod';
 import { containsRange, range } from '../../allocation/ranges.js';
-import { isDnsLabel, isDnsSubdomain, isLabelKey, isLabelValue, isPortName, isServiceName } from '../names.js';
+import { isDnsLabel, isDnsSubdomain, isServiceName } from '../names.js';
 import { matchesSelector } from '../selectors.js';
+import { AdminNetworkPolicy, BaselineAdminNetworkPolicy, ClusterNetworkPolicy } from './cluster-policy-schemas.js';
+import {
+  Annotations,
+  CidrText,
+  IpText,
+  Labels,
+  Metadata,
+  metadata,
+  PortName,
+  PortNumber,
+  PortRef,
+  Protocol,
+  Selector,
+  text,
+} from './fields.js';
 
 /**
  * The kinds that are read, with Kubernetes' own limits and defaults. Fields that networking does not need are not looked at:
  * a manifest that a newer Kubernetes takes is taken here too.
  */
-
-const text = (what: string, check: (value: string) => boolean) =>
-  z.string().refine(check, { error: (issue) => `"${String(issue.input)}" is not ${what}` });
-
-const Labels = z.record(
-  text('a label key', isLabelKey),
-  text(
-    'a label value (at most 63 letters, digits, "-", "_", "."; begins and ends with a letter or digit)',
-    isLabelValue,
-  ),
-);
-const PortName = text('a port name (at most 15 lower case letters, digits and "-", with a letter)', isPortName);
-const PortNumber = z.number().int().min(1).max(65_535);
-const PortRef = z.union([PortNumber, PortName], { error: 'is neither a port number (1 to 65535) nor a port name' });
-const Protocol = z.enum(['TCP', 'UDP', 'SCTP']).default('TCP');
-
-const IpText = z.string().transform((value, context): Ip => {
-  try {
-    return ip(value);
-  } catch {
-    context.addIssue(`"${value}" is not an IP address`);
-    return z.NEVER;
-  }
-});
-const CidrText = z.string().transform((value, context): Cidr => {
-  try {
-    if (value.includes('/')) return cidr(value);
-  } catch {
-    // Falls through to the issue below.
-  }
-  context.addIssue(`"${value}" is not ADDRESS/PREFIX`);
-  return z.NEVER;
-});
-
-const metadata = (name: z.ZodType<string>) =>
-  z.object({
-    name,
-    namespace: text('a namespace name', isDnsLabel).default('default'),
-    labels: Labels.default({}),
-  });
-const Metadata = metadata(text('a DNS subdomain name (lower case letters, digits, "-", ".")', isDnsSubdomain));
-
-const Selector = z.object({
-  matchLabels: Labels.optional(),
-  matchExpressions: z
-    .array(
-      z
-        .object({
-          key: text('a label key', isLabelKey),
-          operator: z.enum(['In', 'NotIn', 'Exists', 'DoesNotExist']),
-          values: z.array(text('a label value', isLabelValue)).optional(),
-        })
-        .superRefine((e, context) => {
-          const count = e.values?.length ?? 0;
-          const wantsValues = e.operator === 'In' || e.operator === 'NotIn';
-          if (wantsValues && count === 0)
-            context.addIssue({ code: 'custom', path: ['values'], message: `operator ${e.operator} needs values` });
-          if (!wantsValues && count > 0)
-            context.addIssue({ code: 'custom', path: ['values'], message: `operator ${e.operator} takes no values` });
-        }),
-    )
-    .optional(),
-});
 
 const PodSpec = z.object({
   nodeName: z.string().default(''),
@@ -237,7 +188,7 @@ const PolicyPort = z
       });
   });
 const NetworkPolicy = z.object({
-  metadata: Metadata,
+  metadata: Metadata.extend({ annotations: Annotations }),
   spec: z.object({
     podSelector: Selector.default({}),
     policyTypes: z
@@ -257,6 +208,10 @@ const Namespace = z.object({
   metadata: z.object({ name: text('a namespace name', isDnsLabel), labels: Labels.default({}) }),
 });
 
+const Node = z.object({
+  metadata: z.object({ name: text('a node name', isDnsSubdomain), labels: Labels.default({}) }),
+});
+
 /** Schema of every kind that is read, by kind; `apiVersion` is the one that is understood. */
 export const KINDS = {
   Namespace: { apiVersion: 'v1', schema: Namespace },
@@ -267,8 +222,21 @@ export const KINDS = {
   StatefulSet: { apiVersion: 'apps/v1', schema: workload },
   EndpointSlice: { apiVersion: 'discovery.k8s.io/v1', schema: EndpointSlice },
   NetworkPolicy: { apiVersion: 'networking.k8s.io/v1', schema: NetworkPolicy },
+  Node: { apiVersion: 'v1', schema: Node },
+  ClusterNetworkPolicy: { apiVersion: 'policy.networking.k8s.io/v1alpha2', schema: ClusterNetworkPolicy },
+  AdminNetworkPolicy: { apiVersion: 'policy.networking.k8s.io/v1alpha1', schema: AdminNetworkPolicy },
+  BaselineAdminNetworkPolicy: { apiVersion: 'policy.networking.k8s.io/v1alpha1', schema: BaselineAdminNetworkPolicy },
 } as const;
 export type Kind = keyof typeof KINDS;
+
+/** Kinds whose objects are in no namespace. */
+export const CLUSTER_SCOPED: ReadonlySet<string> = new Set([
+  'Namespace',
+  'Node',
+  'ClusterNetworkPolicy',
+  'AdminNetworkPolicy',
+  'BaselineAdminNetworkPolicy',
+]);
 
 /** A validated object of one of the kinds. */
 export type Manifest = {
