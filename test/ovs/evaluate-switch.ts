@@ -1,7 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createEvaluator, type Flow, type NodeFlowSet, type Packet } from '@heddle/compiler';
-import { connectOpenFlow, flowMod, groupMod } from 'openflow-ts';
+import {
+  type Connection,
+  createEvaluator,
+  type Flow,
+  IPPROTO,
+  type NodeFlowSet,
+  type Packet,
+  type Tuple,
+} from '@heddle/compiler';
+import { connectOpenFlow, flowMod, formatIpv4, formatIpv6, GROUP, groupMod, TABLE_ALL } from 'openflow-ts';
 import { startSwitch, type TestSwitch } from '../support/ovs.js';
 import { describe, framesOf, toBytes } from './evaluate-bytes.js';
 
@@ -39,19 +47,26 @@ export class PacketSwitch {
     return new PacketSwitch(ovs, ports);
   }
 
-  /** Puts exactly these flows and groups on the switch. Tunnel options are mapped as the pipeline has them. */
+  /** Puts exactly these flows and groups on a switch without connections. Tunnel options are mapped as the pipeline has them. */
   async install(set: NodeFlowSet): Promise<void> {
     await this.#ovs.ofctl('del-flows', this.#ovs.bridge);
     await this.#ovs.ofctl('del-groups', this.#ovs.bridge);
     await this.#ovs.ofctl('del-tlv-map', this.#ovs.bridge);
     await this.#ovs.ofctl('add-tlv-map', this.#ovs.bridge, '{class=0xff01,type=0x80,len=4}->tun_metadata0');
     await this.#ovs.appctl('dpctl/flush-conntrack');
+    await this.replace(set);
+  }
+
+  /** Puts other flows and groups in the place of those there are, in one bundle; connections stay. */
+  async replace(set: NodeFlowSet): Promise<void> {
     this.#flows = [...set.flows.values()];
     const session = await connectOpenFlow({ target: this.#ovs.openflow });
     try {
-      const groups = [...set.groups.values()].map((g) =>
-        groupMod({ groupId: g.id, type: 'select', buckets: g.buckets }),
-      );
+      const groups = [
+        flowMod({ command: 'delete', tableId: TABLE_ALL }),
+        groupMod({ command: 'delete', groupId: GROUP.ALL, type: 'select' }),
+        ...[...set.groups.values()].map((g) => groupMod({ groupId: g.id, type: 'select', buckets: g.buckets })),
+      ];
       // The cookie says which flow a line of statistics is about.
       const flows = this.#flows.map(({ tableId, priority, match, instructions }, i) =>
         flowMod({ tableId, priority, match, instructions, cookie: BigInt(i + 1) }),
@@ -95,6 +110,13 @@ export class PacketSwitch {
     return { left, hits };
   }
 
+  /** Entries of the tracker, each as `connectionText` writes it, sorted. */
+  async connections(): Promise<readonly string[]> {
+    const text = await this.#ovs.appctl('dpctl/dump-conntrack');
+    const lines = text.split('\n').filter((line) => line !== '');
+    return lines.map((line) => line.replace(/,protoinfo=.*$/, '')).sort();
+  }
+
   #frames(): Buffer[][] {
     return this.#ports.map((n) => framesOf(readFileSync(join(this.#ovs.dir, `p${n}.pcap`))));
   }
@@ -126,6 +148,27 @@ export class PacketSwitch {
   stop(): Promise<void> {
     return this.#ovs.stop();
   }
+}
+
+const PROTOCOL_NAMES: Readonly<Record<number, string>> = {
+  [IPPROTO.tcp]: 'tcp',
+  [IPPROTO.udp]: 'udp',
+  [IPPROTO.sctp]: 'sctp',
+};
+
+/** A connection of the evaluator's tracker as `dpctl/dump-conntrack` prints it: TCP and UDP. */
+export function connectionText({ original, reply, zone, mark, label }: Connection): string {
+  const address = (t: Tuple, value: Tuple['src']) =>
+    t.family === 4 ? formatIpv4(Number(value)) : formatIpv6(BigInt(value));
+  const end = (t: Tuple) => `(src=${address(t, t.src)},dst=${address(t, t.dst)},sport=${t.srcPort},dport=${t.dstPort})`;
+  return [
+    PROTOCOL_NAMES[original.proto] ?? original.proto,
+    `orig=${end(original)}`,
+    `reply=${end(reply)}`,
+    ...(zone === 0 ? [] : [`zone=${zone}`]),
+    ...(mark === 0 ? [] : [`mark=${mark}`]),
+    ...(label === 0n ? [] : [`labels=0x${label.toString(16)}`]),
+  ].join(',');
 }
 
 /** The same by the evaluator. */
