@@ -239,6 +239,37 @@ describe('attachments', () => {
     expect((await attachments.attach(call('n', 'more'))).lease.ips).toEqual(['10.0.0.2']);
   });
 
+  it('are made together as far as they do not hang on each other, each with its own answer', async () => {
+    // Room for a second block of one node.
+    const { nodes, attachments } = await start(v4('10.0.0.0/24'));
+    for (const n of [1, 2, 3]) await nodes.register(`n${n}`, said(`172.31.99.${n}`));
+    for (const n of [1, 2]) for (let i = 0; i < 62; i++) await attachments.attach(call(`n${n}`, `p${n}-${i}`));
+    const known = attachments.ofPod('x', 'p1-0');
+    const outcomes = await attachments.attachMany([
+      call('n1', 'a'), // needs a block
+      call('n2', 'b'), // so does this: it waits
+      call('n3', 'c'),
+      call('n3', 'd'), // the same node: it waits
+      call('n9', 'e'), // no such node
+      call('n1', 'p1-0'), // known already, but n1 is being changed: it waits
+      call('n2', 'p2-0'),
+    ]);
+    expect(outcomes).toMatchObject([
+      { created: true, newBlocks: [{ cidr: '10.0.0.192/26' }], lease: { ips: ['10.0.0.193'] } },
+      undefined,
+      { created: true, newBlocks: [], lease: { ips: ['10.0.0.130'] } },
+      undefined,
+      { code: 'unknown_node' },
+      undefined,
+      { created: false },
+    ]);
+    const rest = await attachments.attachMany([call('n2', 'b'), call('n3', 'd'), call('n1', 'p1-0')]);
+    expect(rest).toMatchObject([{ code: 'pool_exhausted' }, { created: true }, { lease: known }]);
+    const after = (await start(v4('10.0.0.0/24'))).attachments;
+    expect([...after.all()]).toEqual([...attachments.all()]);
+    expect(new Set([...after.all()].flatMap((l) => l.ips)).size).toBe(after.size);
+  });
+
   it('are not there after a crash before the commit, and nothing is given twice', async () => {
     const breakable = await BreakableDatabase.open(url);
     open.push(breakable.database);
@@ -247,6 +278,7 @@ describe('attachments', () => {
     const one = (await attachments.attach(call('n', 'a'))).lease;
     breakable.break();
     await expect(attachments.attach(call('n', 'b'))).rejects.toThrow('power cut');
+    expect(await attachments.attachMany([call('n', 'b')])).toMatchObject([{ message: 'power cut' }]);
     await expect(attachments.detach(call('n', 'a'))).rejects.toThrow('power cut');
     expect([attachments.size, attachments.ofPod('x', 'a')]).toEqual([1, one]);
     breakable.repair();

@@ -62,6 +62,6 @@ async function noteSettings(database: Database, sequences: Sequences, value: str
   if (before?.value === value) return;
   await database.transaction(async (tx) => {
     await tx.upsert(SettingRecord, { name, value }, ['name']);
-    await sequences.next(tx, 'node-set');
+    await sequences.take(tx, 'node-set', 1);
   });
 }

@@ -41,6 +41,13 @@ export interface AttachmentsOptions {
   readonly families: readonly Family[];
 }
 
+/** What a new attachment would take; nothing is taken yet. */
+interface Plan {
+  readonly input: AttachInput;
+  readonly ofport: number;
+  readonly choices: readonly (Choice & { readonly family: Family })[];
+}
+
 /**
  * Recorded attachments of pods. One operation is one transaction, and memory follows only when it is committed, so a crash
  * leaves an attachment whole or not there. Calls must not overlap.
@@ -104,8 +111,44 @@ export class Attachments {
     const earlier = this.byPod.get(`${input.namespace}/${input.pod}`);
     // Two transactions: a crash between them leaves the pod detached, which the next ADD or DEL finds in order.
     if (earlier !== undefined) await this.replace(earlier, input);
-    const { lease, newBlocks } = await this.create(input);
-    return { lease, created: true, newBlocks, replaced: earlier };
+    const [outcome] = await this.create([this.plan(input)]);
+    if (outcome === undefined) throw new Error('nothing was created');
+    return { ...outcome, replaced: earlier };
+  }
+
+  /**
+   * As `attach` for several at once: the new ones of them are one transaction, so that a node that comes up with all its pods
+   * does not wait for the disk for each. An input whose answer hangs on another one's is left for the next call (undefined).
+   */
+  async attachMany(inputs: readonly AttachInput[]): Promise<readonly (AttachOutcome | Error | undefined)[]> {
+    const outcomes: (AttachOutcome | Error | undefined)[] = [];
+    const plans = new Map<number, Plan>();
+    for (const [i, input] of inputs.entries()) {
+      if (hangsTogether(input, plans.values())) continue;
+      try {
+        if (this.isNew(input)) {
+          const plan = this.plan(input);
+          if (!hasNewBlock(plan) || ![...plans.values()].some(hasNewBlock)) plans.set(i, plan);
+        } else outcomes[i] = await this.attach(input);
+      } catch (e) {
+        outcomes[i] = asError(e);
+      }
+    }
+    try {
+      const created = await this.create([...plans.values()]);
+      for (const [n, i] of [...plans.keys()].entries()) outcomes[i] = created[n];
+    } catch (e) {
+      for (const i of plans.keys()) outcomes[i] = asError(e);
+    }
+    return inputs.map((_, i) => outcomes[i]);
+  }
+
+  private isNew(input: AttachInput): boolean {
+    return (
+      this.options.nodes.get(input.node) !== undefined &&
+      !this.byContainer.has(containerKey(input)) &&
+      !this.byPod.has(`${input.namespace}/${input.pod}`)
+    );
   }
 
   /** Gives everything back; undefined when nothing was there. */
@@ -136,67 +179,69 @@ export class Attachments {
     await this.remove(earlier);
   }
 
-  private async create(input: AttachInput): Promise<{ lease: Lease; newBlocks: BlockRecord[] }> {
-    const { database, pool, families } = this.options;
+  /** @throws Refusal pool_exhausted */
+  private plan(input: AttachInput): Plan {
+    const { pool, families } = this.options;
     const choices = families.map((family) => ({ family, ...pool.choose(input.node, family) }));
-    const ofport = this.chooseOfport(input.node);
-    const { record, newBlocks } = await database.transaction((tx) => this.write(tx, input, ofport, choices));
-    for (const block of newBlocks) pool.addBlock(block);
-    for (const { block, address } of choices) pool.take(block, address);
-    const node = this.options.nodes.get(input.node);
-    if (node !== undefined) node.lastOfport = ofport;
-    const lease: Lease = { record, ips: choices.map((c) => c.address).sort(byFamily) };
-    this.remember(lease);
-    return { lease, newBlocks };
+    return { input, ofport: this.chooseOfport(input.node), choices };
+  }
+
+  private async create(plans: readonly Plan[]): Promise<AttachOutcome[]> {
+    if (plans.length === 0) return [];
+    const { database, pool } = this.options;
+    const written = await database.transaction((tx) => this.write(tx, plans));
+    return plans.map(({ input, ofport, choices }, i) => {
+      const { record, newBlocks } = written[i] as (typeof written)[number];
+      for (const block of newBlocks) pool.addBlock(block);
+      for (const { block, address } of choices) pool.take(block, address);
+      const node = this.options.nodes.get(input.node);
+      if (node !== undefined) node.lastOfport = ofport;
+      const lease: Lease = { record, ips: choices.map((c) => c.address).sort(byFamily) };
+      this.remember(lease);
+      return { lease, created: true, newBlocks, replaced: undefined };
+    });
   }
 
   private async write(
     tx: Transaction,
-    input: AttachInput,
-    ofport: number,
-    choices: readonly (Choice & { readonly family: Family })[],
-  ): Promise<{ record: AttachmentRecord; newBlocks: BlockRecord[] }> {
+    plans: readonly Plan[],
+  ): Promise<{ readonly record: AttachmentRecord; readonly newBlocks: readonly BlockRecord[] }[]> {
     const { sequences } = this.options;
-    const portKey = await sequences.next(tx, 'port');
-    const { node, containerId, ifname, namespace, pod } = input;
-    const newBlocks: BlockRecord[] = [];
-    for (const { family, newBlock } of choices)
-      if (newBlock !== undefined)
-        newBlocks.push({
-          vpc: DEFAULT_VPC,
-          cidr: newBlock.cidr,
-          family,
-          node,
-          given: await sequences.next(tx, 'block'),
-        });
-    if (newBlocks.length > 0) await tx.insert(BlockRecord, newBlocks);
-    const record: AttachmentRecord = {
-      portKey,
-      node,
-      containerId,
-      ifname,
-      namespace,
-      pod,
-      podUid: input.podUid ?? null,
-      ofport,
-      mac: podMac(portKey),
-      vpc: DEFAULT_VPC,
-    };
-    await tx.insert(AttachmentRecord, record);
-    await tx.upsert(
-      AddressRecord,
-      choices.map((c) => ({
+    const firstKey = await sequences.take(tx, 'port', plans.length);
+    const written: { record: AttachmentRecord; newBlocks: BlockRecord[] }[] = [];
+    for (const [i, { input, ofport, choices }] of plans.entries()) {
+      const { node, containerId, ifname, namespace, pod } = input;
+      const newBlocks: BlockRecord[] = [];
+      for (const { family, newBlock } of choices)
+        if (newBlock !== undefined) {
+          const given = await sequences.take(tx, 'block', 1);
+          newBlocks.push({ vpc: DEFAULT_VPC, cidr: newBlock.cidr, family, node, given });
+        }
+      const portKey = firstKey + i;
+      const podUid = input.podUid ?? null;
+      const mac = podMac(portKey);
+      const record = { portKey, node, containerId, ifname, namespace, pod, podUid, ofport, mac, vpc: DEFAULT_VPC };
+      written.push({ record, newBlocks });
+    }
+    const blocks = written.flatMap((w) => w.newBlocks);
+    if (blocks.length > 0) await tx.insert(BlockRecord, blocks);
+    await tx.insert(
+      AttachmentRecord,
+      written.map((w) => w.record),
+    );
+    const addresses = plans.flatMap(({ choices }, i) =>
+      choices.map(({ address, family, block }) => ({
         vpc: DEFAULT_VPC,
-        address: c.address,
-        family: c.family,
-        block: c.block,
-        portKey,
+        address,
+        family,
+        block,
+        portKey: firstKey + i,
         released: null,
       })),
-      ['vpc', 'address'],
     );
-    await tx.update(NodeRecord, { name: node }, { lastOfport: ofport });
-    return { record, newBlocks };
+    await tx.upsert(AddressRecord, addresses, ['vpc', 'address']);
+    for (const { input, ofport } of plans) await tx.update(NodeRecord, { name: input.node }, { lastOfport: ofport });
+    return written;
   }
 
   private async remove(lease: Lease): Promise<void> {
@@ -204,7 +249,7 @@ export class Attachments {
     const { portKey, node } = lease.record;
     const released = await database.transaction(async (tx) => {
       const rows = await tx.find(AddressRecord, { where: { portKey } });
-      const position = await sequences.next(tx, 'release');
+      const position = await sequences.take(tx, 'release', 1);
       await tx.update(AddressRecord, { portKey }, { portKey: null, released: position });
       await tx.delete(AttachmentRecord, { portKey });
       return rows.map((row) => ({ ...row, released: position }));
@@ -238,6 +283,20 @@ export class Attachments {
     else ports.add(ofport);
   }
 }
+
+/** Two attachments of one node would choose the same address and ofport, two of one pod take each other's place. */
+function hangsTogether({ node, containerId, namespace, pod }: AttachInput, plans: Iterable<Plan>): boolean {
+  for (const { input } of plans)
+    if (
+      input.node === node ||
+      input.containerId === containerId ||
+      (input.namespace === namespace && input.pod === pod)
+    )
+      return true;
+  return false;
+}
+const hasNewBlock = ({ choices }: Plan): boolean => choices.some((c) => c.newBlock !== undefined);
+const asError = (e: unknown): Error => (e instanceof Error ? e : new Error(String(e)));
 
 const containerKey = (c: { containerId: string; ifname: string }): string => `${c.containerId}/${c.ifname}`;
 const byFamily = (a: Ip, b: Ip): number => familyOf(a) - familyOf(b);

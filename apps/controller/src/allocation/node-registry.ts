@@ -111,7 +111,7 @@ export class NodeRegistry {
         await tx.delete(BlockRecord, { vpc, cidr });
       }
       await tx.delete(NodeRecord, { name });
-      await sequences.next(tx, 'node-set');
+      await sequences.take(tx, 'node-set', 1);
     });
     pool.removeNode(name);
     this.nodes.delete(name);
@@ -127,7 +127,7 @@ export class NodeRegistry {
     ranges: readonly Range[],
   ): Promise<{ node: NodeRecord; blocks: BlockRecord[] }> {
     const { sequences } = this.options;
-    const key = known?.key ?? (await sequences.next(tx, 'node'));
+    const key = known?.key ?? (await sequences.take(tx, 'node', 1));
     const node: NodeRecord = {
       name,
       key,
@@ -145,10 +145,10 @@ export class NodeRegistry {
         cidr: r.cidr,
         family: r.family,
         node: name,
-        given: await sequences.next(tx, 'block'),
+        given: await sequences.take(tx, 'block', 1),
       });
     if (blocks.length > 0) await tx.insert(BlockRecord, blocks);
-    await sequences.next(tx, 'node-set');
+    await sequences.take(tx, 'node-set', 1);
     return { node, blocks };
   }
 

@@ -20,10 +20,12 @@ export class Sequences {
     return this.last.get(name) ?? 0;
   }
 
-  async next(tx: Transaction, name: SequenceName): Promise<number> {
-    const value = this.current(name) + 1;
-    this.last.set(name, value);
-    await tx.upsert(SequenceRecord, { name, last: value }, ['name']);
-    return value;
+  /** The next values; answers the first of them. */
+  async take(tx: Transaction, name: SequenceName, count: number): Promise<number> {
+    const first = this.current(name) + 1;
+    const last = first + count - 1;
+    this.last.set(name, last);
+    await tx.upsert(SequenceRecord, { name, last }, ['name']);
+    return first;
   }
 }

@@ -67,7 +67,7 @@ export class ServiceAddresses {
     const rows = [...dirty.values()];
     try {
       await this.database.transaction(async (tx) => {
-        await this.sequences.next(tx, 'release');
+        await this.sequences.take(tx, 'release', 1);
         for (let i = 0; i < rows.length; i += 1_000)
           await tx.upsert(ServiceAddressRecord, rows.slice(i, i + 1_000), ['address']);
       });

@@ -9,7 +9,7 @@ import {
   nodeName,
 } from '@heddle/compiler';
 import type { Allocations } from '../allocation/allocations.js';
-import type { AttachInput, Lease } from '../allocation/attachments.js';
+import type { AttachInput, AttachOutcome, Lease } from '../allocation/attachments.js';
 import type { Registration, RemovedNode } from '../allocation/node-registry.js';
 import type { Clock } from '../clock.js';
 import { Refusal } from '../errors.js';
@@ -52,6 +52,14 @@ export interface Attached {
   readonly generation: number;
 }
 
+interface Attaching {
+  readonly input: AttachInput;
+  readonly resolve: (attached: Attached) => void;
+  readonly reject: (reason: unknown) => void;
+}
+/** Bounds the time that everything else waits. */
+const MAX_ATTACHED_AT_ONCE = 64;
+
 /** Kinds of facts whose change may give pods another identity. */
 const IDENTITY_KINDS: ReadonlySet<FactChange['kind']> = new Set(['namespace', 'pod', 'policy']);
 /** Realization latency is measured for this many of the newest generations. */
@@ -75,6 +83,7 @@ export class Engine {
   /** What the source told before the first compilation. */
   private early: SourceChange[] = [];
   private readonly timers = new Set<() => void>();
+  private readonly attaching: Attaching[] = [];
 
   constructor(private readonly options: EngineOptions) {
     options.switches.onRealized((node, generation) => this.onRealized(node, generation));
@@ -140,21 +149,53 @@ export class Engine {
     });
   }
 
-  /** @throws Refusal as Attachments.attach */
+  /** Attachments that came while others were at work are made together. @throws Refusal as Attachments.attach */
   attach(input: AttachInput): Promise<Attached> {
-    return this.operations.run(async () => {
-      const { allocations, world } = this.options;
-      const { lease, created, newBlocks, replaced } = await allocations.attachments.attach(input);
-      if (replaced !== undefined) this.forget(replaced);
-      if (created) {
-        for (const block of newBlocks) world.putBlock(block);
-        world.putLease(lease);
+    const { promise, resolve, reject } = Promise.withResolvers<Attached>();
+    this.attaching.push({ input, resolve, reject });
+    if (this.attaching.length === 1) this.attachNext();
+    return promise;
+  }
+
+  private attachNext(): void {
+    // Whatever goes wrong is told to those who wait for it.
+    void this.operations.run(async () => {
+      const batch = this.attaching.splice(0, MAX_ATTACHED_AT_ONCE);
+      if (batch.length === 0) return;
+      try {
+        await this.attachAll(batch);
+      } catch (e) {
+        for (const { reject } of batch) reject(e);
       }
-      // Also for a repeated call: the compilation of the first one may have failed.
-      this.commit();
-      if (created) this.portGenerations.set(lease.record.portKey, this.currentGeneration);
-      return { lease, generation: this.portGeneration(lease.record.portKey) };
+      if (this.attaching.length > 0) this.attachNext();
     });
+  }
+
+  private async attachAll(batch: readonly Attaching[]): Promise<void> {
+    const { allocations, world } = this.options;
+    const outcomes = await allocations.attachments.attachMany(batch.map((b) => b.input));
+    const left = batch.filter((_, i) => outcomes[i] === undefined);
+    this.attaching.unshift(...left);
+    const made: { readonly waiting: Attaching; readonly outcome: AttachOutcome }[] = [];
+    for (const [i, outcome] of outcomes.entries()) {
+      const waiting = batch[i];
+      if (waiting === undefined || outcome === undefined) continue;
+      if (outcome instanceof Error) waiting.reject(outcome);
+      else made.push({ waiting, outcome });
+    }
+    for (const { lease, created, newBlocks, replaced } of made.map((m) => m.outcome)) {
+      if (replaced !== undefined) this.forget(replaced);
+      if (!created) continue;
+      for (const block of newBlocks) world.putBlock(block);
+      world.putLease(lease);
+    }
+    // Also for a repeated call: the compilation of the first one may have failed.
+    this.commit();
+    for (const { waiting, outcome } of made) {
+      const { lease, created } = outcome;
+      if (created) this.portGenerations.set(lease.record.portKey, this.currentGeneration);
+      waiting.resolve({ lease, generation: this.portGeneration(lease.record.portKey) });
+    }
   }
 
   /** Answers what was there. */
