@@ -1,11 +1,27 @@
 import type { ObjectRef } from '@heddle/api';
+import { ADMIN_POLICY_PREFIX, BASELINE_POLICY_PREFIX } from '@heddle/compiler';
 import { z } from 'zod';
 import type { SourceObjects, SourcePod } from '../model.js';
-import { namespaceOf, podOf, policyOf, serviceOf, serviceWarnings, sliceOf } from '../objects/convert.js';
+import {
+  adminPolicyOf,
+  baselinePolicyOf,
+  clusterPolicyOf,
+  clusterPolicyWarnings,
+} from '../objects/cluster-policies.js';
+import {
+  namespaceOf,
+  nodeOf,
+  podOf,
+  policyOf,
+  policyWarnings,
+  serviceOf,
+  serviceWarnings,
+  sliceOf,
+} from '../objects/convert.js';
 import { describeIssue, isRecord, withoutNulls } from '../objects/issues.js';
 import { KINDS, type Kind, type ManifestOf } from '../objects/schemas.js';
 import { Interner } from './interner.js';
-import type { Reading } from './reflector.js';
+import type { Read, Reading } from './reflector.js';
 
 type ValueOf<K extends keyof SourceObjects> = SourceObjects[K] extends ReadonlyMap<string, infer V> ? V : never;
 
@@ -20,8 +36,19 @@ export interface WatchedKind {
   readonly namespaced: boolean;
   /** Served only while its CustomResourceDefinition is installed. */
   readonly optional: boolean;
+  /** From the object's key to the key in `into`. */
+  readonly keyIn: (key: string) => string;
   /** Validates an object and trims it; undefined if it has not even a name. */
-  read(object: unknown): { readonly key: string; readonly reading: Reading<unknown> } | undefined;
+  read(object: unknown): Read<unknown, About> | undefined;
+}
+
+/** What writing back needs of an object. */
+export interface About {
+  readonly uid: string;
+  /** metadata.generation; 0 for kinds that do not count. */
+  readonly generation: number;
+  /** Of a Node: status and reason of its condition NetworkUnavailable. */
+  readonly networkUnavailable?: string | undefined;
 }
 
 interface Row<K extends Kind, M extends keyof SourceObjects> {
@@ -30,8 +57,10 @@ interface Row<K extends Kind, M extends keyof SourceObjects> {
   readonly namespaced?: false;
   readonly optional?: true;
   /** A text says why the object is not used; undefined as well, then `warnings` say why. */
-  readonly convert: (body: ManifestOf<K>, raw: Record<string, unknown>) => ValueOf<M> | string | undefined;
+  readonly convert: (body: ManifestOf<K>, object: unknown) => ValueOf<M> | string | undefined;
   readonly warnings?: (body: ManifestOf<K>) => readonly string[];
+  readonly keyIn?: (key: string) => string;
+  readonly about?: (object: unknown) => About | undefined;
 }
 
 /** The resources to watch. `interner` shares what is equal in many objects. */
@@ -41,11 +70,53 @@ export function watchedKinds(interner: Interner = new Interner()): readonly Watc
     row('Pod', {
       into: 'pods',
       plural: 'pods',
-      convert: (body, raw) => trimmedPod(body, raw, interner),
+      convert: (body, object) => trimmedPod(body, object, interner),
     }),
-    row('Service', { into: 'services', plural: 'services', convert: serviceOf, warnings: serviceWarnings }),
+    row('Service', {
+      into: 'services',
+      plural: 'services',
+      convert: serviceOf,
+      warnings: serviceWarnings,
+      about: aboutObject,
+    }),
     row('EndpointSlice', { into: 'slices', plural: 'endpointslices', convert: sliceOf }),
-    row('NetworkPolicy', { into: 'policies', plural: 'networkpolicies', convert: policyOf }),
+    row('NetworkPolicy', {
+      into: 'policies',
+      plural: 'networkpolicies',
+      convert: policyOf,
+      warnings: policyWarnings,
+      about: aboutObject,
+    }),
+    row('ClusterNetworkPolicy', {
+      into: 'clusterPolicies',
+      plural: 'clusternetworkpolicies',
+      namespaced: false,
+      optional: true,
+      convert: clusterPolicyOf,
+      warnings: clusterPolicyWarnings,
+      about: aboutObject,
+    }),
+    row('AdminNetworkPolicy', {
+      into: 'clusterPolicies',
+      plural: 'adminnetworkpolicies',
+      namespaced: false,
+      optional: true,
+      convert: adminPolicyOf,
+      warnings: clusterPolicyWarnings,
+      keyIn: (key) => `${ADMIN_POLICY_PREFIX}${key}`,
+      about: aboutObject,
+    }),
+    row('BaselineAdminNetworkPolicy', {
+      into: 'clusterPolicies',
+      plural: 'baselineadminnetworkpolicies',
+      namespaced: false,
+      optional: true,
+      convert: baselinePolicyOf,
+      warnings: clusterPolicyWarnings,
+      keyIn: (key) => `${BASELINE_POLICY_PREFIX}${key}`,
+      about: aboutObject,
+    }),
+    row('Node', { into: 'nodes', plural: 'nodes', namespaced: false, convert: nodeOf, about: aboutNode }),
   ];
 }
 
@@ -55,7 +126,7 @@ export function resourcePath({ api, plural, namespaced }: WatchedKind, { namespa
 }
 
 function row<K extends Kind, M extends keyof SourceObjects>(kind: K, spec: Row<K, M>): WatchedKind {
-  const { apiVersion, schema } = KINDS[kind];
+  const { apiVersion } = KINDS[kind];
   const namespaced = spec.namespaced ?? true;
   return {
     kind,
@@ -64,27 +135,52 @@ function row<K extends Kind, M extends keyof SourceObjects>(kind: K, spec: Row<K
     plural: spec.plural,
     namespaced,
     optional: spec.optional ?? false,
+    keyIn: spec.keyIn ?? ((key) => key),
     read(object) {
       const key = keyOf(object, namespaced);
       if (key === undefined) return undefined;
-      let parsed = schema.safeParse(object);
-      // Go writes some empty fields as null. The copy without them is made only for those objects.
-      if (!parsed.success) parsed = schema.safeParse(withoutNulls(object));
-      if (!parsed.success) return { key, reading: { kind: 'broken', reasons: parsed.error.issues.map(describeIssue) } };
-      const body = parsed.data as ManifestOf<K>;
-      const value = spec.convert(body, object as Record<string, unknown>);
-      const warnings = spec.warnings?.(body) ?? [];
-      if (typeof value === 'string') return { key, reading: { kind: 'unused', warnings: [value] } };
-      if (value === undefined) return { key, reading: { kind: 'unused', warnings } };
-      return { key, reading: { kind: 'value', value, warnings } };
+      return { key, reading: readingOf(kind, spec, object), about: spec.about?.(object) };
     },
   };
+}
+
+function readingOf<K extends Kind, M extends keyof SourceObjects>(
+  kind: K,
+  spec: Row<K, M>,
+  object: unknown,
+): Reading<unknown> {
+  const { schema } = KINDS[kind];
+  let parsed = schema.safeParse(object);
+  // Go writes some empty fields as null. The copy without them is made only for those objects.
+  if (!parsed.success) parsed = schema.safeParse(withoutNulls(object));
+  if (!parsed.success) return { kind: 'broken', reasons: parsed.error.issues.map(describeIssue) };
+  const body = parsed.data as ManifestOf<K>;
+  const value = spec.convert(body, object);
+  const warnings = spec.warnings?.(body) ?? [];
+  if (typeof value === 'string') return { kind: 'unused', warnings: [value] };
+  if (value === undefined) return { kind: 'unused', warnings };
+  return { kind: 'value', value, warnings };
 }
 
 function keyOf(object: unknown, namespaced: boolean): string | undefined {
   const { name, namespace } = isRecord(object) && isRecord(object.metadata) ? object.metadata : {};
   if (typeof name !== 'string' || (namespaced && typeof namespace !== 'string')) return undefined;
   return namespaced ? `${namespace}/${name}` : name;
+}
+
+function aboutObject(object: unknown): About | undefined {
+  const { uid, generation } = isRecord(object) && isRecord(object.metadata) ? object.metadata : {};
+  if (typeof uid !== 'string') return undefined;
+  return { uid, generation: typeof generation === 'number' ? generation : 0 };
+}
+
+function aboutNode(object: unknown): About | undefined {
+  const about = aboutObject(object);
+  const status = isRecord(object) && isRecord(object.status) ? object.status : {};
+  const conditions: readonly unknown[] = Array.isArray(status.conditions) ? status.conditions : [];
+  const condition = conditions.filter(isRecord).find((c) => c.type === 'NetworkUnavailable');
+  if (about === undefined || condition === undefined) return about;
+  return { ...about, networkUnavailable: `${condition.status} ${condition.reason}` };
 }
 
 /** What only a running cluster knows of a pod. */

@@ -11,7 +11,7 @@ import {
   type SourceObjects,
 } from '../model.js';
 import { isRecord } from '../objects/issues.js';
-import { resourcePath, type WatchedKind, watchedKinds } from './kinds.js';
+import { type About, resourcePath, type WatchedKind, watchedKinds } from './kinds.js';
 import { Reflector } from './reflector.js';
 
 /** kube-apiserver sends a bookmark about once a minute; a watch that is silent for longer is not believed. */
@@ -40,7 +40,7 @@ export interface KubernetesSourceOptions {
 
 interface Watched {
   readonly kind: WatchedKind;
-  readonly reflector: Reflector<unknown>;
+  readonly reflector: Reflector<unknown, About>;
 }
 type Pending = { -readonly [K in keyof SourceObjects]?: Map<string, unknown> };
 
@@ -62,6 +62,8 @@ export class KubernetesSource implements Source {
   private refreshQueued: Promise<void> | undefined;
   private told: ReadonlySet<string> = new Set();
   private telling = false;
+  private touchedObjects = new Map<string, ObjectRef>();
+  private touchedListener: ((objects: readonly ObjectRef[]) => void) | undefined;
   private stopTimer: (() => void) | undefined;
 
   constructor(private readonly options: KubernetesSourceOptions) {
@@ -71,7 +73,7 @@ export class KubernetesSource implements Source {
     this.stopping.promise.catch(() => undefined);
     this.watched = watchedKinds().map((kind) => ({
       kind,
-      reflector: new Reflector({
+      reflector: new Reflector<unknown, About>({
         client,
         path: `${kind.api}/${kind.plural}`,
         optional: kind.optional,
@@ -80,7 +82,8 @@ export class KubernetesSource implements Source {
         idleMs,
         pollMs,
         read: (object) => kind.read(object),
-        changed: (key, value) => this.changed(kind.into, key, value),
+        changed: (key, value) => this.changed(kind.into, kind.keyIn(key), value),
+        touched: (key) => this.touched(kind, key),
         noted: () => this.noted(),
       }),
     }));
@@ -93,6 +96,7 @@ export class KubernetesSource implements Source {
     // From here to the return nothing can come in between.
     this.listener = listener;
     this.pending = {};
+    if (this.touchedObjects.size > 0) this.delivery ??= this.deliver();
     return this.snapshot();
   }
 
@@ -134,8 +138,7 @@ export class KubernetesSource implements Source {
       if (reflector.trouble !== undefined)
         troubles.set(reflector.trouble, [...(troubles.get(reflector.trouble) ?? []), kind.plural]);
       for (const [key, { severity, reasons }] of reflector.notes) {
-        const slash = key.indexOf('/');
-        const object = { kind: kind.kind, namespace: key.slice(0, Math.max(0, slash)), name: key.slice(slash + 1) };
+        const object = refOf(kind, key);
         for (const reason of reasons)
           problems.push({ severity, file: fileOf(kind, object), line: null, object, reason });
       }
@@ -155,9 +158,30 @@ export class KubernetesSource implements Source {
     await this.delivery;
   }
 
+  /** What is known about the objects of a kind beside what they mean, by their own key. */
+  about(kind: string): ReadonlyMap<string, About> {
+    return this.watched.find((w) => w.kind.kind === kind)?.reflector.about ?? new Map();
+  }
+
+  /** Calls with the objects that are new, others or gone, after what they mean was handed over. */
+  onTouched(listener: (objects: readonly ObjectRef[]) => void): void {
+    this.touchedListener = listener;
+  }
+
   private snapshot(): SourceObjects {
-    const maps = this.watched.map(({ kind, reflector }) => [kind.into, new Map(reflector.values)] as const);
-    return { ...NO_OBJECTS, ...Object.fromEntries(maps) };
+    const maps: Pending = {};
+    for (const { kind, reflector } of this.watched) {
+      const map = maps[kind.into] ?? new Map<string, unknown>();
+      maps[kind.into] = map;
+      for (const [key, value] of reflector.values) map.set(kind.keyIn(key), value);
+    }
+    return { ...NO_OBJECTS, ...(maps as Partial<SourceObjects>) };
+  }
+
+  private touched(kind: WatchedKind, key: string): void {
+    const object = refOf(kind, key);
+    this.touchedObjects.set(JSON.stringify(object), object);
+    if (this.listener !== undefined) this.delivery ??= this.deliver();
   }
 
   private changed(into: keyof SourceObjects, key: string, value: unknown): void {
@@ -171,14 +195,18 @@ export class KubernetesSource implements Source {
   private async deliver(): Promise<void> {
     // What came in the same piece of the stream belongs together.
     await new Promise((done) => setImmediate(done));
-    while (this.listener !== undefined && Object.keys(this.pending).length > 0) {
-      const taken = this.pending;
+    while (this.listener !== undefined && (hasKeys(this.pending) || this.touchedObjects.size > 0)) {
+      const delta = this.pending;
+      const touched = [...this.touchedObjects.values()];
       this.pending = {};
+      this.touchedObjects = new Map();
       try {
-        await this.listener({ kind: 'some', delta: taken as SourceDelta });
+        if (hasKeys(delta)) await this.listener({ kind: 'some', delta: delta as SourceDelta });
+        this.touchedListener?.(touched);
       } catch (e) {
         this.options.onError(e);
-        this.pending = merged(taken, this.pending);
+        this.pending = merged(delta, this.pending);
+        for (const object of touched) this.touchedObjects.set(JSON.stringify(object), object);
         this.stopTimer = this.options.clock.after(REDELIVERY_MS, () => {
           this.delivery ??= this.deliver();
         });
@@ -191,7 +219,7 @@ export class KubernetesSource implements Source {
   private async catchUp(): Promise<void> {
     await Promise.all(this.watched.map((w) => this.caughtUp(w)));
     while (this.delivery !== undefined) await this.delivery;
-    if (Object.keys(this.pending).length > 0) throw new Error('what the source has told could not be taken over');
+    if (hasKeys(this.pending)) throw new Error('what the source has told could not be taken over');
   }
 
   private async caughtUp({ kind, reflector }: Watched): Promise<void> {
@@ -229,6 +257,13 @@ export class KubernetesSource implements Source {
 }
 
 const fileOf = (kind: WatchedKind, object: ObjectRef): string => `kubernetes:${resourcePath(kind, object)}`;
+
+const hasKeys = (pending: Pending): boolean => Object.keys(pending).length > 0;
+
+function refOf({ kind }: WatchedKind, key: string): ObjectRef {
+  const slash = key.indexOf('/');
+  return { kind, namespace: key.slice(0, Math.max(0, slash)), name: key.slice(slash + 1) };
+}
 
 /** What came later counts. */
 function merged(earlier: Pending, later: Pending): Pending {

@@ -24,13 +24,20 @@ export type Reading<T> =
   | { readonly kind: 'unused'; readonly warnings: readonly string[] }
   | { readonly kind: 'broken'; readonly reasons: readonly string[] };
 
+export interface Read<T, A> {
+  readonly key: string;
+  readonly reading: Reading<T>;
+  /** Kept beside the value, also of an object that is broken or of no use. */
+  readonly about?: A | undefined;
+}
+
 /** What must be said about an object. */
 export interface Note {
   readonly severity: 'error' | 'warning';
   readonly reasons: readonly string[];
 }
 
-export interface ReflectorOptions<T> {
+export interface ReflectorOptions<T, A> {
   readonly client: KubeClient;
   /** Of the resource in all namespaces: `/api/v1/pods`. */
   readonly path: string;
@@ -44,8 +51,10 @@ export interface ReflectorOptions<T> {
   /** How often an optional resource that is not there is looked for. */
   readonly pollMs: number;
   /** Trims an object; undefined if it has not even a name. */
-  readonly read: (object: unknown) => { readonly key: string; readonly reading: Reading<T> } | undefined;
+  readonly read: (object: unknown) => Read<T, A> | undefined;
   readonly changed: (key: string, value: T | undefined) => void;
+  /** The object of a key says something else now in what is kept about it, or is gone. */
+  readonly touched: (key: string) => void;
   /** `trouble` or `notes` are others now. */
   readonly noted: () => void;
 }
@@ -71,8 +80,9 @@ export interface ReflectorOptions<T> {
  * - Any order between two reflectors: a policy may come before the namespace that was made first.
  * - That nothing is missing now: how fresh the copy is, only `reached` says.
  */
-export class Reflector<T> {
+export class Reflector<T, A = unknown> {
   private readonly known = new Map<string, T>();
+  private readonly abouts = new Map<string, A>();
   private readonly noted = new Map<string, Note>();
   private readonly abort = new AbortController();
   private readonly backoff: Backoff;
@@ -87,12 +97,16 @@ export class Reflector<T> {
   private running: Promise<void> = Promise.resolve();
   private wakeUp: (() => void) | undefined;
 
-  constructor(private readonly options: ReflectorOptions<T>) {
+  constructor(private readonly options: ReflectorOptions<T, A>) {
     this.backoff = new Backoff({ firstMs: FIRST_RETRY_MS, maxMs: MAX_RETRY_MS, random: options.random });
   }
 
   get values(): ReadonlyMap<string, T> {
     return this.known;
+  }
+  /** What is kept about objects beside their values. */
+  get about(): ReadonlyMap<string, A> {
+    return this.abouts;
   }
   /** What must be said about objects, by key. */
   get notes(): ReadonlyMap<string, Note> {
@@ -185,9 +199,9 @@ export class Reflector<T> {
   /** Undefined if the list has expired in the middle. */
   private async pages(
     limit: number | undefined,
-  ): Promise<{ found: Map<string, Reading<T>>; version: string } | undefined> {
+  ): Promise<{ found: Map<string, Read<T, A>>; version: string } | undefined> {
     const { client, path, read } = this.options;
-    const found = new Map<string, Reading<T>>();
+    const found = new Map<string, Read<T, A>>();
     let token: string | undefined;
     for (;;) {
       let page: List;
@@ -199,8 +213,8 @@ export class Reflector<T> {
         throw e;
       }
       for (const item of page.items) {
-        const { key, reading } = read(item) ?? {};
-        if (key !== undefined && reading !== undefined) found.set(key, this.shared(key, reading));
+        const object = read(item);
+        if (object !== undefined) found.set(object.key, this.shared(object));
       }
       token = page.token;
       if (token === undefined) return { found, version: page.version };
@@ -208,15 +222,18 @@ export class Reflector<T> {
   }
 
   /** Keeps the value that is known already, so that a second list of everything needs no memory of its own. */
-  private shared(key: string, reading: Reading<T>): Reading<T> {
-    if (reading.kind !== 'value') return reading;
+  private shared(object: Read<T, A>): Read<T, A> {
+    const { key, reading } = object;
+    if (reading.kind !== 'value') return object;
     const known = this.known.get(key);
-    return known !== undefined && isDeepStrictEqual(known, reading.value) ? { ...reading, value: known } : reading;
+    if (known === undefined || !isDeepStrictEqual(known, reading.value)) return object;
+    return { ...object, reading: { ...reading, value: known } };
   }
 
-  private replace(found: ReadonlyMap<string, Reading<T>>): void {
-    for (const key of [...this.known.keys(), ...this.noted.keys()]) if (!found.has(key)) this.remove(key);
-    for (const [key, reading] of found) this.put(key, reading);
+  private replace(found: ReadonlyMap<string, Read<T, A>>): void {
+    for (const key of [...this.known.keys(), ...this.abouts.keys(), ...this.noted.keys()])
+      if (!found.has(key)) this.remove(key);
+    for (const object of found.values()) this.put(object);
     this.sync.resolve();
   }
 
@@ -250,17 +267,16 @@ export class Reflector<T> {
     const { type, object } = asEvent(event);
     if (type === 'ERROR') throw refusalOf(object);
     if (type !== 'BOOKMARK') {
-      const { key, reading } = this.options.read(object) ?? {};
-      if (key !== undefined && reading !== undefined) {
-        if (type === 'DELETED') this.remove(key);
-        else this.put(key, reading);
-      }
+      const read = this.options.read(object);
+      if (read !== undefined && type === 'DELETED') this.remove(read.key);
+      else if (read !== undefined) this.put(read);
     }
     this.version = versionOf(object) ?? this.version;
     this.healthy();
   }
 
-  private put(key: string, reading: Reading<T>): void {
+  private put({ key, reading, about }: Read<T, A>): void {
+    this.setAbout(key, about);
     const reasons = reading.kind === 'broken' ? reading.reasons : reading.warnings;
     const severity = reading.kind === 'broken' ? 'error' : 'warning';
     this.setNote(key, reasons.length === 0 ? undefined : { severity, reasons });
@@ -273,6 +289,7 @@ export class Reflector<T> {
   }
 
   private remove(key: string): void {
+    this.setAbout(key, undefined);
     this.setNote(key, undefined);
     this.forget(key);
   }
@@ -291,6 +308,13 @@ export class Reflector<T> {
     if (reason === this.failure) return;
     this.failure = reason;
     this.options.noted();
+  }
+
+  private setAbout(key: string, about: A | undefined): void {
+    if (isDeepStrictEqual(this.abouts.get(key), about)) return;
+    if (about === undefined) this.abouts.delete(key);
+    else this.abouts.set(key, about);
+    this.options.touched(key);
   }
 
   private setNote(key: string, note: Note | undefined): void {
