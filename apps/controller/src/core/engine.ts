@@ -151,10 +151,10 @@ export class Engine {
 
   /** Attachments that came while others were at work are made together. @throws Refusal as Attachments.attach */
   attach(input: AttachInput): Promise<Attached> {
-    const { promise, resolve, reject } = Promise.withResolvers<Attached>();
-    this.attaching.push({ input, resolve, reject });
-    if (this.attaching.length === 1) this.attachNext();
-    return promise;
+    return new Promise((resolve, reject) => {
+      this.attaching.push({ input, resolve, reject });
+      if (this.attaching.length === 1) this.attachNext();
+    });
   }
 
   private attachNext(): void {
