@@ -18,6 +18,7 @@ import {
   serviceWarnings,
   sliceOf,
 } from '../objects/convert.js';
+import { failClosed } from '../objects/fail-closed.js';
 import { describeIssue, isRecord, withoutNulls } from '../objects/issues.js';
 import { KINDS, type Kind, type ManifestOf } from '../objects/schemas.js';
 import { Interner } from './interner.js';
@@ -59,6 +60,11 @@ interface Row<K extends Kind, M extends keyof SourceObjects> {
   /** A text says why the object is not used; undefined as well, then `warnings` say why. */
   readonly convert: (body: ManifestOf<K>, object: unknown) => ValueOf<M> | string | undefined;
   readonly warnings?: (body: ManifestOf<K>) => readonly string[];
+  /** What counts of an object that is not valid, if something does. */
+  readonly salvage?: (
+    schema: (typeof KINDS)[K]['schema'],
+    object: unknown,
+  ) => { readonly body: ManifestOf<K>; readonly warnings: readonly string[] } | undefined;
   readonly keyIn?: (key: string) => string;
   readonly about?: (object: unknown) => About | undefined;
 }
@@ -94,6 +100,7 @@ export function watchedKinds(interner: Interner = new Interner()): readonly Watc
       optional: true,
       convert: clusterPolicyOf,
       warnings: clusterPolicyWarnings,
+      salvage: failClosed,
       about: aboutObject,
     }),
     row('AdminNetworkPolicy', {
@@ -103,6 +110,7 @@ export function watchedKinds(interner: Interner = new Interner()): readonly Watc
       optional: true,
       convert: adminPolicyOf,
       warnings: clusterPolicyWarnings,
+      salvage: failClosed,
       keyIn: (key) => `${ADMIN_POLICY_PREFIX}${key}`,
       about: aboutObject,
     }),
@@ -113,6 +121,7 @@ export function watchedKinds(interner: Interner = new Interner()): readonly Watc
       optional: true,
       convert: baselinePolicyOf,
       warnings: clusterPolicyWarnings,
+      salvage: failClosed,
       keyIn: (key) => `${BASELINE_POLICY_PREFIX}${key}`,
       about: aboutObject,
     }),
@@ -153,10 +162,12 @@ function readingOf<K extends Kind, M extends keyof SourceObjects>(
   let parsed = schema.safeParse(object);
   // Go writes some empty fields as null. The copy without them is made only for those objects.
   if (!parsed.success) parsed = schema.safeParse(withoutNulls(object));
-  if (!parsed.success) return { kind: 'broken', reasons: parsed.error.issues.map(describeIssue) };
-  const body = parsed.data as ManifestOf<K>;
+  const salvaged = parsed.success ? undefined : spec.salvage?.(schema, withoutNulls(object));
+  if (!parsed.success && salvaged === undefined)
+    return { kind: 'broken', reasons: parsed.error.issues.map(describeIssue) };
+  const body = salvaged?.body ?? (parsed.data as ManifestOf<K>);
   const value = spec.convert(body, object);
-  const warnings = spec.warnings?.(body) ?? [];
+  const warnings = [...(salvaged?.warnings ?? []), ...(spec.warnings?.(body) ?? [])];
   if (typeof value === 'string') return { kind: 'unused', warnings: [value] };
   if (value === undefined) return { kind: 'unused', warnings };
   return { kind: 'value', value, warnings };

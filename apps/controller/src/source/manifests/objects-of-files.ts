@@ -15,7 +15,17 @@ export interface FileObjects {
 export type Files = ReadonlyMap<string, FileObjects>;
 
 /** Kinds of which an object means the same whatever else there is, but for the conditions of `isAlone`. */
-const INDEPENDENT: ReadonlySet<Kind> = new Set(['Namespace', 'Pod', 'Service', 'EndpointSlice', 'NetworkPolicy']);
+const INDEPENDENT: ReadonlySet<Kind> = new Set([
+  'Namespace',
+  'Node',
+  'Pod',
+  'Service',
+  'EndpointSlice',
+  'NetworkPolicy',
+  'ClusterNetworkPolicy',
+  'AdminNetworkPolicy',
+  'BaselineAdminNetworkPolicy',
+]);
 
 /**
  * The objects that files define together. A change in files that nothing else hangs on costs what these files say;

@@ -2,19 +2,18 @@ import {
   ADMIN_POLICY_PREFIX,
   BASELINE_POLICY_PREFIX,
   type ClusterPeer,
-  type ClusterRule,
-  cidr,
   type LabelSelector,
   type NamespacedSelector,
 } from '@heddle/compiler';
 import type { SourceClusterPolicy } from '../model.js';
+import type { ClusterPolicyManifest } from './cluster-policy-schemas.js';
 import { contradictionOf } from './contradictions.js';
 import { policyOptions, policyOptionWarnings } from './policy-options.js';
 import type { ManifestOf } from './schemas.js';
 
 /** ClusterNetworkPolicy and its forerunners to the one form that is compiled. */
 
-type Body = ManifestOf<'ClusterNetworkPolicy' | 'AdminNetworkPolicy' | 'BaselineAdminNetworkPolicy'>;
+type Body = ClusterPolicyManifest;
 
 /** The only BaselineAdminNetworkPolicy comes behind every ClusterNetworkPolicy of its tier that says an earlier priority. */
 const BASELINE_PRIORITY = 1_000;
@@ -75,13 +74,3 @@ export const neverSelects = (selector: LabelSelector): readonly string[] => {
   const reason = contradictionOf(selector);
   return reason === undefined ? [] : [`spec.podSelector: can never select a pod: ${reason}`];
 };
-
-const EVERYWHERE: readonly ClusterPeer[] = [{ kind: 'networks', cidrs: [cidr('0.0.0.0/0'), cidr('::/0')] }];
-
-/**
- * What counts of a rule that cannot be understood, as the API wants it ("fail closed"): a rule that accepts matches nothing,
- * one that denies or passes denies everything.
- */
-export function closedRule(name: string, action: ClusterRule['action']): ClusterRule | undefined {
-  return action === 'Accept' ? undefined : { name, action: 'Deny', peers: EVERYWHERE, ports: [] };
-}

@@ -203,3 +203,8 @@ export const BaselineAdminNetworkPolicy = policy(
     name: z.literal('default', { error: 'there is one BaselineAdminNetworkPolicy, and its name is "default"' }),
   }) as unknown as typeof Metadata,
 );
+
+/** What the three kinds have in common when they are validated. */
+export type ClusterPolicyManifest = z.output<
+  typeof ClusterNetworkPolicy | typeof AdminNetworkPolicy | typeof BaselineAdminNetworkPolicy
+>;
