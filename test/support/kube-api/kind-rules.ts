@@ -1,0 +1,307 @@
+import { cause } from './errors.ts';
+import type { KindContext, KindRules } from './resources.ts';
+import { type Cause, isObject, type Json, type KubeObject, sameJson, timestamp } from './types.ts';
+
+const fill = (object: Record<string, Json>, defaults: Readonly<Record<string, Json>>): void => {
+  for (const [key, value] of Object.entries(defaults)) object[key] ??= structuredClone(value);
+};
+const listOf = (value: Json): Record<string, Json>[] => (Array.isArray(value) ? value.filter(isObject) : []);
+
+function containerDefaults(container: Record<string, Json>, hostNetwork: boolean): void {
+  const tag = /:([^/:@]+)$/.exec(container.image ?? '')?.[1];
+  fill(container, {
+    resources: {},
+    terminationMessagePath: '/dev/termination-log',
+    terminationMessagePolicy: 'File',
+    imagePullPolicy: tag === undefined || tag === 'latest' ? 'Always' : 'IfNotPresent',
+  });
+  for (const port of listOf(container.ports)) {
+    port.protocol ??= 'TCP';
+    if (hostNetwork) port.hostPort ??= port.containerPort;
+  }
+  for (const name of ['readinessProbe', 'livenessProbe', 'startupProbe'])
+    if (isObject(container[name]))
+      fill(container[name], { timeoutSeconds: 1, periodSeconds: 10, successThreshold: 1, failureThreshold: 3 });
+}
+
+function podDefaults(pod: KubeObject): void {
+  if (!isObject(pod.spec)) return;
+  fill(pod.spec, {
+    restartPolicy: 'Always',
+    terminationGracePeriodSeconds: 30,
+    dnsPolicy: 'ClusterFirst',
+    serviceAccountName: 'default',
+    securityContext: {},
+    schedulerName: 'default-scheduler',
+    enableServiceLinks: true,
+    preemptionPolicy: 'PreemptLowerPriority',
+    priority: 0,
+  });
+  pod.spec.serviceAccount = pod.spec.serviceAccountName;
+  const containers = [...listOf(pod.spec.containers), ...listOf(pod.spec.initContainers)];
+  for (const container of containers) containerDefaults(container, pod.spec.hostNetwork === true);
+}
+
+const POD_SPEC_MUTABLE = new Set([
+  'activeDeadlineSeconds',
+  'terminationGracePeriodSeconds',
+  'tolerations',
+  'schedulingGates',
+]);
+/** The spec without what an update may change. */
+function fixedSpec(spec: Json): Json {
+  const rest = Object.fromEntries(Object.entries(spec ?? {}).filter(([key]) => !POD_SPEC_MUTABLE.has(key)));
+  for (const list of ['containers', 'initContainers'])
+    if (Array.isArray(rest[list])) rest[list] = rest[list].map(({ image: _, ...c }: Record<string, Json>) => c);
+  return rest;
+}
+
+const pod: KindRules = {
+  defaults: podDefaults,
+  create: (o) => {
+    o.status = { phase: 'Pending', qosClass: 'BestEffort' };
+    const containers = listOf(o.spec?.containers);
+    if (containers.length === 0) return [cause.required('spec.containers')];
+    return containers.flatMap((c, i) =>
+      typeof c.name === 'string' && c.name !== '' ? [] : [cause.required(`spec.containers[${i}].name`)],
+    );
+  },
+  update: (next, before) =>
+    sameJson(fixedSpec(next.spec), fixedSpec(before.spec))
+      ? []
+      : [
+          cause.forbidden(
+            'spec',
+            'pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)',
+          ),
+        ],
+  gracePeriod: (o, wanted) => {
+    const running = (o.spec?.nodeName ?? '') !== '' && !['Succeeded', 'Failed'].includes(o.status?.phase);
+    return running ? (wanted ?? o.spec.terminationGracePeriodSeconds ?? 30) : 0;
+  },
+};
+
+function allocateServiceIps(o: KubeObject, context: KindContext): readonly Cause[] {
+  const { spec } = o;
+  if (spec.type === 'ExternalName' || spec.clusterIPs?.[0] === 'None') return [];
+  const wanted: string[] = spec.clusterIPs ?? [];
+  const taken: string[] = [];
+  for (const [i, family] of (spec.ipFamilies as ('IPv4' | 'IPv6')[]).entries()) {
+    const address = context.allocateClusterIp(family, wanted[i]);
+    if (address === undefined) {
+      taken.forEach(context.releaseClusterIp);
+      return [
+        cause.invalid(
+          'spec.clusterIPs',
+          wanted,
+          `failed to allocate IP ${wanted[i]}: provided IP is already allocated`,
+        ),
+      ];
+    }
+    taken.push(address);
+  }
+  spec.clusterIPs = taken;
+  spec.clusterIP = taken[0];
+  return [];
+}
+
+function allocateNodePorts(o: KubeObject, context: KindContext): readonly Cause[] {
+  const wants =
+    o.spec.type === 'NodePort' || (o.spec.type === 'LoadBalancer' && o.spec.allocateLoadBalancerNodePorts !== false);
+  if (!wants) return [];
+  const causes: Cause[] = [];
+  listOf(o.spec.ports).forEach((port, i) => {
+    const given = context.allocateNodePort(port.nodePort);
+    if (given === undefined)
+      causes.push(cause.invalid(`spec.ports[${i}].nodePort`, port.nodePort, 'provided port is already allocated'));
+    else port.nodePort = given;
+  });
+  return causes;
+}
+
+function serviceDefaults(o: KubeObject): void {
+  if (!isObject(o.spec)) return;
+  fill(o.spec, { sessionAffinity: 'None', type: 'ClusterIP' });
+  if (o.spec.sessionAffinity === 'ClientIP') o.spec.sessionAffinityConfig ??= { clientIP: { timeoutSeconds: 10800 } };
+  for (const port of listOf(o.spec.ports)) fill(port, { protocol: 'TCP', targetPort: port.port });
+  if (o.spec.type === 'NodePort' || o.spec.type === 'LoadBalancer') o.spec.externalTrafficPolicy ??= 'Cluster';
+  if (o.spec.type === 'LoadBalancer') o.spec.allocateLoadBalancerNodePorts ??= true;
+  if (o.spec.type !== 'ExternalName') o.spec.internalTrafficPolicy ??= 'Cluster';
+}
+
+/** ipFamilyPolicy and ipFamilies, as the allocator of the real server decides them. */
+function serviceFamilies(spec: Record<string, Json>, context: KindContext): void {
+  if (spec.type === 'ExternalName') return;
+  spec.ipFamilyPolicy ??= 'SingleStack';
+  const given: string[] =
+    spec.ipFamilies ??
+    (spec.clusterIPs ?? [spec.clusterIP])
+      .filter((ip: string | undefined) => ip !== undefined && ip !== '' && ip !== 'None')
+      .map((ip: string) => (ip.includes(':') ? 'IPv6' : 'IPv4'));
+  const all = [...new Set([...given, ...context.families])];
+  spec.ipFamilies = spec.ipFamilyPolicy === 'SingleStack' ? all.slice(0, 1) : all;
+}
+
+const service: KindRules = {
+  defaults: serviceDefaults,
+  create: (o, context) => {
+    o.status = { loadBalancer: {} };
+    const { spec } = o;
+    const ports = listOf(spec?.ports);
+    const headless = spec?.clusterIP === 'None' || spec?.clusterIPs?.[0] === 'None';
+    if (ports.length === 0 && !headless && spec?.type !== 'ExternalName') return [cause.required('spec.ports')];
+    const causes = ports.flatMap((p, i) => {
+      const found =
+        Number.isInteger(p.port) && p.port > 0 && p.port < 65536
+          ? []
+          : [cause.invalid(`spec.ports[${i}].port`, p.port, 'must be between 1 and 65535, inclusive')];
+      return ports.length > 1 && (p.name ?? '') === '' ? [...found, cause.required(`spec.ports[${i}].name`)] : found;
+    });
+    if (causes.length > 0) return causes;
+    serviceFamilies(spec, context);
+    if (headless) Object.assign(spec, { clusterIP: 'None', clusterIPs: ['None'] });
+    else if ((spec.clusterIP ?? '') !== '') spec.clusterIPs ??= [spec.clusterIP];
+    return [...allocateServiceIps(o, context), ...allocateNodePorts(o, context)];
+  },
+  update: (next, before, context) => {
+    // What the server has given stays where the writer leaves it out.
+    for (const key of ['clusterIP', 'clusterIPs', 'ipFamilies', 'ipFamilyPolicy']) {
+      const empty = next.spec[key] === undefined || next.spec[key] === '' || next.spec[key]?.length === 0;
+      if (empty && before.spec[key] !== undefined) next.spec[key] = before.spec[key];
+    }
+    const fixed = before.spec.type !== 'ExternalName' && next.spec.type !== 'ExternalName';
+    if (fixed && !sameJson(next.spec.clusterIPs?.[0], before.spec.clusterIPs?.[0]))
+      return [cause.invalid('spec.clusterIPs[0]', next.spec.clusterIPs?.[0], 'may not change once set')];
+    const known = new Set(listOf(before.spec.ports).map((p) => p.nodePort));
+    for (const port of listOf(next.spec.ports)) {
+      if (port.nodePort !== undefined || (next.spec.type !== 'NodePort' && next.spec.type !== 'LoadBalancer')) continue;
+      const same = listOf(before.spec.ports).find((p) => p.port === port.port && p.protocol === port.protocol);
+      port.nodePort = same?.nodePort ?? context.allocateNodePort();
+    }
+    for (const [i, port] of listOf(next.spec.ports).entries())
+      if (
+        port.nodePort !== undefined &&
+        !known.has(port.nodePort) &&
+        context.allocateNodePort(port.nodePort) === undefined
+      )
+        return [cause.invalid(`spec.ports[${i}].nodePort`, port.nodePort, 'provided port is already allocated')];
+    return [];
+  },
+  removed: (o, context) => {
+    for (const ip of o.spec?.clusterIPs ?? []) if (ip !== 'None') context.releaseClusterIp(ip);
+  },
+};
+
+const namespace: KindRules = {
+  defaults: (o) => {
+    o.metadata.labels = { ...o.metadata.labels, 'kubernetes.io/metadata.name': o.metadata.name };
+  },
+  create: (o) => {
+    o.spec = { ...o.spec, finalizers: ['kubernetes'] };
+    o.status = { phase: 'Active' };
+    return [];
+  },
+  update: (next, before) => {
+    next.spec = before.spec;
+    return [];
+  },
+};
+
+const CIDR = /^([0-9.]+\/([12]?\d|3[0-2])|[0-9a-fA-F:]+(:[0-9.]+)?\/(\d{1,2}|1[01]\d|12[0-8]))$/;
+function networkPolicyCauses(o: KubeObject): readonly Cause[] {
+  const causes: Cause[] = [];
+  for (const [direction, peers] of [
+    ['ingress', 'from'],
+    ['egress', 'to'],
+  ] as const)
+    listOf(o.spec?.[direction]).forEach((rule, r) => {
+      const path = `spec.${direction}[${r}]`;
+      listOf(rule[peers]).forEach((peer, p) => {
+        const at = `${path}.${peers}[${p}]`;
+        if (peer.ipBlock !== undefined && !CIDR.test(peer.ipBlock?.cidr ?? ''))
+          causes.push(
+            cause.invalid(
+              `${at}.ipBlock.cidr`,
+              peer.ipBlock?.cidr ?? '',
+              'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)',
+            ),
+          );
+        if (Object.keys(peer).length === 0) causes.push(cause.required(at, 'must specify a peer'));
+      });
+      listOf(rule.ports).forEach((port, p) => {
+        if (!['TCP', 'UDP', 'SCTP'].includes(port.protocol))
+          causes.push(cause.unsupported(`${path}.ports[${p}].protocol`, port.protocol, ['SCTP', 'TCP', 'UDP']));
+        if (typeof port.port === 'number' && (port.port < 1 || port.port > 65535))
+          causes.push(cause.invalid(`${path}.ports[${p}].port`, port.port, 'must be between 1 and 65535, inclusive'));
+      });
+    });
+  return causes;
+}
+
+const networkPolicy: KindRules = {
+  defaults: (o) => {
+    if (!isObject(o.spec)) o.spec = {};
+    o.spec.podSelector ??= {};
+    o.spec.policyTypes ??= listOf(o.spec.egress).length > 0 ? ['Ingress', 'Egress'] : ['Ingress'];
+    for (const rule of [...listOf(o.spec.ingress), ...listOf(o.spec.egress)])
+      for (const port of listOf(rule.ports)) port.protocol ??= 'TCP';
+  },
+  create: networkPolicyCauses,
+  update: networkPolicyCauses,
+};
+
+const endpointSlice: KindRules = {
+  defaults: (o) => {
+    for (const port of listOf(o.ports)) fill(port, { name: '', protocol: 'TCP' });
+    o.endpoints ??= null;
+    o.ports ??= null;
+  },
+  create: (o) => (o.addressType === undefined ? [cause.required('addressType')] : []),
+  update: (next, before) =>
+    next.addressType === before.addressType
+      ? []
+      : [cause.invalid('addressType', next.addressType, 'field is immutable')],
+};
+
+const node: KindRules = {
+  create: (o) => {
+    fill(o, { spec: {}, status: {} });
+    return [];
+  },
+  update: (next, before) => {
+    const [was, is] = [before.spec?.podCIDRs ?? [], next.spec?.podCIDRs ?? []];
+    return was.length > 0 && !sameJson(was, is)
+      ? [cause.forbidden('spec.podCIDRs', 'node updates may not change podCIDR except from "" to valid')]
+      : [];
+  },
+};
+
+const secret: KindRules = {
+  defaults: (o) => {
+    o.type ??= 'Opaque';
+    for (const [key, text] of Object.entries(o.stringData ?? {}))
+      o.data = { ...o.data, [key]: Buffer.from(text as string).toString('base64') };
+    delete o.stringData;
+  },
+};
+
+const event: KindRules = {
+  create: (o) =>
+    o.metadata.namespace === (o.involvedObject?.namespace ?? 'default')
+      ? []
+      : [
+          cause.invalid(
+            'involvedObject.namespace',
+            o.involvedObject?.namespace ?? '',
+            'does not match event.namespace',
+          ),
+        ],
+};
+
+export const KIND_RULES = { pod, service, namespace, networkPolicy, endpointSlice, node, secret, event } as const;
+
+/** The condition of a kind's status, set at now if its status changes. */
+export function setCondition(conditions: Json, type: string, status: string, more: object = {}): Json[] {
+  const others = listOf(conditions).filter((c) => c.type !== type);
+  return [...others, { type, status, lastTransitionTime: timestamp(), ...more }];
+}
