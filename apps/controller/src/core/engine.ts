@@ -160,6 +160,8 @@ export class Engine {
   private attachNext(): void {
     // Whatever goes wrong is told to those who wait for it.
     void this.operations.run(async () => {
+      // Requests that have arrived by now are read before the database holds up this thread.
+      await new Promise((done) => setImmediate(done));
       const batch = this.attaching.splice(0, MAX_ATTACHED_AT_ONCE);
       if (batch.length === 0) return;
       try {
