@@ -19,7 +19,7 @@ export default defineConfig({
             'migrations/**/*.spec.ts',
             'test/architecture/**/*.spec.ts',
             'test/policy/**/*.spec.ts',
-            'test/deploy/**/*.spec.ts',
+            'test/deploy/*.spec.ts',
             'deploy/**/*.spec.ts',
           ],
           exclude: ['**/node_modules/**', '**/dist/**'],
@@ -46,6 +46,18 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 180_000,
+        },
+      },
+      // Only by test/deploy/images.sh, which makes the namespaces that it runs in.
+      {
+        ...shared,
+        test: {
+          name: 'images',
+          include: ['test/deploy/images/**/*.spec.ts'],
+          pool: 'forks',
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
         },
       },
     ],
