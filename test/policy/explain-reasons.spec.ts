@@ -97,7 +97,7 @@ const rows: readonly Row[] = [
     80,
     'allowed',
     [
-      'n1 EgressAdmin allowed [] A pod always reaches its own node.',
+      'n1 EgressPolicy allowed [] No network policy keeps z/a from its own node and from itself.',
       'n1 Route routed [Node/n1] The address belongs to n1.',
       'n1 Output delivered [] It comes to the network of n1.',
     ],

@@ -7,17 +7,28 @@ import { isolationFeature } from './features/isolation.js';
 import { layout as layoutFeature } from './features/layout.js';
 import { nodeFeature } from './features/node.js';
 import { peerFeature } from './features/peer.js';
+import { addressKey, peerAddresses } from './features/peer-addresses.js';
 import { peerIdentityFeature } from './features/peer-identities.js';
 import { pipelineFeature } from './features/pipeline.js';
 import { podFeature } from './features/pod.js';
-import { isolating, isolationKey, policyFeature, ruleKey, ruleObject } from './features/policy.js';
+import { isolating, isolationKey, policyFeature, ruleKey } from './features/policy.js';
+import { BAND_SLOTS, firstRankKey, policyOrder } from './features/policy-order.js';
+import { selfFeature } from './features/self.js';
 import { serviceFeature } from './features/service.js';
 import type { NodeName } from './model/brands.js';
 import { type FactChange, type FactKind, type FactKinds, factKey } from './model/facts.js';
 import type { ApplyResult, IdSource, NodeFlowSet } from './model/output.js';
+import type { Prefix } from './pipeline/address.js';
 import { sorted } from './policy/canonical.js';
 import { type IdentityInfo, IdentityTable } from './policy/identity.js';
-import type { Direction, PolicyShape, RuleShape } from './policy/shape.js';
+import {
+  clusterPolicyKey,
+  type Direction,
+  type PeerShape,
+  type PolicyShape,
+  type RuleShape,
+  ruleObject,
+} from './policy/shape.js';
 
 /** A rule with what it selects now. */
 export interface ResolvedRule extends RuleShape {
@@ -25,6 +36,13 @@ export interface ResolvedRule extends RuleShape {
   readonly objectId: number;
   /** Identities that its selectors select. */
   readonly peerIdentities: readonly IdentityInfo[];
+  /** Addresses that its other peers are: ranges, machines, and what names stand for now. */
+  readonly peerAddresses: readonly Prefix[];
+  /**
+   * True for a rule of a cluster policy that has no place of its own, as too many rules share its priority: which of those is
+   * met first is open. A problem of the policies, to be told to people.
+   */
+  readonly crowded: boolean;
 }
 
 /** A policy with whom it is for and what its rules select. */
@@ -61,10 +79,12 @@ export interface Compiler {
   identityOf(namespace: string, pod: string): IdentityInfo | undefined;
   /** Identity that the pod's packets carry: a held one, or that of its labels. */
   carriedIdentityOf(namespace: string, pod: string): IdentityInfo | undefined;
-  /** Pods (NAMESPACE/NAME) that a policy (NAMESPACE/NAME) is for, sorted. */
+  /** Pods (NAMESPACE/NAME) that a policy is for, sorted. The key is NAMESPACE/NAME, or `clusterPolicyKey(NAME)`. */
   subjectsOf(policyKey: string): readonly string[];
-  /** A policy in canonical form with what it selects now. */
+  /** A NetworkPolicy (NAMESPACE/NAME) in canonical form with what it selects now. */
   policy(policyKey: string): ResolvedPolicy | undefined;
+  /** The same for a cluster policy, by its name. */
+  clusterPolicy(name: string): ResolvedPolicy | undefined;
   /** Policies (NAMESPACE/NAME) that isolate an identity in a direction, sorted. */
   isolatedBy(direction: Direction, identity: number): readonly string[];
   stats(): CompilerStats;
@@ -90,7 +110,9 @@ export function createCompiler(ids: IdSource): Compiler {
   const env: Env = { ids, identities: new IdentityTable(ids) };
   const identities = identityFeature(env);
   const layout = layoutFeature();
-  const policies = policyFeature(env, identities);
+  const addresses = peerAddresses();
+  const order = policyOrder();
+  const policies = policyFeature(env, identities, addresses, order);
   const assembly = new Assembly((flows) => mergeFlows(env, flows));
   const graph = new Graph({
     roots: [
@@ -101,8 +123,11 @@ export function createCompiler(ids: IdSource): Compiler {
       ...peerFeature(env, layout),
       ...podFeature(env, identities),
       ...serviceFeature(env),
+      ...addresses.roots,
+      ...order.roots,
       ...policies.roots,
       ...isolationFeature(env),
+      ...selfFeature(env, identities),
       ...peerIdentityFeature(env, identities, policies),
     ],
     onFragment: (owner, now) => assembly.update(owner, now),
@@ -121,6 +146,26 @@ export function createCompiler(ids: IdSource): Compiler {
     return { nodes: assembly.flush(), steps };
   };
 
+  const addressesOf = (peer: PeerShape): readonly Prefix[] => {
+    if (peer.kind === 'block') return peer.prefixes;
+    const key = addressKey(peer);
+    return key === undefined ? [] : graph.inspect(addresses.of, key);
+  };
+  const resolve = (key: string): ResolvedPolicy | undefined => {
+    const shape = graph.inspect(policies.shape, key);
+    if (shape === undefined) return undefined;
+    const rankOf = ({ direction, index }: RuleShape): number =>
+      shape.tier === 'NetworkPolicy' ? 0 : index + graph.inspect(order.firstRank, firstRankKey(shape.name, direction));
+    const rules = shape.rules.map((rule) => ({
+      ...rule,
+      objectId: ids.number('object', ruleObject(key, rule)),
+      peerIdentities: graph.inspect(policies.peers, ruleKey(key, rule.direction, rule.index)),
+      peerAddresses: (rule.peers ?? []).flatMap(addressesOf),
+      crowded: rankOf(rule) >= BAND_SLOTS,
+    }));
+    return { ...shape, subjects: graph.inspect(policies.subjects, key), rules };
+  };
+
   return {
     apply,
     node: (name) => assembly.node(name),
@@ -137,16 +182,8 @@ export function createCompiler(ids: IdSource): Compiler {
             .flatMap((i) => [...graph.inspectIndex(podsOfIdentity, String(i.number))]),
         ),
       ),
-    policy: (key) => {
-      const shape = graph.inspect(policies.shape, key);
-      if (shape === undefined) return undefined;
-      const rules = shape.rules.map((rule) => ({
-        ...rule,
-        objectId: ids.number('object', ruleObject(key, rule.direction, rule.index)),
-        peerIdentities: graph.inspect(policies.peers, ruleKey(key, rule.direction, rule.index)),
-      }));
-      return { ...shape, subjects: graph.inspect(policies.subjects, key), rules };
-    },
+    policy: (key) => resolve(key),
+    clusterPolicy: (name) => resolve(clusterPolicyKey(name)),
     isolatedBy: (direction, identity) => sorted(graph.inspectIndex(isolating, isolationKey(direction, identity))),
     stats: () => ({
       facts: Object.fromEntries(KINDS.map((k) => [k, graph.factCount(k)])),

@@ -15,4 +15,12 @@ export { type IdentityInfo, isPerReplicaLabel, NAMESPACE_NAME_LABEL } from './po
 export { coversPort, type PortMatch, type RulePorts, resolveNames } from './policy/ports.js';
 export { contains, subtract } from './policy/prefixes.js';
 export { compileSelector, describeSelector, unmetRequirement } from './policy/selector.js';
-export type { Direction, PeerShape, PolicyShape, RuleShape } from './policy/shape.js';
+export {
+  clusterPolicyKey,
+  type Direction,
+  type PeerShape,
+  type PolicyShape,
+  type RuleAction,
+  type RuleShape,
+  type Tier,
+} from './policy/shape.js';

@@ -1,16 +1,19 @@
 import { formatFlow, formatIpv4, formatIpv6 } from 'openflow-ts/codec';
 import type { Compiler } from '../compiler.js';
 import { type FieldValue, type Journey, type Lookup, readField, type Slots } from '../evaluate/index.js';
+import { nodeAddresses } from '../features/node.js';
 import type { Direction } from '../features/policy.js';
-import { policyRef } from '../features/rule-flows.js';
+import { FIXED_PRIORITY } from '../features/policy-order.js';
+import { acceptedTable, policyRef, policyTitle } from '../features/rule-flows.js';
 import { type Ip, ip } from '../model/brands.js';
 import { type AttachmentFact, factKey } from '../model/facts.js';
 import type { ObjectRef } from '../model/output.js';
 import { ETH } from '../pipeline/constants.js';
 import { TABLE_ID, type TableName, tableById } from '../pipeline/tables.js';
 import type { IdentityInfo } from '../policy/identity.js';
+import { clusterPolicyName } from '../policy/shape.js';
 import type { Asked } from './ends.js';
-import { isAllowed, judge, type PolicyOpinion, ruleName } from './policy-facts.js';
+import { isAllowed, type Judged, judge, judgeTier, type PolicyOpinion, ruleName } from './policy-facts.js';
 import type { Decision, ExplainPath, MetFlow, NearMiss, Verdict } from './types.js';
 
 /** Turns what a packet met into reasons. */
@@ -32,10 +35,12 @@ const READERS: Partial<Record<TableName, Reader>> = {
     const balanced = flow.instructions.some((i) => i.kind === 'apply_actions');
     note(reading, lookup, stage, balanced ? 'balanced' : 'rejected');
   },
-  EgressAdmin: (reading, lookup, stage) => admin(reading, lookup, stage),
-  IngressAdmin: (reading, lookup, stage) => admin(reading, lookup, stage),
+  EgressAdmin: (reading, lookup, stage) => clusterPolicies(reading, lookup, stage, 'egress', 'Admin'),
+  IngressAdmin: (reading, lookup, stage) => clusterPolicies(reading, lookup, stage, 'ingress', 'Admin'),
   EgressPolicy: (reading, lookup, stage) => policies(reading, lookup, stage, 'egress'),
   IngressPolicy: (reading, lookup, stage) => policies(reading, lookup, stage, 'ingress'),
+  EgressBaseline: (reading, lookup, stage) => clusterPolicies(reading, lookup, stage, 'egress', 'Baseline'),
+  IngressBaseline: (reading, lookup, stage) => clusterPolicies(reading, lookup, stage, 'ingress', 'Baseline'),
   Route: (reading, lookup, stage) => {
     if (drops(lookup)) note(reading, lookup, stage, 'denied');
     // Only the route of a pod to itself looks at the port that the packet came in by.
@@ -81,49 +86,136 @@ function note({ decisions }: Reading, lookup: Lookup, stage: TableName, decision
   decisions.push({ node, stage, decision, objects, reason });
 }
 
-function admin(reading: Reading, lookup: Lookup, stage: TableName): void {
-  if (drops(lookup)) note(reading, lookup, stage, 'denied');
-  else if (lookup.flow?.priority !== 0) note(reading, lookup, stage, 'allowed');
+/** The packet as policies judge it; undefined where nobody knows the pod that they are for. */
+interface Case {
+  readonly packet: Judged;
+  /** NAMESPACE/NAME of the subject. */
+  readonly name: string;
+  /** `TCP 80 to shop/db`. */
+  readonly what: string;
+  /** Network policies do not judge a pod's traffic with its own node and with itself. */
+  readonly exempt: boolean;
 }
-
-/** A policy table: the switch says what, the policies say why; both are heard. */
-function policies(reading: Reading, lookup: Lookup, stage: TableName, direction: Direction): void {
-  const { compiler, asked, decisions } = reading;
-  const { node, flow } = lookup;
-  const subject = podAt(compiler, addressIn(lookup.seen, direction === 'ingress' ? 'dst' : 'src'));
+function caseOf({ compiler, asked }: Reading, { node, seen }: Lookup, direction: Direction): Case | undefined {
+  const subject = podAt(compiler, addressIn(seen, direction === 'ingress' ? 'dst' : 'src'));
   const identity = subject && identityOf(compiler, subject);
-  if (subject === undefined || identity === undefined) {
-    note(reading, lookup, stage, drops(lookup) ? 'denied' : 'allowed');
-    return;
-  }
-  const peerIp = addressIn(lookup.seen, direction === 'ingress' ? 'src' : 'dst');
+  if (subject === undefined || identity === undefined) return undefined;
+  const peerIp = addressIn(seen, direction === 'ingress' ? 'src' : 'dst');
   const peer = podAt(compiler, peerIp);
   const { protocol } = asked.query;
-  const port = protocol === 'ICMP' ? undefined : Number(lookup.seen.tp_dst ?? 0);
-  const opinion = judge(compiler, {
-    direction,
-    subject: identity,
-    peer: { identity: peer && identityOf(compiler, peer), ip: peerIp },
-    protocol,
-    port,
-  });
-  const passes = !drops(lookup);
-  const name = factKey(subject.namespace, subject.pod);
+  const port = protocol === 'ICMP' ? undefined : Number(seen.tp_dst ?? 0);
   const other = peer === undefined ? peerIp : factKey(peer.namespace, peer.pod);
-  const what = `${protocol}${port === undefined ? '' : ` ${port}`} ${direction === 'ingress' ? 'from' : 'to'} ${other}`;
-  if (!passes) reading.nearMisses.push(...opinion.nearMisses);
-  if (passes === isAllowed(opinion)) {
-    decisions.push({ node, stage, ...agreed(opinion, name, direction, what) });
-    return;
-  }
-  note(reading, lookup, stage, passes ? 'allowed' : 'denied');
-  decisions.push({
+  const own = compiler.fact('node', node);
+  return {
+    packet: {
+      direction,
+      subject: identity,
+      peer: { identity: peer && identityOf(compiler, peer), ip: peerIp },
+      protocol,
+      port,
+    },
+    name: factKey(subject.namespace, subject.pod),
+    what: `${protocol}${port === undefined ? '' : ` ${port}`} ${direction === 'ingress' ? 'from' : 'to'} ${other}`,
+    exempt: peer === subject || (own !== undefined && nodeAddresses(own, [4, 6]).includes(peerIp)),
+  };
+}
+
+/** The switch says what, the facts say why; where they differ, both are heard. */
+function disagree(
+  reading: Reading,
+  lookup: Lookup,
+  { name, what }: Case,
+  objects: readonly ObjectRef[],
+  instead: string,
+): void {
+  const { flow, node } = lookup;
+  const passes = !drops(lookup);
+  reading.decisions.push({
     node,
     stage: 'facts',
     decision: 'disagreement',
-    objects: opinion.isolatedBy.map(policyRef),
-    reason: `The flows ${passes ? 'pass' : 'drop'} ${what}, by ${flow === undefined ? 'a table miss' : `"${flow.provenance.why}"`}, but the policies of ${name} would ${passes ? 'drop' : 'pass'} it.`,
+    objects,
+    reason: `The flows ${passes ? 'pass' : 'drop'} ${what}, by ${flow === undefined ? 'a table miss' : `"${flow.provenance.why}"`}, but the policies of ${name} would ${instead} it.`,
   });
+}
+
+const WORDS = { Accept: 'allowed', Deny: 'denied', Pass: 'passed' } as const;
+const INSTEAD = { Accept: 'accept', Deny: 'drop', on: 'pass' } as const;
+const VERBS = { Accept: 'accepts', Deny: 'denies', Pass: 'passes on' } as const;
+
+/** What a flow of a cluster policies' table does; none and Pass both go on to the next tier. */
+function actionOf(lookup: Lookup, direction: Direction): 'Accept' | 'Deny' | 'on' {
+  if (drops(lookup)) return 'Deny';
+  const accepted = TABLE_ID[acceptedTable(direction)];
+  return lookup.flow?.instructions.some((i) => i.kind === 'goto_table' && i.table === accepted) ? 'Accept' : 'on';
+}
+
+function clusterPolicies(
+  reading: Reading,
+  lookup: Lookup,
+  stage: TableName,
+  direction: Direction,
+  tier: 'Admin' | 'Baseline',
+): void {
+  const judged = caseOf(reading, lookup, direction);
+  const fixed = (lookup.flow?.priority ?? 0) >= FIXED_PRIORITY.ownNode;
+  if (judged === undefined || fixed) {
+    if (drops(lookup)) note(reading, lookup, stage, 'denied');
+    else if (lookup.flow?.priority !== 0) note(reading, lookup, stage, 'allowed');
+    return;
+  }
+  const { decided, nearMisses } = judgeTier(reading.compiler, tier, judged.packet);
+  const met = actionOf(lookup, direction);
+  // Behind the last tier there is nothing to go on to: what is not denied there is accepted.
+  const said = decided === undefined || decided.rule.action === 'Pass' ? 'on' : decided.rule.action;
+  const agrees = tier === 'Baseline' ? (met === 'Deny') === (said === 'Deny') : met === said;
+  if (met === 'Deny') reading.nearMisses.push(...nearMisses);
+  if (agrees && decided === undefined) return;
+  if (agrees && decided !== undefined) {
+    const { policy, rule } = decided;
+    reading.decisions.push({
+      node: lookup.node,
+      stage,
+      decision: WORDS[rule.action],
+      objects: [policyRef(policy)],
+      reason: `${ruleName(rule)} of ${policyTitle(policy)} (${tier}, priority ${priorityOf(reading.compiler, policy)}) ${VERBS[rule.action]} ${judged.what} for ${judged.name}.`,
+    });
+    return;
+  }
+  note(reading, lookup, stage, met === 'Deny' ? 'denied' : 'allowed');
+  disagree(reading, lookup, judged, decided === undefined ? [] : [policyRef(decided.policy)], INSTEAD[said]);
+}
+
+const priorityOf = (compiler: Compiler, policy: string): number | undefined =>
+  compiler.fact('clusterPolicy', clusterPolicyName(policy) ?? '')?.priority;
+
+/** A table of network policies: the switch says what, the policies say why; both are heard. */
+function policies(reading: Reading, lookup: Lookup, stage: TableName, direction: Direction): void {
+  const judged = caseOf(reading, lookup, direction);
+  const passes = !drops(lookup);
+  if (judged === undefined) {
+    note(reading, lookup, stage, passes ? 'allowed' : 'denied');
+    return;
+  }
+  const { name, what, packet, exempt } = judged;
+  const opinion = judge(reading.compiler, packet);
+  if (exempt && passes) {
+    reading.decisions.push({
+      node: lookup.node,
+      stage,
+      decision: 'allowed',
+      objects: [],
+      reason: `No network policy keeps ${name} from its own node and from itself.`,
+    });
+    return;
+  }
+  if (!passes) reading.nearMisses.push(...opinion.nearMisses);
+  if (!exempt && passes === isAllowed(opinion)) {
+    reading.decisions.push({ node: lookup.node, stage, ...agreed(opinion, name, direction, what) });
+    return;
+  }
+  note(reading, lookup, stage, passes ? 'allowed' : 'denied');
+  disagree(reading, lookup, judged, opinion.isolatedBy.map(policyRef), passes ? 'drop' : 'pass');
 }
 
 function agreed(

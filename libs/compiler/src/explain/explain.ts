@@ -10,6 +10,7 @@ import {
   tunnelWire,
 } from '../evaluate/index.js';
 import type { ConfigFact } from '../model/facts.js';
+import type { ObjectRef } from '../model/output.js';
 import { readPath } from './decisions.js';
 import { type Asked, addressOf, findEnd, formatExplainEnd } from './ends.js';
 import type { Decision, ExplainPath, ExplainQuery, Explanation, Verdict } from './types.js';
@@ -162,13 +163,16 @@ const ORDER: readonly Verdict[] = ['allowed', 'rejected', 'unknown', 'denied'];
 const worst = (paths: readonly ExplainPath[]): Verdict =>
   paths.map((p) => p.verdict).reduce((a, b) => (ORDER.indexOf(b) > ORDER.indexOf(a) ? b : a));
 
+const title = ({ kind, namespace, name }: ObjectRef): string =>
+  namespace === '' ? `${kind} ${name}` : `${namespace}/${name}`;
+
 function summarize(from: string, to: string, paths: readonly ExplainPath[]): string {
   const sentence = (path: ExplainPath): string => {
     const deciding = path.decisions.filter((d) => d.decision === path.verdict || d.decision === 'disagreement');
     const [nearest] = path.nearMisses;
     const near =
       path.verdict === 'denied' && nearest !== undefined
-        ? ` It would be allowed by ${nearest.rule} of ${nearest.object.namespace}/${nearest.object.name}, but: ${nearest.because}`
+        ? ` It would be allowed by ${nearest.rule} of ${title(nearest.object)}, but: ${nearest.because}`
         : '';
     return `${deciding.map((d) => d.reason).join(' ')}${near}`.trim();
   };

@@ -4,10 +4,12 @@ import { policyRef } from '../features/rule-flows.js';
 import type { Ip } from '../model/brands.js';
 import type { Labels, NamedPort } from '../model/facts.js';
 import { prefixOf } from '../pipeline/address.js';
+import { compareText } from '../policy/canonical.js';
 import type { IdentityInfo } from '../policy/identity.js';
 import { coversPort, type PortMatch, resolveNames } from '../policy/ports.js';
 import { contains } from '../policy/prefixes.js';
 import { compileSelector, describeSelector, selectorKeys } from '../policy/selector.js';
+import { clusterPolicyKey, type Tier } from '../policy/shape.js';
 import type { ExplainQuery, NearMiss } from './types.js';
 
 /** What the policies say about one packet, read from them and not from flows: reasons, and a second opinion. */
@@ -35,6 +37,14 @@ export interface PolicyOpinion {
   readonly nearMisses: readonly NearMiss[];
 }
 
+/** What the cluster policies of one tier say. */
+export interface TierOpinion {
+  /** The first rule that the packet meets; undefined: none does. */
+  readonly decided: { readonly policy: string; readonly rule: ResolvedRule } | undefined;
+  /** Rules before it that would have let the packet through or on. */
+  readonly nearMisses: readonly NearMiss[];
+}
+
 export const isAllowed = (o: PolicyOpinion): boolean => o.isolatedBy.length === 0 || o.allowedBy.length > 0;
 
 export function judge(compiler: Compiler, packet: Judged): PolicyOpinion {
@@ -53,8 +63,37 @@ export function judge(compiler: Compiler, packet: Judged): PolicyOpinion {
   return { isolatedBy, allowedBy, nearMisses };
 }
 
-export const ruleName = (rule: Pick<ResolvedRule, 'direction' | 'index'>): string =>
-  `${rule.direction} rule ${rule.index}`;
+/** Rules of cluster policies in the order in which they are judged, as far as they are for the subject. */
+function* rulesInOrder(
+  compiler: Compiler,
+  tier: Tier,
+  { subject, direction }: Judged,
+): Iterable<{ policy: ResolvedPolicy; rule: ResolvedRule }> {
+  const policies = [...compiler.facts('clusterPolicy')]
+    .filter(([, fact]) => fact.tier === tier)
+    .sort(([a, x], [b, y]) => x.priority - y.priority || compareText(a, b));
+  for (const [name] of policies) {
+    const policy = compiler.clusterPolicy(name);
+    if (policy?.subjects.some((s) => s.number === subject.number))
+      for (const rule of policy.rules) if (rule.direction === direction) yield { policy, rule };
+  }
+}
+
+/** @param tier one of cluster policies */
+export function judgeTier(compiler: Compiler, tier: Tier, packet: Judged): TierOpinion {
+  const nearMisses: NearMiss[] = [];
+  for (const { policy, rule } of rulesInOrder(compiler, tier, packet)) {
+    const key = clusterPolicyKey(policy.name);
+    const unmet = unmetOf(policy, rule, packet);
+    if (unmet.length === 0) return { decided: { policy: key, rule }, nearMisses };
+    if (unmet.length === 1 && rule.action !== 'Deny')
+      nearMisses.push({ object: policyRef(key), rule: ruleName(rule), because: unmet[0] as string });
+  }
+  return { decided: undefined, nearMisses };
+}
+
+export const ruleName = ({ direction, index, name }: Pick<ResolvedRule, 'direction' | 'index' | 'name'>): string =>
+  `${direction} rule ${index}${name === '' ? '' : ` (${name})`}`;
 
 /** Conditions of the rule that the packet does not meet, each a sentence. None: the rule allows it. */
 function unmetOf(policy: ResolvedPolicy, rule: ResolvedRule, packet: Judged): readonly string[] {
@@ -62,13 +101,18 @@ function unmetOf(policy: ResolvedPolicy, rule: ResolvedRule, packet: Judged): re
   if (rule.peers === undefined) return portUnmet(rule, packet, packet.direction === 'ingress' ? 'subject' : 'pod');
   if (rule.peers.length === 0) return ['The rule names peers, and none of them can exist.', 'No peer.'];
   const candidates = rule.peers.map((peer) => [
-    ...peerUnmet(policy, peer, packet),
-    ...portUnmet(rule, packet, packet.direction === 'ingress' ? 'subject' : peer.kind === 'block' ? 'address' : 'pod'),
+    ...peerUnmet(policy, rule, peer, packet),
+    ...portUnmet(rule, packet, packet.direction === 'ingress' ? 'subject' : peer.kind === 'pods' ? 'pod' : 'address'),
   ]);
   return candidates.reduce((best, c) => (c.length < best.length ? c : best));
 }
 
-function peerUnmet(policy: ResolvedPolicy, peer: PeerShape, { peer: party, direction }: Judged): readonly string[] {
+function peerUnmet(
+  policy: ResolvedPolicy,
+  rule: ResolvedRule,
+  peer: PeerShape,
+  { peer: party, direction }: Judged,
+): readonly string[] {
   const end = direction === 'ingress' ? 'sender' : 'receiver';
   if (peer.kind === 'block') {
     const address = prefixOf(party.ip);
@@ -79,6 +123,14 @@ function peerUnmet(policy: ResolvedPolicy, peer: PeerShape, { peer: party, direc
     const sentence = `The ${end} ${party.ip} is not in ${peer.cidr}.`;
     // A block that a pod is not in says little about the pod; for an address it is all there is to say.
     return party.identity === undefined ? [sentence] : [sentence, 'It is a pod.'];
+  }
+  if (peer.kind !== 'pods') {
+    if (rule.peerAddresses.some((p) => contains(p, prefixOf(party.ip)))) return [];
+    const whose =
+      peer.kind === 'domains'
+        ? `an address that ${peer.names.join(', ')} was seen to have`
+        : `an address of a node with ${describeSelector(peer.selector)}`;
+    return [`The ${end} ${party.ip} is not ${whose}.`];
   }
   const { identity } = party;
   if (identity === undefined) return [`The ${end} ${party.ip} is no pod, and the rule selects pods.`, 'No labels.'];

@@ -1,6 +1,14 @@
 import { sameElements } from '../engine/equal.js';
 import { type Context, type Entry, index, type Memo, memo, type Root, root } from '../engine/steps.js';
-import type { NetworkPolicyFact, PolicyRule } from '../model/facts.js';
+import type {
+  ClusterPeer,
+  ClusterPolicyFact,
+  ClusterRule,
+  LabelSelector,
+  NetworkPolicyFact,
+  PolicyPeer,
+  PolicyRule,
+} from '../model/facts.js';
 import { compareText, compound, parts } from '../policy/canonical.js';
 import { type IdentityInfo, identityKeyOf, isPerReplicaLabel, namespaceKeyOf } from '../policy/identity.js';
 import { canonicalSelector, compileSelector, requiredLabel, selectorKeys } from '../policy/selector.js';
@@ -28,12 +36,12 @@ export const podsInNamespace = (namespace: string, podSelector: string): string 
 export const podsAcross = (namespaceSelector: string, podSelector: string): string =>
   compound('selector', namespaceSelector, podSelector);
 
-function* selectorsOf(policy: NetworkPolicyFact): Iterable<string> {
-  yield canonicalSelector(policy.podSelector);
-  const rules: readonly PolicyRule[] = [...(policy.ingress ?? []), ...(policy.egress ?? [])];
-  for (const peer of rules.flatMap((r) => r.peers)) {
-    if (peer.podSelector !== undefined) yield canonicalSelector(peer.podSelector);
-  }
+/** Selectors of pods in a policy of either kind. */
+function* podSelectorsOf(policy: NetworkPolicyFact | ClusterPolicyFact): Iterable<LabelSelector> {
+  yield 'subject' in policy ? policy.subject.podSelector : policy.podSelector;
+  const rules: readonly (PolicyRule | ClusterRule)[] = [...(policy.ingress ?? []), ...(policy.egress ?? [])];
+  for (const peer of rules.flatMap((r): readonly (PolicyPeer | ClusterPeer)[] => r.peers))
+    if ('podSelector' in peer && peer.podSelector !== undefined) yield peer.podSelector;
 }
 
 export interface Identities {
@@ -49,15 +57,17 @@ export interface Identities {
 export function identities(env: Env): Identities {
   const sameInfo = (a: IdentityInfo | undefined, b: IdentityInfo | undefined) => a === b;
 
-  const policyLabels = root('policyLabels', 0, 'policy', (key, cx) => {
-    const policy = cx.fact('policy', key);
-    if (policy === undefined) return undefined;
-    const entries: Entry[] = [];
-    for (const selector of selectorsOf(policy))
-      for (const label of selectorKeys(selector))
-        if (isPerReplicaLabel(label)) entries.push([countedLabels, '', label]);
-    return entries.length === 0 ? undefined : { entries };
-  });
+  const policyLabels = (['policy', 'clusterPolicy'] as const).map((kind) =>
+    root(`${kind}Labels`, 0, kind, (key, cx) => {
+      const policy = cx.fact(kind, key);
+      if (policy === undefined) return undefined;
+      const entries: Entry[] = [];
+      for (const selector of podSelectorsOf(policy))
+        for (const label of selectorKeys(canonicalSelector(selector)))
+          if (isPerReplicaLabel(label)) entries.push([countedLabels, '', label]);
+      return entries.length === 0 ? undefined : { entries };
+    }),
+  );
 
   const counted = memo<ReadonlySet<string>>('countedLabels', (_, cx) => new Set(cx.members(countedLabels, '')));
   const namespaceKey = memo('namespace', (name, cx) => namespaceKeyOf(name, cx.fact('namespace', name)?.labels ?? {}));
@@ -145,5 +155,5 @@ export function identities(env: Env): Identities {
     sameElements,
   );
 
-  return { roots: [policyLabels, podRoles, namespaceLabels], ofLabels, ofPod, selected };
+  return { roots: [...policyLabels, podRoles, namespaceLabels], ofLabels, ofPod, selected };
 }

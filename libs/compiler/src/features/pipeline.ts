@@ -22,6 +22,7 @@ import { act, because, DROP, goTo, makeFlow, type Origin } from '../pipeline/flo
 import { matchRegisters, setRegister, subfield } from '../pipeline/registers.js';
 import { PIPELINE, TABLE_ID } from '../pipeline/tables.js';
 import { configOf, type Env, originOf } from './env.js';
+import { FIXED_PRIORITY } from './policy-order.js';
 
 const IP4 = IS_IP[4];
 const IP6 = IS_IP[6];
@@ -219,22 +220,15 @@ function* policyBypasses(from: Origin): Iterable<Flow> {
   for (const sourceKind of [SOURCE_KIND.tunnel, SOURCE_KIND.host])
     yield makeFlow('DestinationIdentity', 300, matchRegisters({ sourceKind }), goTo('Route'), elsewhere);
   yield makeFlow(
-    'EgressAdmin',
-    100,
-    matchRegisters({ destinationIdentity: RESERVED_IDENTITY.host }),
-    goTo('Route'),
-    because(from, 'A pod always reaches its own node.'),
-  );
-  yield makeFlow(
     'IngressAdmin',
-    200,
+    FIXED_PRIORITY.established,
     matchRegisters({ established: 1 }),
     goTo('EgressNat'),
     because(from, 'An answer within a connection that policy let through.'),
   );
   yield makeFlow(
     'IngressAdmin',
-    100,
+    FIXED_PRIORITY.ownNode,
     matchRegisters({ sourceIdentity: RESERVED_IDENTITY.host }),
     goTo('PolicyLog'),
     because(from, "A pod's own node always reaches it."),

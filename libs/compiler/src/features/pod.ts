@@ -1,4 +1,4 @@
-import { parseMac } from 'openflow-ts/codec';
+import { type Action, parseMac } from 'openflow-ts/codec';
 import { type Context, index, memo, type Root, root } from '../engine/steps.js';
 import { type Cidr, cidr as cidrOf, type Identity, type Ip } from '../model/brands.js';
 import type { AttachmentFact, ConfigFact } from '../model/facts.js';
@@ -22,7 +22,7 @@ export const podRef = (key: string) => {
 };
 
 /** Address of a pod that may be used: of a family that the network has, at most one of each. */
-function usable(config: ConfigFact, attachment: AttachmentFact): readonly { ip: Ip; prefix: Prefix }[] {
+export function usable(config: ConfigFact, attachment: AttachmentFact): readonly { ip: Ip; prefix: Prefix }[] {
   const out: { ip: Ip; prefix: Prefix }[] = [];
   for (const ip of attachment.ips) {
     const prefix = prefixOf(ip);
@@ -137,6 +137,14 @@ export function linkLocal(mac: bigint): bigint {
   return (0xfe80n << 112n) | ((flipped >> 24n) << 40n) | (0xfffen << 24n) | (flipped & 0xff_ffffn);
 }
 
+/** Route's actions for packets to a pod that is here. */
+export const deliveryTo = (config: ConfigFact, pod: AttachmentFact): readonly Action[] => [
+  setRegister('outputOfport', pod.ofport),
+  { kind: 'set_field', field: 'eth_src', value: parseMac(config.routerMac) },
+  { kind: 'set_field', field: 'eth_dst', value: parseMac(pod.mac) },
+  { kind: 'dec_ttl' },
+];
+
 function* localRoute(
   config: ConfigFact,
   pod: AttachmentFact,
@@ -147,12 +155,7 @@ function* localRoute(
   const to = { ...matchDestination(prefix), ...matchRegisters({ vpc: pod.vpc }) };
   const toSelf = { in_port: pod.ofport, ...matchDestination(prefix) };
   const priority = 1000 + widthOf(prefix.family);
-  const deliver = [
-    setRegister('outputOfport', pod.ofport),
-    { kind: 'set_field', field: 'eth_src', value: parseMac(config.routerMac) },
-    { kind: 'set_field', field: 'eth_dst', value: parseMac(pod.mac) },
-    { kind: 'dec_ttl' },
-  ] as const;
+  const deliver = deliveryTo(config, pod);
   yield makeFlow('DestinationIdentity', 250, toSelf, goTo('Route'), why.self);
   yield makeFlow(
     'Route',

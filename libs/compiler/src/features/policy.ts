@@ -1,16 +1,34 @@
 import { sameElements } from '../engine/equal.js';
-import { type Context, type Entry, index, type Memo, memo, type Root, root } from '../engine/steps.js';
+import { type Context, type Entry, index, type Memo, memo, type Root, type RootOutput, root } from '../engine/steps.js';
 import type { NodeName } from '../model/brands.js';
-import type { NetworkPolicyFact, PolicyPeer, PolicyRule } from '../model/facts.js';
+import type {
+  ClusterPeer,
+  ClusterPolicyFact,
+  ClusterRule,
+  LabelSelector,
+  NetworkPolicyFact,
+  PolicyPeer,
+  PolicyRule,
+} from '../model/facts.js';
 import { later, type Part, type Placement } from '../model/fragment.js';
 import { compareText, compound, parts } from '../policy/canonical.js';
 import type { IdentityInfo } from '../policy/identity.js';
 import { rulePorts } from '../policy/ports.js';
 import { subtract } from '../policy/prefixes.js';
 import { canonicalSelector } from '../policy/selector.js';
-import { DIRECTIONS, type Direction, type PeerShape, type PolicyShape, type RuleShape } from '../policy/shape.js';
+import {
+  clusterPolicyKey,
+  clusterPolicyName,
+  DIRECTIONS,
+  type Direction,
+  type PeerShape,
+  type PolicyShape,
+  type RuleShape,
+} from '../policy/shape.js';
 import { configOf, type Env, hasFamily } from './env.js';
 import { type Identities, nodesOfIdentity, podsAcross, podsInNamespace } from './identities.js';
+import { addressKey, type PeerAddresses } from './peer-addresses.js';
+import { bandPriority, firstRankKey, type PolicyOrder } from './policy-order.js';
 import { compileRule } from './rule-flows.js';
 
 export type { Direction, PeerShape, PolicyShape, RuleShape } from '../policy/shape.js';
@@ -22,7 +40,10 @@ export const isolationKey = (direction: Direction, identity: number): string => 
 const egressPeerOf = index('egressPeerOf', 3);
 /** Same for ingress; kept only where the tunnel does not carry the identity. */
 const ingressPeerOf = index('ingressPeerOf', 3);
+/** Cluster policies that an identity is a subject of, by its number. */
+export const clusterSubject = index('clusterSubject', 3);
 
+/** Policies of both kinds; keys as in `clusterPolicyKey`. */
 export interface Policies {
   readonly roots: readonly Root[];
   readonly shape: Memo<PolicyShape | undefined>;
@@ -35,10 +56,6 @@ export interface Policies {
 
 export const ruleKey = (policy: string, direction: Direction, place: number): string =>
   compound(policy, direction, String(place));
-/** Canonical text under which a rule's number is recorded; the number is what ct_label carries. */
-export const ruleObject = (policy: string, direction: Direction, place: number): string =>
-  `policy/${policy}/${direction}/${place}`;
-
 function peerShape(policy: NetworkPolicyFact, peer: PolicyPeer): PeerShape | undefined {
   if (peer.ipBlock !== undefined) {
     const { cidr, except } = peer.ipBlock;
@@ -62,9 +79,70 @@ function ruleShape(policy: NetworkPolicyFact, direction: Direction, rule: Policy
   return {
     direction,
     index: place,
+    name: '',
+    action: 'Accept',
     // A list whose every peer selects nothing is not an empty list.
     peers: rule.peers.length === 0 ? undefined : peers,
     ports: rulePorts(rule.ports),
+  };
+}
+
+function networkPolicyShape(policy: NetworkPolicyFact): PolicyShape {
+  const podSelector = canonicalSelector(policy.podSelector);
+  return {
+    tier: 'NetworkPolicy',
+    priority: 0,
+    namespace: policy.namespace,
+    name: policy.name,
+    namespaceSelector: undefined,
+    podSelector,
+    subjects: podsInNamespace(policy.namespace, podSelector),
+    isolates: DIRECTIONS.filter((d) => policy[d] !== undefined),
+    rules: DIRECTIONS.flatMap((d) => (policy[d] ?? []).map((rule, i) => ruleShape(policy, d, rule, i))),
+  };
+}
+
+function across(namespaces: LabelSelector, pods: LabelSelector) {
+  const [namespaceSelector, podSelector] = [canonicalSelector(namespaces), canonicalSelector(pods)];
+  return { namespaceSelector, podSelector, selection: podsAcross(namespaceSelector, podSelector) };
+}
+
+function clusterPeers(peer: ClusterPeer, { action }: ClusterRule): readonly PeerShape[] {
+  switch (peer.kind) {
+    case 'pods':
+      return [{ kind: 'pods', ...across(peer.namespaceSelector, peer.podSelector) }];
+    case 'nodes':
+      return [{ kind: 'nodes', selector: canonicalSelector(peer.selector) }];
+    case 'networks':
+      return peer.cidrs.map((cidr) => ({ kind: 'block', cidr, except: [], prefixes: subtract(cidr, []) }));
+    case 'domains':
+      // Who cannot know all addresses of a name may accept them, but neither deny nor pass them.
+      return action === 'Accept' ? [{ kind: 'domains', names: [...new Set(peer.names)].sort(compareText) }] : [];
+  }
+}
+
+function clusterPolicyShape(policy: ClusterPolicyFact): PolicyShape {
+  const { selection, ...selectors } = across(policy.subject.namespaceSelector, policy.subject.podSelector);
+  return {
+    tier: policy.tier,
+    priority: policy.priority,
+    namespace: '',
+    name: policy.name,
+    ...selectors,
+    subjects: selection,
+    isolates: [],
+    rules: DIRECTIONS.flatMap((direction) =>
+      policy[direction].map(
+        (rule, index): RuleShape => ({
+          direction,
+          index,
+          name: rule.name,
+          action: rule.action,
+          peers: rule.peers.flatMap((p) => clusterPeers(p, rule)),
+          ports: rulePorts(rule.ports),
+        }),
+      ),
+    ),
   };
 }
 
@@ -78,19 +156,20 @@ const union = (lists: readonly (readonly IdentityInfo[])[]): readonly IdentityIn
 
 const EVERY_POD = podsAcross('[]', '[]');
 
-export function policyFeature(env: Env, identities: Identities): Policies {
+export function policyFeature(
+  env: Env,
+  identities: Identities,
+  addresses: PeerAddresses,
+  order: PolicyOrder,
+): Policies {
   const shape = memo<PolicyShape | undefined>('policyShape', (key, cx) => {
+    const name = clusterPolicyName(key);
+    if (name !== undefined) {
+      const policy = cx.fact('clusterPolicy', name);
+      return policy && clusterPolicyShape(policy);
+    }
     const policy = cx.fact('policy', key);
-    if (policy === undefined) return undefined;
-    const podSelector = canonicalSelector(policy.podSelector);
-    return {
-      namespace: policy.namespace,
-      name: policy.name,
-      podSelector,
-      subjects: podsInNamespace(policy.namespace, podSelector),
-      isolates: DIRECTIONS.filter((d) => policy[d] !== undefined),
-      rules: DIRECTIONS.flatMap((d) => (policy[d] ?? []).map((rule, i) => ruleShape(policy, d, rule, i))),
-    };
+    return policy && networkPolicyShape(policy);
   });
   const subjects = memo<readonly IdentityInfo[]>(
     'policySubjects',
@@ -111,10 +190,11 @@ export function policyFeature(env: Env, identities: Identities): Policies {
     sameElements,
   );
 
-  const ruleOf = (key: string, cx: Context): { policy: string; rule: RuleShape } | undefined => {
-    const [policy = '', direction, place] = parts(key);
-    const rule = cx.read(shape, policy)?.rules.find((r) => r.direction === direction && r.index === Number(place));
-    return rule === undefined ? undefined : { policy, rule };
+  const ruleOf = (key: string, cx: Context): { key: string; policy: PolicyShape; rule: RuleShape } | undefined => {
+    const [policyKey = '', direction, place] = parts(key);
+    const policy = cx.read(shape, policyKey);
+    const rule = policy?.rules.find((r) => r.direction === direction && r.index === Number(place));
+    return policy === undefined || rule === undefined ? undefined : { key: policyKey, policy, rule };
   };
   const peers = memo<readonly IdentityInfo[]>(
     'rulePeers',
@@ -135,25 +215,44 @@ export function policyFeature(env: Env, identities: Identities): Policies {
     (key, cx) => {
       const [found, config] = [ruleOf(key, cx), configOf(cx)];
       if (found === undefined || config === undefined) return { flows: [] };
+      const { policy, rule } = found;
+      const prefixes = rule.peers?.flatMap((peer) => {
+        if (peer.kind === 'block') return peer.prefixes;
+        const address = addressKey(peer);
+        return address === undefined ? [] : cx.read(addresses.of, address);
+      });
+      // Only pods' packets come to the tables of cluster policies: where every pod is a subject there is nothing to ask.
+      const everyPod = policy.subjects === EVERY_POD && !(rule.direction === 'ingress' && rule.ports.named.length > 0);
       const input = {
-        policy: found.policy,
-        rule: found.rule,
+        policy: found.key,
+        tier: policy.tier,
+        rule,
         families: [4, 6].filter((f): f is 4 | 6 => hasFamily(config, f as 4 | 6)),
-        subjects: cx.read(subjects, found.policy),
+        subjects: everyPod ? undefined : cx.read(subjects, found.key),
         peers: cx.read(peers, key),
+        prefixes,
+        band:
+          policy.tier === 'NetworkPolicy'
+            ? undefined
+            : bandPriority(
+                policy.priority,
+                cx.read(order.firstRank, firstRankKey(policy.name, rule.direction)) + rule.index,
+              ),
       };
       return later(() => ({ flows: compileRule(env, input) }));
     },
     Object.is,
   );
 
-  const policy = root('policy', 3, 'policy', (key, cx) => {
+  const evaluate = (key: string, cx: Context): RootOutput | undefined => {
     const policy = cx.read(shape, key);
     const config = configOf(cx);
     if (policy === undefined || config === undefined) return undefined;
     const entries: Entry[] = [];
-    for (const info of cx.read(subjects, key))
+    for (const info of cx.read(subjects, key)) {
       for (const d of policy.isolates) entries.push([isolating, isolationKey(d, info.number), key]);
+      if (policy.tier !== 'NetworkPolicy') entries.push([clusterSubject, String(info.number), key]);
+    }
     const where = cx.read(nodes, key);
     // Nobody to protect anywhere: its rules are not even looked at.
     if (where.length === 0) return { entries };
@@ -166,7 +265,7 @@ export function policyFeature(env: Env, identities: Identities): Policies {
       return { part: cx.read(rulePart, id), placement };
     });
     return { entries, fragment };
-  });
+  };
 
   const nodesWith = (name: string, of: typeof egressPeerOf) =>
     memo<readonly NodeName[]>(
@@ -180,7 +279,10 @@ export function policyFeature(env: Env, identities: Identities): Policies {
     );
 
   return {
-    roots: [policy],
+    roots: [
+      root('policy', 3, 'policy', evaluate),
+      root('clusterPolicy', 3, 'clusterPolicy', (name, cx) => evaluate(clusterPolicyKey(name), cx)),
+    ],
     shape,
     subjects,
     peers,

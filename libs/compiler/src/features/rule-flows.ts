@@ -1,39 +1,46 @@
-import type { Action, Match } from 'openflow-ts/codec';
+import type { Action, Instruction, Match } from 'openflow-ts/codec';
 import type { Family } from '../model/brands.js';
+import { clusterPolicyObject } from '../model/facts.js';
 import type { Flow, ObjectRef } from '../model/output.js';
 import { matchDestination, matchPort, matchSource, type Prefix } from '../pipeline/address.js';
-import { act, makeFlow, type Origin, origin } from '../pipeline/flow.js';
+import { CT_LABEL } from '../pipeline/constants.js';
+import { act, goTo, makeFlow, type Origin, origin } from '../pipeline/flow.js';
 import { matchRegisters, setRegister } from '../pipeline/registers.js';
 import type { TableName } from '../pipeline/tables.js';
 import type { IdentityInfo } from '../policy/identity.js';
 import { dedupe, type PortMatch, portsText, resolveNames } from '../policy/ports.js';
-import type { Direction, RuleShape } from '../policy/shape.js';
+import { clusterPolicyName, type Direction, type RuleShape, ruleObject, type Tier } from '../policy/shape.js';
 import type { Env } from './env.js';
 
-/** Priorities of the policy tables. Rules only allow, so they need no order among themselves. */
+/**
+ * Priorities of the tables of network policies, whose rules only allow and need no order among themselves. For those of
+ * cluster policies see `bandPriority`.
+ */
 export const POLICY_PRIORITY = {
+  /** What no network policy is about: a pod's own node, and the pod itself. */
+  exempt: 400,
   /** A rule with one condition: a plain flow. Not the conjunctions' priority: both may match the same. */
   allow: 300,
   conjunction: 200,
   isolation: 100,
 } as const;
 
-/** What makes the two directions different. */
+/** What makes the two directions different. `accepted` is where a packet goes that needs no more judgement. */
 const SIDES = {
   ingress: {
-    table: 'IngressPolicy',
+    tables: { Admin: 'IngressAdmin', NetworkPolicy: 'IngressPolicy', Baseline: 'IngressBaseline' },
     subject: 'destinationIdentity',
     peer: 'sourceIdentity',
     verdict: 'ingressRule',
-    next: 'PolicyLog',
+    accepted: 'PolicyLog',
     block: matchSource,
   },
   egress: {
-    table: 'EgressPolicy',
+    tables: { Admin: 'EgressAdmin', NetworkPolicy: 'EgressPolicy', Baseline: 'EgressBaseline' },
     subject: 'sourceIdentity',
     peer: 'destinationIdentity',
     verdict: 'egressRule',
-    next: 'Route',
+    accepted: 'Route',
     block: matchDestination,
   },
 } as const satisfies Record<Direction, unknown>;
@@ -41,40 +48,79 @@ const SIDES = {
 /** What a flow that denies does: the object id says on whose behalf. */
 export const denial = (object: number) => act([setRegister('deniedBy', object)], 'Denied');
 
-export const policyTable = (direction: Direction): TableName => SIDES[direction].table;
+export const policyTable = (direction: Direction, tier: Tier = 'NetworkPolicy'): TableName =>
+  SIDES[direction].tables[tier];
 export const subjectRegister = (direction: Direction) => SIDES[direction].subject;
+/** Where packets go on that policy of the direction has let through. */
+export const acceptedTable = (direction: Direction): TableName => SIDES[direction].accepted;
+
+/** What a rule does with what it matches. A rule that passes leaves the rest of its tier out. */
+function verdictOf({ action, direction }: RuleShape, tier: Tier, object: number): readonly Instruction[] {
+  const side = SIDES[direction];
+  switch (action) {
+    case 'Accept':
+      return act([setRegister(side.verdict, object)], side.accepted);
+    case 'Deny':
+      return denial(object);
+    case 'Pass':
+      return goTo(tier === 'Admin' ? side.tables.NetworkPolicy : side.accepted);
+  }
+}
 
 export interface RuleInput {
-  /** NAMESPACE/NAME. */
+  /** As `clusterPolicyKey`. */
   readonly policy: string;
+  readonly tier: Tier;
   readonly rule: RuleShape;
   readonly families: readonly Family[];
-  readonly subjects: readonly IdentityInfo[];
+  /** Undefined: every packet that comes to the table is for (or of) a subject. */
+  readonly subjects: readonly IdentityInfo[] | undefined;
   /** Identities that the rule's selectors select. */
   readonly peers: readonly IdentityInfo[];
+  /** Addresses that its other peers are; undefined where the rule names no peers. */
+  readonly prefixes: readonly Prefix[] | undefined;
+  /** Priority of a cluster policy's rule; undefined for rules that need no order. */
+  readonly band: number | undefined;
 }
 
 /** One conjunction: every list that is there must be met; a list that is not there is no condition. */
 interface Variant {
   /** Tells variants of one rule apart, whatever else the rule says. Empty for the rule without named ports. */
   readonly name: string;
-  readonly subjects: readonly IdentityInfo[];
+  readonly subjects?: readonly IdentityInfo[];
   readonly identities?: readonly IdentityInfo[];
   readonly prefixes?: readonly Prefix[];
   readonly ports?: readonly PortMatch[];
 }
 
-export const policyRef = (policy: string): ObjectRef => {
+/** @param policy as `clusterPolicyKey` */
+export function policyRef(policy: string): ObjectRef {
+  const name = clusterPolicyName(policy);
+  if (name !== undefined) return { ...clusterPolicyObject(name), namespace: '' };
   const slash = policy.indexOf('/');
   return { kind: 'NetworkPolicy', namespace: policy.slice(0, slash), name: policy.slice(slash + 1) };
-};
+}
+/** The policy as people call it: `shop/db`, `ClusterNetworkPolicy guard`. */
+export function policyTitle(policy: string): string {
+  const { kind, namespace, name } = policyRef(policy);
+  return namespace === '' ? `${kind} ${name}` : `${namespace}/${name}`;
+}
+
+const ACTION_WORDS = { Accept: 'accepts', Deny: 'denies', Pass: 'passes on' } as const;
+
+function whyOf(policy: string, tier: Tier, { direction, index, name, action }: RuleShape): string {
+  const side = direction === 'ingress' ? 'Ingress' : 'Egress';
+  const { kind, namespace, name: policyName } = policyRef(policy);
+  const whose = `${kind} ${namespace === '' ? policyName : `${namespace}/${policyName}`}`;
+  if (tier === 'NetworkPolicy') return `${side} rule ${index} of ${whose}.`;
+  return `${side} rule ${index}${name === '' ? '' : ` (${name})`} of ${whose} ${ACTION_WORDS[action]}.`;
+}
 
 /** Flows of a rule: for each variant one flow for every value of every condition, and one for all conditions together. */
 export function compileRule(env: Env, input: RuleInput): readonly Flow[] {
-  const { policy, rule } = input;
-  const why = `${rule.direction === 'ingress' ? 'Ingress' : 'Egress'} rule ${rule.index} of NetworkPolicy ${policy}.`;
-  const object = env.ids.number('object', `policy/${policy}/${rule.direction}/${rule.index}`);
-  const from = origin('policy', object, [policyRef(policy)], why);
+  const { policy, rule, tier } = input;
+  const object = env.ids.number('object', ruleObject(policy, rule));
+  const from = origin('policy', object, [policyRef(policy)], whyOf(policy, tier, rule));
   const flows: Flow[] = [];
   for (const variant of variants(input)) flows.push(...variantFlows(env, input, variant, object, from));
   return flows;
@@ -97,25 +143,23 @@ function groupByPorts(
   return [...groups.values()];
 }
 
-function variants({ rule, families, subjects, peers }: RuleInput): readonly Variant[] {
-  if (subjects.length === 0) return [];
+function variants({ rule, families, subjects, peers, prefixes }: RuleInput): readonly Variant[] {
+  if (subjects?.length === 0) return [];
   const { fixed, named } = rule.ports;
-  const prefixes = rule.peers
-    ?.flatMap((p) => (p.kind === 'block' ? p.prefixes : []))
-    .filter((p) => families.includes(p.family));
-  const peerLists = prefixes === undefined ? {} : { identities: peers, prefixes };
-  if (named.length === 0)
-    return [{ name: '', subjects, ...peerLists, ...(fixed === undefined ? {} : { ports: fixed }) }];
+  const who = subjects === undefined ? {} : { subjects };
+  const ranges = prefixes?.filter((p) => families.includes(p.family));
+  const peerLists = ranges === undefined ? {} : { identities: peers, prefixes: ranges };
+  if (named.length === 0) return [{ name: '', ...who, ...peerLists, ...(fixed === undefined ? {} : { ports: fixed }) }];
   if (rule.direction === 'ingress')
-    return groupByPorts(subjects, (info) => dedupe([...(fixed ?? []), ...resolveNames(named, info.namedPorts)])).map(
-      (group) => ({ name: `/${group.text}`, subjects: group.infos, ...peerLists, ports: group.ports }),
-    );
+    return groupByPorts(subjects ?? [], (info) =>
+      dedupe([...(fixed ?? []), ...resolveNames(named, info.namedPorts)]),
+    ).map((group) => ({ name: `/${group.text}`, subjects: group.infos, ...peerLists, ports: group.ports }));
   // Egress: the name is resolved by the pod at the other end, so an address range never has one.
   return [
-    { name: '', subjects, ...peerLists, ports: fixed ?? [] },
+    { name: '', ...who, ...peerLists, ports: fixed ?? [] },
     ...groupByPorts(peers, (info) => resolveNames(named, info.namedPorts)).map((group) => ({
       name: `/${group.text}`,
-      subjects,
+      ...who,
       identities: group.infos,
       prefixes: [],
       ports: group.ports,
@@ -124,30 +168,51 @@ function variants({ rule, families, subjects, peers }: RuleInput): readonly Vari
 }
 
 function variantFlows(env: Env, input: RuleInput, variant: Variant, object: number, from: Origin): readonly Flow[] {
-  const { policy, rule, families } = input;
+  const { policy, rule, tier, families, band } = input;
   const side = SIDES[rule.direction];
-  const conditions: Match[][] = [variant.subjects.map((s) => matchRegisters({ [side.subject]: s.number }))];
+  const table = side.tables[tier];
+  const conditions: Match[][] = [];
+  if (variant.subjects !== undefined)
+    conditions.push(variant.subjects.map((s) => matchRegisters({ [side.subject]: s.number })));
   if (variant.identities !== undefined)
     conditions.push([
       ...variant.identities.map((p) => matchRegisters({ [side.peer]: p.number })),
       ...distinctPrefixes(variant.prefixes ?? []).map(side.block),
+      ...(variant.name === '' ? remembered(rule, object) : []),
     ]);
   if (variant.ports !== undefined)
     conditions.push(families.flatMap((family) => (variant.ports ?? []).map((p) => portMatch(family, p))));
-  // A condition that nothing can meet: the rule allows nothing.
+  // A condition that nothing can meet: the rule says nothing about any packet.
   if (conditions.some((c) => c.length === 0)) return [];
-  const verdict = act([setRegister(side.verdict, object)], side.next);
-  if (conditions.length === 1)
-    return (conditions[0] as Match[]).map((m) => makeFlow(side.table, POLICY_PRIORITY.allow, m, verdict, from));
+  const verdict = verdictOf(rule, tier, object);
+  const [first] = conditions;
+  if (conditions.length === 1 && first !== undefined)
+    return first.map((m) => makeFlow(table, band ?? POLICY_PRIORITY.allow, m, verdict, from));
+  const priority = band ?? POLICY_PRIORITY.conjunction;
   const id = env.ids.number('conjunction', `${policy}/${rule.direction}/${rule.index}${variant.name}`);
   const flows = conditions.flatMap((values, i) => {
     const action: Action = { kind: 'conjunction', id, clause: i + 1, of: conditions.length };
     const clause = act([action]);
-    return values.map((m) => makeFlow(side.table, POLICY_PRIORITY.conjunction, m, clause, from));
+    return values.map((m) => makeFlow(table, priority, m, clause, from));
   });
-  flows.push(makeFlow(side.table, POLICY_PRIORITY.conjunction, { conj_id: id }, verdict, from));
+  flows.push(makeFlow(table, priority, { conj_id: id }, verdict, from));
   return flows;
 }
+
+/**
+ * Connections that a rule for names let through stay its own while it stands, wherever the names have moved: that the time of
+ * an answer has run out cuts nobody off.
+ */
+const remembered = (rule: RuleShape, object: number): readonly Match[] =>
+  rule.peers?.some((p) => p.kind === 'domains')
+    ? [
+        {
+          ...matchRegisters({ recheck: 1 }),
+          ct_label: [BigInt(object) << BigInt(CT_LABEL.egressRule.lsb), OBJECT_MASK],
+        },
+      ]
+    : [];
+const OBJECT_MASK = 0xffff_ffffn << BigInt(CT_LABEL.egressRule.lsb);
 
 const distinctPrefixes = (prefixes: readonly Prefix[]): readonly Prefix[] => [
   ...new Map(prefixes.map((p) => [`${p.family} ${p.value} ${p.length}`, p])).values(),

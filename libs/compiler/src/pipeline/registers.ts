@@ -79,7 +79,14 @@ export const REGISTERS = defineRegisters({
     until: 'EndpointDNAT',
     doc: 'A bucket wrote a backend into the destination.',
   },
-  self: { field: 'reg0', lsb: 7, msb: 7, from: 'Route', until: 'EgressNat', doc: 'A pod talks to itself.' },
+  self: {
+    field: 'reg0',
+    lsb: 7,
+    msb: 7,
+    from: 'DestinationIdentity',
+    until: 'EgressNat',
+    doc: 'A pod talks to itself.',
+  },
   vpc: {
     field: 'reg0',
     lsb: 8,

@@ -230,8 +230,8 @@ export const PIPELINE = definePipeline([
   {
     id: 35,
     name: 'DestinationIdentity',
-    matches: ['in_port', 'sourceKind', 'vpc', 'eth_type', 'ip_dst', 'ipv6_dst'],
-    writes: ['destinationIdentity'],
+    matches: ['in_port', 'sourceKind', 'vpc', 'serviceDnat', 'ct_state', 'eth_type', 'ip_dst', 'ipv6_dst'],
+    writes: ['destinationIdentity', 'self'],
     next: ['EgressAdmin', 'Route'],
     miss: { next: 'EgressAdmin' },
     doc: 'Identity of the destination, as far as egress rules of this node need it. What no local pod sent skips egress policy.',
@@ -243,12 +243,12 @@ export const PIPELINE = definePipeline([
     writes: ['egressRule', 'deniedBy'],
     next: ['EgressPolicy', 'Route', 'Denied'],
     miss: { next: 'EgressPolicy' },
-    doc: "Rules that no network policy overrides: traffic to the pod's own node passes; cluster policies of the tier Admin.",
+    doc: 'Rules that no network policy overrides: cluster policies of the tier Admin.',
   },
   {
     id: 41,
     name: 'EgressPolicy',
-    matches: [...EGRESS_JUDGES],
+    matches: ['self', ...EGRESS_JUDGES],
     writes: ['egressRule', 'deniedBy'],
     next: ['EgressBaseline', 'Route', 'Denied'],
     miss: { next: 'EgressBaseline' },
@@ -266,7 +266,7 @@ export const PIPELINE = definePipeline([
   {
     id: 50,
     name: 'Route',
-    matches: ['in_port', 'vpc', 'eth_type', 'ip_dst', 'ipv6_dst'],
+    matches: ['in_port', 'self', 'vpc', 'eth_type', 'ip_dst', 'ipv6_dst'],
     writes: ['destinationIdentity', 'outputOfport', 'tunnelPeer', 'self', 'eth_src', 'eth_dst'],
     next: ['IngressAdmin', 'PolicyLog'],
     miss: 'drop',
@@ -285,7 +285,7 @@ export const PIPELINE = definePipeline([
   {
     id: 61,
     name: 'IngressPolicy',
-    matches: [...INGRESS_JUDGES],
+    matches: ['self', ...INGRESS_JUDGES],
     writes: ['ingressRule', 'deniedBy'],
     next: ['IngressBaseline', 'PolicyLog', 'Denied'],
     miss: { next: 'IngressBaseline' },
