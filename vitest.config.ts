@@ -40,6 +40,17 @@ export default defineConfig({
       {
         ...shared,
         test: {
+          name: 'kube',
+          include: ['test/kube/**/*.spec.ts'],
+          pool: 'forks',
+          fileParallelism: false,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        ...shared,
+        test: {
           name: 'e2e',
           include: ['test/e2e/**/*.spec.ts'],
           pool: 'forks',
