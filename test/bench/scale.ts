@@ -1,6 +1,7 @@
-// npm run bench:scale -- [--nodes 20] [--pods 50] [--policies 200] [--services 500] [--rounds 10]
+// npm run bench:scale -- [--nodes 20] [--pods 50] [--policies 200] [--services 500] [--rounds 10] [--ovn]
 // The real controller and N real ovs-vswitchd (dummy datapath): how long a change takes from its source to the last switch's
-// acknowledgement, and from nothing. Prints one JSON object. Needs `npm run build` and Open vSwitch.
+// acknowledgement, and from nothing; where the time goes; what the switches alone need. With --ovn OVN does the same work
+// afterwards, and the ratios are printed. Prints one JSON object. Needs `npm run build` and Open vSwitch.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -10,6 +11,8 @@ import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { ApiClient, Attachment, NodeConfig, path, ROUTES } from '@heddle/api';
 import { hasOvs, startSwitch, type TestSwitch } from '../support/ovs.js';
+import { besideOvn } from './scale-ovn.js';
+import { switchAlone } from './switch-alone.js';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const { values } = parseArgs({
@@ -19,6 +22,8 @@ const { values } = parseArgs({
     policies: { type: 'string', default: '200' },
     services: { type: 'string', default: '500' },
     rounds: { type: 'string', default: '10' },
+    /** OVN does the same work afterwards. */
+    ovn: { type: 'boolean', default: false },
     /** Writes a CPU profile of the controller into this folder. */
     profile: { type: 'string' },
   },
@@ -52,12 +57,15 @@ interface Seen {
   readonly generations: number;
   /** Bundles as their drivers saw them: encoded, sent, applied, acknowledged. */
   readonly bundles: readonly number[];
+  /** Flow and group mods in them, together. */
+  readonly mods: number;
 }
 
 /** Listens to the controller's log, which says when a generation was compiled and when each switch had it. */
 class Progress {
   private compiled: { generation: number; at: number; ms: number }[] = [];
   private bundles: number[] = [];
+  private mods = 0;
   private readonly realized = new Map<string, { generation: number; at: number }>();
   private lastAt = 0;
   readonly mistakes: string[] = [];
@@ -69,12 +77,14 @@ class Progress {
 
   private take(line: string): void {
     const at = performance.now();
-    const { event, generation, durationMs, node, ms, level } = JSON.parse(line) as Record<string, never>;
+    const { event, generation, durationMs, node, ms, mods, level } = JSON.parse(line) as Record<string, never>;
     if (Number(level) >= 50 || level === 'error') this.mistakes.push(line);
     if (event === 'compiled') this.compiled.push({ generation, at, ms: durationMs });
     else if (event === 'realized') this.realized.set(node, { generation, at });
-    else if (event === 'bundle-committed') this.bundles.push(ms);
-    else return;
+    else if (event === 'bundle-committed') {
+      this.bundles.push(ms);
+      this.mods += mods;
+    } else return;
     this.lastAt = at;
   }
 
@@ -86,6 +96,7 @@ class Progress {
   async of(change: () => unknown, quietMs = QUIET_MS): Promise<Seen> {
     this.compiled = [];
     this.bundles = [];
+    this.mods = 0;
     const startedAt = performance.now();
     await change();
     const done = () =>
@@ -108,6 +119,7 @@ class Progress {
       realize: end - first.at,
       generations: this.compiled.length,
       bundles: this.bundles,
+      mods: this.mods,
     };
   }
 }
@@ -292,7 +304,14 @@ async function main(): Promise<object> {
     bundle: figures(list.flatMap((s) => s.bundles)),
     generations: median(list.map((s) => s.generations)),
     bundles: median(list.map((s) => s.bundles.length)),
+    mods: median(list.map((s) => s.mods)),
   });
+  const alone = async (list: readonly Seen[]) => {
+    const bundles = Math.min(NODES, Math.max(1, median(list.map((s) => s.bundles.length))));
+    const mods = Math.max(1, Math.round(median(list.map((s) => s.mods)) / bundles));
+    const cost = await switchAlone(switches.slice(0, bundles), mods, ROUNDS);
+    return Object.fromEntries(Object.entries(cost).map(([name, ms]) => [name, round(ms)]));
+  };
   return {
     nodes: NODES,
     pods_per_node: PODS,
@@ -310,6 +329,12 @@ async function main(): Promise<object> {
       'ovs-vswitchd': round(switches.reduce((sum, s) => sum + rssMb(s.vswitchdPid), 0) / NODES),
     },
     parts_ms: Object.fromEntries(Object.entries(results).map(([name, list]) => [name, parts(list)])),
+    switch_alone_ms: {
+      policy_add_ms: await alone(results.policy_add_ms),
+      peer_add_ms: await alone(results.peer_add_ms),
+      endpoint_change_ms: await alone(results.endpoint_change_ms),
+      pod_add_ms: await alone(results.pod_add_ms),
+    },
     cold_parts_ms: {
       pods: parts([coldPods]),
       services: parts([coldServices]),
@@ -324,14 +349,19 @@ if (!hasOvs()) {
   process.exitCode = 1;
 } else
   try {
-    console.log(JSON.stringify(await main(), null, 1));
+    const ours = await main().finally(cleanUp);
+    const sizes = { nodes: NODES, pods: PODS, policies: POLICIES, services: SERVICES, rounds: ROUNDS };
+    console.log(JSON.stringify(values.ovn ? besideOvn(ours, sizes) : ours, null, 1));
   } finally {
-    const running = controller;
-    if (running !== undefined && running.exitCode === null) {
-      const gone = new Promise((done) => running.once('exit', done));
-      running.kill('SIGTERM');
-      await gone;
-    }
-    await Promise.all(switches.map((s) => s.stop()));
     rmSync(folder, { recursive: true, force: true });
   }
+
+async function cleanUp(): Promise<void> {
+  const running = controller;
+  if (running !== undefined && running.exitCode === null) {
+    const gone = new Promise((done) => running.once('exit', done));
+    running.kill('SIGTERM');
+    await gone;
+  }
+  await Promise.all(switches.map((s) => s.stop()));
+}
