@@ -6,10 +6,9 @@ import { down } from './commands/down.js';
 import { execInside, logs } from './commands/inside.js';
 import { apply, remove } from './commands/manifests.js';
 import { type ProbeOptions, probe } from './commands/probe.js';
-import { waitForPods } from './commands/settle.js';
 import { formatStatus, labStatus } from './commands/status.js';
 import { up } from './commands/up.js';
-import { controllerClient } from './host/controller.js';
+import { waitForAll } from './commands/wait.js';
 import { withLock } from './host/lock.js';
 import { labPaths, MARKER } from './host/paths.js';
 import { Progress } from './host/progress.js';
@@ -35,6 +34,17 @@ function count(least: number, most: number) {
 
 const output = () => new Option('-o, --output <format>', 'how to print').choices(['table', 'json']).default('table');
 const timeout = () => new Option('--timeout <seconds>', 'give up after').argParser(count(1, 3600)).default(60);
+
+interface UpFlags {
+  readonly nodes?: number;
+  readonly manifests?: string;
+  readonly ipv4Only?: true;
+  readonly dual?: true;
+  readonly encap?: Encap;
+  readonly kubeconfig?: string;
+  readonly endpointSlices?: boolean;
+  readonly matrix: boolean;
+}
 
 const program = new Command('heddle-lab')
   .enablePositionalOptions()
@@ -62,19 +72,41 @@ program
   .addOption(new Option('--ipv4-only', 'without IPv6').conflicts('dual'))
   .option('--dual', 'IPv4 and IPv6 (the default)')
   .addOption(new Option('--encap <encap>', 'tunnels between nodes').choices(['geneve', 'vxlan']))
+  .option('--kubeconfig <file>', 'play the kubelets of this API server; its pods run here, and the controller reads it')
+  .option(
+    '--endpoint-slices',
+    'with --kubeconfig: make EndpointSlices (the default where no kube-controller-manager runs)',
+  )
+  .option('--no-endpoint-slices', 'with --kubeconfig: leave EndpointSlices to others')
   .option('--no-matrix', 'do not measure who reaches whom')
   .addHelpText('after', '\nExamples:\n  heddle-lab up\n  heddle-lab up --nodes 5 --manifests ./my-app --encap vxlan')
-  .addHelpText('after', '\nWhat is not given is as the running lab has it, else 3 nodes, the demo, dual stack, geneve.')
-  .action((o: { nodes?: number; manifests?: string; ipv4Only?: true; dual?: true; encap?: Encap; matrix: boolean }) =>
+  .addHelpText(
+    'after',
+    '\nWhat is not given is as the running lab has it, else 3 nodes, the demo (with --kubeconfig: nothing), dual stack, geneve.',
+  )
+  .addHelpText(
+    'after',
+    `
+With --kubeconfig the lab registers its nodes at the API server, runs the pods that are scheduled to them, and reports their status. Where no kube-scheduler holds
+its lease the lab schedules (nodeSelector, least loaded); where no kube-controller-manager does, it makes EndpointSlices and default service accounts, and
+'apply' makes pods in the place of Deployments, ReplicaSets and StatefulSets. A container without a command is the echo program, an image called pause is
+nothing but the network namespace. Init containers, volumes, restart policies and gRPC probes are not played. 'down' takes the nodes and their pods out of
+the cluster.`,
+  )
+  .action((o: UpFlags) =>
     locked(async () => {
       // The short-lived helpers of this command (ip, ovs-vsctl ...) are found by `down` too, should we be killed meanwhile.
       process.env[MARKER] = paths.stateDir;
       const running = (await readLabState(paths))?.options;
+      const kubeconfig = o.kubeconfig === undefined ? (running?.kubeconfig ?? null) : resolve(o.kubeconfig);
       const options = {
         nodes: o.nodes ?? running?.nodes ?? 3,
         ipv6: o.ipv4Only === true ? false : (o.dual ?? running?.ipv6 ?? true),
         encap: o.encap ?? running?.encap ?? ('geneve' as const),
-        manifests: o.manifests === undefined ? (running?.manifests ?? DEMO) : resolve(o.manifests),
+        manifests:
+          o.manifests === undefined ? (running?.manifests ?? (kubeconfig === null ? DEMO : '')) : resolve(o.manifests),
+        kubeconfig,
+        endpointSlices: o.endpointSlices ?? running?.endpointSlices ?? null,
         matrix: o.matrix,
       };
       if (await up(paths, options, progress)) progress.say('the lab is up');
@@ -124,25 +156,25 @@ program
 
 program
   .command('apply')
-  .description('copy manifests into the watched directory; wait until pods run and every switch has acknowledged')
+  .description(
+    'copy manifests into the watched directory, or apply them at the API server; wait until pods run and every switch has acknowledged',
+  )
   .argument('<file-or-dir>')
   .addOption(timeout())
   .action((source: string, o: { timeout: number }) => locked(() => apply(paths, source, o.timeout * 1000, progress)));
 
 program
   .command('delete')
-  .description('take a manifest that was applied out of the watched directory; wait until its objects are gone')
+  .description('take a manifest that was applied back, from directory or API server; wait until its objects are gone')
   .argument('<file>', 'its name; the folder does not matter')
   .addOption(timeout())
   .action((file: string, o: { timeout: number }) => locked(() => remove(paths, file, o.timeout * 1000, progress)));
 
 program
   .command('wait')
-  .description('wait until exactly the pods of the watched directory run')
+  .description('wait until exactly the pods of the watched directory run, or those of the API server are ready')
   .addOption(timeout())
-  .action((o: { timeout: number }) =>
-    waitForPods(paths, controllerClient(paths), o.timeout * 1000, (t) => progress.say(t)),
-  );
+  .action((o: { timeout: number }) => waitForAll(paths, o.timeout * 1000, progress));
 
 program
   .command('probe')

@@ -1,27 +1,86 @@
+import type { ApiClient, StatusView } from '@heddle/api';
 import { controllerClient } from '../host/controller.js';
-import { objectsOf, putManifests, readManifests, removeManifest } from '../host/manifests.js';
+import {
+  type ManifestFile,
+  type ManifestObject,
+  manifestsInPlace,
+  objectsOf,
+  putManifests,
+  readManifests,
+  removeManifest,
+} from '../host/manifests.js';
 import type { LabPaths } from '../host/paths.js';
 import type { Progress } from '../host/progress.js';
-import { requireLabState } from '../host/state.js';
+import { type LabState, requireLabState } from '../host/state.js';
+import { KubeApplier } from '../kube/apply.js';
+import type { KubeClient } from '../kube/client.js';
+import { kubeClient, settleCluster } from './cluster.js';
 import { problemsOf, settle } from './settle.js';
 
+/** Where manifests go, and how to see that they have arrived. */
+interface Destination {
+  readonly put: (files: readonly ManifestFile[]) => Promise<string>;
+  readonly remove: (file: ManifestFile) => Promise<void>;
+  readonly settled: (objects: readonly ManifestObject[], present: boolean) => Promise<StatusView>;
+}
+
+/** A watched directory. */
+function directory(paths: LabPaths, api: ApiClient, timeoutMs: number, progress: Progress): Destination {
+  return {
+    put: async (files) => `${files.length} files, ${(await putManifests(paths, files)).length} new or changed`,
+    remove: async () => undefined,
+    settled: (objects, present) => settle(paths, api, objects, present, timeoutMs, (t) => progress.say(t)),
+  };
+}
+
+/** An API server. The directory, which nobody watches then, remembers what files held. */
+function apiServer(
+  paths: LabPaths,
+  state: LabState,
+  kube: KubeClient,
+  api: ApiClient,
+  timeoutMs: number,
+  progress: Progress,
+): Destination {
+  const applier = new KubeApplier(kube);
+  return {
+    async put(files) {
+      const before = await manifestsInPlace(
+        paths,
+        files.map((f) => f.name),
+      );
+      await putManifests(paths, files);
+      return `${files.length} files, ${await applier.apply(files, before)} objects applied at ${kube.server}`;
+    },
+    remove: (file) => applier.remove([file]),
+    settled: (objects, present) =>
+      settleCluster(paths, state, kube, api, { objects, present, timeoutMs }, (t) => progress.say(t)),
+  };
+}
+
+async function destination(paths: LabPaths, timeoutMs: number, progress: Progress): Promise<Destination> {
+  const state = await requireLabState(paths);
+  const api = controllerClient(paths);
+  const kube = kubeClient(state);
+  return kube === undefined
+    ? directory(paths, api, timeoutMs, progress)
+    : apiServer(paths, state, kube, api, timeoutMs, progress);
+}
+
 /**
- * Copies manifests into the watched directory and waits until they are realized.
- * @throws Error for manifests that the controller cannot use as they are, and when something does not come up in time
+ * Copies manifests into the watched directory, or applies them at the API server, and waits until they are realized.
+ * @throws Error for manifests that cannot be used as they are, and when something does not come up in time
  */
 export async function apply(paths: LabPaths, source: string, timeoutMs: number, progress: Progress): Promise<void> {
-  await requireLabState(paths);
+  const to = await destination(paths, timeoutMs, progress);
   const files = await readManifests(source);
-  const before = await putManifests(paths, files);
-  progress.say(`${files.length} files, ${before.length} new or changed`);
+  progress.say(await to.put(files));
   const api = controllerClient(paths);
-  const status = await settle(paths, api, objectsOf(files), true, timeoutMs, (t) => progress.say(t)).catch(
-    async (e: unknown) => {
-      // The reason is most likely in the file itself.
-      await sayProblems(files.map((f) => f.name));
-      throw e;
-    },
-  );
+  const status = await to.settled(objectsOf(files), true).catch(async (e: unknown) => {
+    // The reason is most likely in the file itself.
+    await sayProblems(files.map((f) => f.name));
+    throw e;
+  });
   progress.say(
     `realized: ${status.counts.flows} flows on ${status.nodes.total} nodes, generation ${status.generation}`,
   );
@@ -36,14 +95,13 @@ export async function apply(paths: LabPaths, source: string, timeoutMs: number, 
   }
 }
 
-/** Takes a file out of the watched directory and waits until its objects are gone. */
+/** Takes a file out of the watched directory, or its objects off the API server, and waits until they are gone. */
 export async function remove(paths: LabPaths, name: string, timeoutMs: number, progress: Progress): Promise<void> {
-  await requireLabState(paths);
+  const from = await destination(paths, timeoutMs, progress);
   const file = await removeManifest(paths, name);
+  await from.remove(file);
   progress.say(`${file.name} removed`);
-  const status = await settle(paths, controllerClient(paths), objectsOf([file]), false, timeoutMs, (t) =>
-    progress.say(t),
-  );
+  const status = await from.settled(objectsOf([file]), false);
   progress.say(
     `realized: ${status.counts.flows} flows on ${status.nodes.total} nodes, generation ${status.generation}`,
   );

@@ -91,7 +91,7 @@ export async function settle(
 }
 
 /** Objects that the source does not show as it should. Kinds that the API has no list of are not looked for. */
-async function notAs(api: ApiClient, objects: readonly ManifestObject[], present: boolean): Promise<string[]> {
+export async function notAs(api: ApiClient, objects: readonly ManifestObject[], present: boolean): Promise<string[]> {
   const [pods, services, policies] = await Promise.all([
     api.get(ROUTES.pods, z.array(PodView)),
     api.get(ROUTES.services, z.array(ServiceView)),

@@ -13,6 +13,9 @@ import { run, waitFor } from '../host/run.js';
 import { agentReady, controllerReady, startAgent, startController, startKubelet } from '../host/services.js';
 import { type LabNode, type LabOptions, readLabState, writeLabState } from '../host/state.js';
 import { ensureNodeLink, ensureUnderlay, nodeAddresses } from '../host/underlay.js';
+import type { KubeClient } from '../kube/client.js';
+import { NODES } from '../kube/nodes.js';
+import type { KubeNode } from '../kube/objects.js';
 import { readCluster } from '../probe/cluster.js';
 import {
   differences,
@@ -23,6 +26,8 @@ import {
   parseExpectation,
   wholeTable,
 } from '../probe/matrix.js';
+import { kubeClient, waitForCluster } from './cluster.js';
+import { apply } from './manifests.js';
 import { waitForPods } from './settle.js';
 import { whatToTry } from './try.js';
 
@@ -43,8 +48,8 @@ export async function up(paths: LabPaths, options: UpOptions, progress: Progress
   const built = programs();
   await requireTools();
   const { matrix, ...labOptions } = options;
-  const manifests = await readManifests(options.manifests);
-  const expected = await readExpectation(options.manifests);
+  const manifests = options.manifests === '' ? [] : await readManifests(options.manifests);
+  const expected = options.manifests === '' ? undefined : await readExpectation(options.manifests);
   const before = await readLabState(paths);
   if (before !== undefined) checkSame(before.options, labOptions);
   progress.say(
@@ -59,10 +64,20 @@ export async function up(paths: LabPaths, options: UpOptions, progress: Progress
     ips: nodeAddresses(i + 1, options.ipv6),
   }));
   await mkdir(paths.stateDir, { recursive: true, mode: 0o755 });
-  await writeLabState(paths, { options: labOptions, nodes });
+  const state = { options: labOptions, nodes };
+  const kube = kubeClient(state);
+  const version = await kube?.get<{ gitVersion?: string }>('/version').catch((e: unknown) => {
+    throw new Error(`the API server at ${kube.server} does not answer: ${e instanceof Error ? e.message : e}`, {
+      cause: e,
+    });
+  });
+  if (kube !== undefined) progress.say(`kubelets of the API server at ${kube.server}, ${version?.gitVersion ?? '?'}`);
+  await writeLabState(paths, state);
   const underlay = await ensureUnderlay(paths, options.ipv6);
-  const changed = await putManifests(paths, manifests);
-  progress.say(`manifests: ${manifests.length} files, ${changed.length} new or changed`);
+  if (kube === undefined) {
+    const changed = await putManifests(paths, manifests);
+    progress.say(`manifests: ${manifests.length} files, ${changed.length} new or changed`);
+  }
   const controller = await startController(paths, built, labOptions);
   await Promise.all(
     nodes.map(async (node, i) => {
@@ -90,7 +105,13 @@ export async function up(paths: LabPaths, options: UpOptions, progress: Progress
   );
   progress.say('all switches are connected');
   await startKubelet(paths, built);
-  await waitForPods(paths, api, PODS_TIMEOUT_MS, (text) => progress.say(text));
+  if (kube === undefined) await waitForPods(paths, api, PODS_TIMEOUT_MS, (text) => progress.say(text));
+  else {
+    await nodesRegistered(kube, nodes);
+    progress.say(`${nodes.length} nodes are registered`);
+    if (options.manifests !== '') await apply(paths, options.manifests, PODS_TIMEOUT_MS, progress);
+    else await waitForCluster(paths, state, kube, api, PODS_TIMEOUT_MS, (text) => progress.say(text));
+  }
   const status = await api.get(ROUTES.status, StatusView, {
     query: { waitMs: REALIZED_TIMEOUT_MS },
     timeoutMs: REALIZED_TIMEOUT_MS + 10_000,
@@ -105,6 +126,14 @@ export async function up(paths: LabPaths, options: UpOptions, progress: Progress
   const measured = matrix ? await reachability(paths, expected, options.manifests, progress) : undefined;
   for (const line of whatToTry(paths, await readCluster(paths, api), measured?.matrix)) print(line);
   return measured?.asExpected ?? true;
+}
+
+async function nodesRegistered(kube: KubeClient, nodes: readonly LabNode[]): Promise<void> {
+  await waitFor('not all nodes are registered; see: heddle-lab logs kubelet', REALIZED_TIMEOUT_MS, async () => {
+    const { items } = await kube.list<KubeNode>(NODES);
+    const ready = (name: string) => items.find((n) => n.metadata.name === name)?.status?.conditions !== undefined;
+    return nodes.every((n) => ready(n.name)) ? true : undefined;
+  });
 }
 
 const TOOLS: readonly (readonly [tool: string, debianPackage: string])[] = [
@@ -133,7 +162,9 @@ async function requireTools(): Promise<void> {
 }
 
 function checkSame(old: LabOptions, wanted: LabOptions): void {
-  const changes = (['nodes', 'ipv6', 'encap'] as const).filter((k) => old[k] !== wanted[k]);
+  const changes = (['nodes', 'ipv6', 'encap', 'kubeconfig', 'endpointSlices'] as const).filter(
+    (k) => old[k] !== wanted[k],
+  );
   if (changes.length === 0) return;
   const text = changes.map((k) => `${k} is ${old[k]}, not ${wanted[k]}`).join('; ');
   throw new Error(`the lab runs with other options (${text}); run 'heddle-lab down' first`);

@@ -17,6 +17,8 @@ export interface Programs {
   readonly cniDir: string;
   readonly podProgram: string;
   readonly kubelet: string;
+  /** Carries connections between network namespaces. */
+  readonly forward: string;
 }
 
 /**
@@ -35,6 +37,7 @@ export function programs(): Programs {
     cniDir: HEDDLE_LAB_CNI_DIR ?? `${apps}node-agent/dist`,
     podProgram: `${lab}dist/pod/main.js`,
     kubelet: `${lab}dist/kubelet/main.js`,
+    forward: `${lab}dist/kube/forward.js`,
   };
   const missing = [found.controller, found.agent, `${found.cniDir}/heddle-cni`, found.podProgram, found.kubelet].filter(
     (f) => !existsSync(f),

@@ -14,7 +14,7 @@ export interface ManifestObject {
   readonly pods: number;
 }
 
-interface ManifestFile {
+export interface ManifestFile {
   readonly name: string;
   readonly text: string;
 }
@@ -51,6 +51,15 @@ export async function putManifests(paths: LabPaths, files: readonly ManifestFile
     changed.push(name);
   }
   return changed;
+}
+
+/** What the directory holds of files of these names. */
+export async function manifestsInPlace(paths: LabPaths, names: readonly string[]): Promise<ManifestFile[]> {
+  const read = names.map(async (name) => {
+    const text = await readFile(join(paths.manifests, name), 'utf8').catch(() => undefined);
+    return text === undefined ? [] : [{ name, text }];
+  });
+  return (await Promise.all(read)).flat();
 }
 
 /** Takes a file out of the watched directory and returns what it held. @throws Error that lists the files there are */

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { ROUTES } from '@heddle/api';
+import { ensureKubePath, innerKubeconfig } from '../kube/path.js';
 import { controllerClient, type Programs } from './controller.js';
 import { readIfThere, writeAtomically } from './files.js';
 import { underlayNetns } from './netns.js';
@@ -34,12 +35,18 @@ export async function startController(
   if (old !== undefined) return old;
   if (!existsSync(paths.tokenFile))
     await writeAtomically(paths.tokenFile, `${randomBytes(24).toString('hex')}\n`, 0o600);
+  const { kubeconfig } = options;
+  if (kubeconfig !== null) await ensureKubePath(paths, kubeconfig, programs.forward);
+  const source: Record<string, string> =
+    kubeconfig === null
+      ? { HEDDLE_SOURCE: `manifests:${paths.manifests}` }
+      : { HEDDLE_SOURCE: 'kubernetes', KUBECONFIG: innerKubeconfig(paths) };
   return start(paths, {
     name: CONTROLLER,
     netns: underlayNetns(paths),
     argv: [process.execPath, '--enable-source-maps', programs.controller],
     env: {
-      HEDDLE_SOURCE: `manifests:${paths.manifests}`,
+      ...source,
       HEDDLE_DATABASE_URL: `sqlite:${paths.stateDir}/heddle.db`,
       HEDDLE_OPENFLOW_LISTEN: `tcp:${UNDERLAY_IPV4}:6653`,
       HEDDLE_OVSDB_LISTEN: `tcp:${UNDERLAY_IPV4}:6640`,

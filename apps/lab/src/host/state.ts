@@ -9,6 +9,10 @@ export const LabOptions = z.object({
   encap: z.enum(['geneve', 'vxlan']),
   /** Absolute path of the directory that the first manifests came from. */
   manifests: z.string(),
+  /** Absolute path of the kubeconfig of the API server whose kubelets the lab plays; null: the manifests are the source. */
+  kubeconfig: z.string().nullable().default(null),
+  /** Whether the lab makes EndpointSlices; null: where no kube-controller-manager does. */
+  endpointSlices: z.boolean().nullable().default(null),
 });
 export type LabOptions = z.infer<typeof LabOptions>;
 
@@ -28,6 +32,24 @@ const ContainerRecord = z.object({
   startTime: z.string(),
   restarts: z.number().int(),
 });
+
+/** A hostPort, as the portmap plugin takes it. */
+const PortMapping = z.object({
+  hostPort: z.number().int(),
+  containerPort: z.number().int(),
+  protocol: z.enum(['tcp', 'udp', 'sctp']),
+  hostIP: z.string().optional(),
+});
+export type PortMapping = z.infer<typeof PortMapping>;
+
+/** Limits of a pod's traffic in bits a second, as runtimes hand them to CNI plugins. */
+const Bandwidth = z.object({
+  ingressRate: z.number().optional(),
+  ingressBurst: z.number().optional(),
+  egressRate: z.number().optional(),
+  egressBurst: z.number().optional(),
+});
+export type Bandwidth = z.infer<typeof Bandwidth>;
 
 /** A pod of the lab as the kubelet part sees it. */
 export const PodRecord = z.object({
@@ -50,6 +72,8 @@ export const PodRecord = z.object({
   /** Unix socket of the pod program. */
   probeSocket: z.string(),
   containers: z.array(ContainerRecord),
+  portMappings: z.array(PortMapping).default([]),
+  bandwidth: Bandwidth.optional(),
 });
 export type PodRecord = z.infer<typeof PodRecord>;
 

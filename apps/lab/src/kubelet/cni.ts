@@ -1,7 +1,9 @@
+import { existsSync } from 'node:fs';
 import { z } from 'zod';
 import { type LabPaths, MARKER, netnsPath } from '../host/paths.js';
 import { searchPath } from '../host/processes.js';
 import { runAny } from '../host/run.js';
+import type { Bandwidth, PortMapping } from '../host/state.js';
 
 /** What kubelet (through the container runtime) tells a CNI executable about a pod. */
 export interface CniTarget {
@@ -14,6 +16,8 @@ export interface CniTarget {
   readonly nodeNetns: string;
   /** Unix socket of that node's agent. */
   readonly agentSocket: string;
+  readonly portMappings: readonly PortMapping[];
+  readonly bandwidth: Bandwidth | undefined;
 }
 
 const CniResult = z.object({
@@ -38,9 +42,35 @@ export class CniError extends Error {
 /** kubelet's own limit for one call. */
 const CNI_TIMEOUT_MS = 60_000;
 
-/** The network configuration that the executable reads on its standard input. */
-export function networkConfiguration(agentSocket: string): string {
-  return JSON.stringify({ cniVersion: '1.0.0', name: 'heddle', type: 'heddle-cni', socket: agentSocket });
+/** Folder of Debian's CNI plugins. */
+const PLUGINS = '/usr/lib/cni';
+
+/** One plugin of the list, as the runtime calls it: its configuration with what its capabilities ask for. */
+interface PluginCall {
+  readonly executable: string;
+  readonly config: Readonly<Record<string, unknown>>;
+}
+
+/** The plugins for a pod: ours, then portmap if the pod has host ports. */
+export function pluginCalls(target: CniTarget, cniDir: string): PluginCall[] {
+  const common = { cniVersion: '1.0.0', name: 'heddle' };
+  const { agentSocket, bandwidth, portMappings } = target;
+  const ours = { ...common, type: 'heddle-cni', socket: agentSocket, capabilities: { bandwidth: true } };
+  const calls: PluginCall[] = [
+    { executable: `${cniDir}/heddle-cni`, config: bandwidth ? { ...ours, runtimeConfig: { bandwidth } } : ours },
+  ];
+  if (portMappings.length > 0)
+    calls.push({
+      executable: `${PLUGINS}/portmap`,
+      config: {
+        ...common,
+        type: 'portmap',
+        snat: true,
+        capabilities: { portMappings: true },
+        runtimeConfig: { portMappings },
+      },
+    });
+  return calls;
 }
 
 /** The environment of one call, as the CNI specification and kubelet's runtimes have it. */
@@ -57,35 +87,47 @@ export function cniEnvironment(command: 'ADD' | 'DEL', target: CniTarget, cniDir
       `K8S_POD_INFRA_CONTAINER_ID=${target.containerId}`,
       `K8S_POD_UID=${target.uid}`,
     ].join(';'),
-    CNI_PATH: cniDir,
+    CNI_PATH: `${cniDir}:${PLUGINS}`,
   };
 }
 
-/** Calls `heddle-cni ADD` on the pod's node. @throws CniError */
+/** Runs ADD of the pod's plugins on its node, each with the result of the one before. @throws CniError */
 export async function cniAdd(
   paths: LabPaths,
   cniDir: string,
   target: CniTarget,
 ): Promise<{ ips: string[]; ms: number }> {
   const start = performance.now();
-  const stdout = await call(paths, 'ADD', cniDir, target);
+  let stdout = '';
+  for (const { executable, config } of pluginCalls(target, cniDir)) {
+    const prevResult = stdout === '' ? {} : { prevResult: parse(stdout) };
+    stdout = await call(paths, 'ADD', cniDir, target, { executable, config: { ...config, ...prevResult } });
+  }
   const ms = Math.round((performance.now() - start) * 10) / 10;
   const result = CniResult.safeParse(parse(stdout));
   if (!result.success) throw new CniError('ADD', 6, `its answer is not a CNI result: ${stdout.slice(0, 300)}`);
   return { ips: result.data.ips.map((ip) => ip.address.replace(/\/\d+$/, '')), ms };
 }
 
-/** Calls `heddle-cni DEL`. @throws CniError */
+/** Runs DEL of the pod's plugins, the last one first. @throws CniError */
 export async function cniDel(paths: LabPaths, cniDir: string, target: CniTarget): Promise<void> {
-  await call(paths, 'DEL', cniDir, target);
+  for (const plugin of pluginCalls(target, cniDir).reverse()) await call(paths, 'DEL', cniDir, target, plugin);
 }
 
-async function call(paths: LabPaths, command: 'ADD' | 'DEL', cniDir: string, target: CniTarget): Promise<string> {
-  const argv = ['nsenter', `--net=${netnsPath(target.nodeNetns)}`, '--', `${cniDir}/heddle-cni`];
+async function call(
+  paths: LabPaths,
+  command: 'ADD' | 'DEL',
+  cniDir: string,
+  target: CniTarget,
+  { executable, config }: PluginCall,
+): Promise<string> {
+  if (!existsSync(executable))
+    throw new CniError(command, 999, `${executable} is missing: apt-get install containernetworking-plugins`);
+  const argv = ['nsenter', `--net=${netnsPath(target.nodeNetns)}`, '--', executable];
   const env = { PATH: searchPath(), [MARKER]: paths.stateDir, ...cniEnvironment(command, target, cniDir) };
   const result = await runAny(argv, {
     env,
-    input: networkConfiguration(target.agentSocket),
+    input: JSON.stringify(config),
     timeoutMs: CNI_TIMEOUT_MS,
   });
   if (result.code === 0) return result.stdout;

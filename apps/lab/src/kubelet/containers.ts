@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto';
-import type { PodView } from '@heddle/api';
-import type { z } from 'zod';
 import type { PodProgramConfig } from '../pod/protocol.js';
+import type { WantedPod } from './directory.js';
 
-type Pod = z.infer<typeof PodView>;
+type Pod = Pick<WantedPod, 'namespace' | 'name' | 'containers'>;
 type Container = Pod['containers'][number];
 
 /** Port of a pod of ours that names none. */
@@ -25,8 +24,14 @@ export function isEcho(container: Container): boolean {
   return container.command.length === 0;
 }
 
-/** The programs of a pod, the sandbox first. */
+/** A container that only holds the pod's network namespace, which needs no program here. */
+export function isPause(container: Container): boolean {
+  return isEcho(container) && /(^|\/)pause(:|@|$)/.test(container.image);
+}
+
+/** The programs of a pod, the sandbox first; none where all containers are pauses. */
 export function containerStarts(pod: Pod, probeSocket: string): ContainerStart[] {
+  if (pod.containers.length > 0 && pod.containers.every(isPause)) return [];
   const echoes = pod.containers.filter(isEcho);
   const named = echoes.flatMap((c) => c.ports).map((p) => ({ port: p.containerPort, protocol: p.protocol }));
   const ports = [...new Map(named.map((p) => [`${p.port}/${p.protocol}`, p])).values()];
@@ -48,6 +53,6 @@ function downward(pod: Pod): Record<string, string> {
 }
 
 /** A hash that changes when another program has to be started. */
-export function specHash(pod: Pod): string {
+export function specHash(pod: Pick<Pod, 'containers'>): string {
   return createHash('sha256').update(JSON.stringify(pod.containers)).digest('hex').slice(0, 16);
 }

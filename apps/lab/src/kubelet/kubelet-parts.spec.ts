@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { podNetns } from '../host/netns.js';
 import { labPaths } from '../host/paths.js';
-import { cniEnvironment, networkConfiguration } from './cni.js';
-import { containerStarts, specHash } from './containers.js';
+import { cniEnvironment, pluginCalls } from './cni.js';
+import { containerStarts, isPause, specHash } from './containers.js';
 import { pickNode } from './schedule.js';
 
 describe('scheduling', () => {
@@ -57,6 +57,8 @@ describe('the CNI executable is called as kubelet does', () => {
       uid: 'u-1',
       nodeNetns: 'hd-node1',
       agentSocket: '/run/a.sock',
+      portMappings: [],
+      bandwidth: undefined,
     };
     expect(cniEnvironment('ADD', target, '/opt/cni')).toEqual({
       CNI_COMMAND: 'ADD',
@@ -65,14 +67,32 @@ describe('the CNI executable is called as kubelet does', () => {
       CNI_IFNAME: 'eth0',
       CNI_ARGS:
         'IgnoreUnknown=1;K8S_POD_NAMESPACE=shop;K8S_POD_NAME=web-0;K8S_POD_INFRA_CONTAINER_ID=abc;K8S_POD_UID=u-1',
-      CNI_PATH: '/opt/cni',
+      CNI_PATH: '/opt/cni:/usr/lib/cni',
     });
-    expect(JSON.parse(networkConfiguration('/run/a.sock'))).toEqual({
+    const ours = {
       cniVersion: '1.0.0',
       name: 'heddle',
       type: 'heddle-cni',
       socket: '/run/a.sock',
-    });
+      capabilities: { bandwidth: true },
+    };
+    expect(pluginCalls(target, '/opt/cni')).toEqual([{ executable: '/opt/cni/heddle-cni', config: ours }]);
+    const portMappings = [{ hostPort: 80, containerPort: 8080, protocol: 'tcp' as const }];
+    const bandwidth = { egressRate: 1e6 };
+    expect(pluginCalls({ ...target, portMappings, bandwidth }, '/opt/cni')).toEqual([
+      { executable: '/opt/cni/heddle-cni', config: { ...ours, runtimeConfig: { bandwidth } } },
+      {
+        executable: '/usr/lib/cni/portmap',
+        config: {
+          cniVersion: '1.0.0',
+          name: 'heddle',
+          type: 'portmap',
+          snat: true,
+          capabilities: { portMappings: true },
+          runtimeConfig: { portMappings },
+        },
+      },
+    ]);
   });
 });
 
@@ -130,5 +150,16 @@ describe('programs of a pod', () => {
     const one = pod(container('a', ['x']));
     expect(specHash({ ...one, labels: { b: 'c' } as Record<string, string> })).toBe(specHash(one));
     expect(specHash(pod(container('a', ['y'])))).not.toBe(specHash(one));
+  });
+
+  it.each([
+    ['registry.k8s.io/pause:3.9', [], true],
+    ['pause', [], true],
+    ['registry.k8s.io/pause@sha256:1', [], true],
+    ['pause', ['sleep'], false],
+    ['x/pauses:1', [], false],
+  ])('an image %s with the command %j holds a namespace only: %s', (image, command, expected) => {
+    expect(isPause({ ...container('c', command), image })).toBe(expected);
+    expect(containerStarts(pod({ ...container('c', command), image }), '/s').length === 0).toBe(expected);
   });
 });

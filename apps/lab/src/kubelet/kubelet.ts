@@ -1,20 +1,20 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
-import { type ApiClient, PodView, ROUTES, StatusView } from '@heddle/api';
-import { z } from 'zod';
-import { type Programs } from '../host/controller.js';
+import type { Programs } from '../host/controller.js';
 import { readIfThere } from '../host/files.js';
 import { addNetns, deleteNetns, podNetns } from '../host/netns.js';
 import { type LabPaths, netnsPath, nodeDir } from '../host/paths.js';
 import { allRecords, end, findProcesses, forget, isAlive, type ProcessId, start } from '../host/processes.js';
-import { sleep, waitFor } from '../host/run.js';
+import { waitFor } from '../host/run.js';
 import { type LabState, type PodRecord, type RefusedPod, readPods, writeKubelet } from '../host/state.js';
 import { accepts } from '../host/unix-socket.js';
 import { type CniTarget, cniAdd, cniDel } from './cni.js';
 import { type ContainerStart, containerStarts, SANDBOX, specHash } from './containers.js';
+import type { PodDirectory, WantedPod } from './directory.js';
 import { pickNode } from './schedule.js';
 
-const POLL_MS = 200;
+/** How often to look whether programs still run. */
+const ALIVE_MS = 200;
 /** ADDs at the same time: more do not end sooner on a small machine. */
 const MAX_PARALLEL = 4;
 /** Wait before another attempt for a pod that failed, doubled each time. */
@@ -22,24 +22,26 @@ const FIRST_RETRY_MS = 500;
 const MAX_RETRY_MS = 10_000;
 const READY_TIMEOUT_MS = 15_000;
 
-type Pod = z.infer<typeof PodView>;
+type Pod = WantedPod;
 
 interface Retry {
   readonly failures: number;
   readonly at: number;
+  /** Its end failed, not its beginning. */
+  readonly ending: boolean;
 }
 
 export interface KubeletOptions {
   readonly paths: LabPaths;
   readonly lab: () => Promise<LabState>;
   readonly programs: Programs;
-  readonly api: ApiClient;
+  readonly directory: PodDirectory;
   readonly log: (event: string, data: Readonly<Record<string, unknown>>) => void;
   readonly now: () => number;
 }
 
 /**
- * The kubelet of all nodes: makes what runs equal to what the controller's source says (GET pods). Each step is recorded before it is
+ * The kubelet of all nodes: makes what runs equal to what the directory of pods says. Each step is recorded before it is
  * done, so that a new process takes over where a killed one stopped.
  */
 export class Kubelet {
@@ -49,6 +51,8 @@ export class Kubelet {
   private readonly retries = new Map<string, Retry>();
   private readonly refused = new Map<string, string>();
   private written: Promise<void> = Promise.resolve();
+  private writeWaits = false;
+  private aliveAt = Number.NEGATIVE_INFINITY;
 
   constructor(private readonly options: KubeletOptions) {}
 
@@ -63,31 +67,33 @@ export class Kubelet {
         await this.look();
         reachable = true;
       } catch (e) {
-        // The controller restarts; pods stay as they are meanwhile.
-        if (reachable) this.options.log('controller-unreachable', { error: message(e) });
+        // Who knows the pods restarts; they stay as they are meanwhile.
+        if (reachable) this.options.log('directory-unreachable', { error: message(e) });
         reachable = false;
       }
-      await sleep(POLL_MS);
+      await this.options.directory.pause();
     }
     await Promise.allSettled(this.busy.values());
     await this.written;
   }
 
   private async look(): Promise<void> {
-    const { api } = this.options;
-    const status = await api.get(ROUTES.status, StatusView, { timeoutMs: 5_000 });
-    // An incomplete list would look like deletions.
-    if (!status.source.inSync) return;
-    const pods = await api.get(ROUTES.pods, z.array(PodView), { timeoutMs: 5_000 });
+    const { directory } = this.options;
+    const pods = await directory.list();
+    if (pods === undefined) return;
     this.wanted = new Map(pods.map((p) => [key(p), p]));
     const lab = await this.options.lab();
+    const checkAlive = this.options.now() - this.aliveAt >= ALIVE_MS;
+    if (checkAlive) this.aliveAt = this.options.now();
     for (const k of new Set([...this.wanted.keys(), ...this.pods.keys()])) {
       if (this.busy.size >= MAX_PARALLEL) break;
       if (this.busy.has(k)) continue;
       const wanted = this.wanted.get(k);
-      // A pod that is no longer wanted goes at once, however often it has failed.
-      if (wanted !== undefined && (this.retries.get(k)?.at ?? 0) > this.options.now()) continue;
-      const step = await this.nextStep(wanted, this.pods.get(k), lab);
+      const retry = this.retries.get(k);
+      const ending = wanted === undefined || wanted.ending;
+      // A pod that is no longer wanted goes at once, however often it has failed to start.
+      if (retry !== undefined && retry.at > this.options.now() && (!ending || retry.ending)) continue;
+      const step = await this.nextStep(wanted, this.pods.get(k), lab, checkAlive);
       if (step === undefined) continue;
       const work = step().then(
         () => void this.retries.delete(k),
@@ -95,9 +101,13 @@ export class Kubelet {
       );
       this.busy.set(
         k,
-        work.finally(() => this.busy.delete(k)),
+        work.finally(() => {
+          this.busy.delete(k);
+          directory.poke();
+        }),
       );
     }
+    directory.report({ pods: this.pods, refused: this.refused });
   }
 
   /** What has to be done for one pod, or undefined. */
@@ -105,15 +115,24 @@ export class Kubelet {
     wanted: Pod | undefined,
     actual: PodRecord | undefined,
     lab: LabState,
+    checkAlive: boolean,
   ): Promise<(() => Promise<void>) | undefined> {
-    if (actual === undefined) return wanted === undefined ? undefined : () => this.create(wanted, lab);
+    const { directory } = this.options;
+    if (actual === undefined) {
+      if (wanted === undefined) return undefined;
+      return wanted.ending ? () => directory.ended(wanted) : () => this.create(wanted, lab);
+    }
     if (wanted === undefined) return () => this.remove(actual);
+    // The pod that had the name before; the next look begins the new one.
+    if (wanted.uid !== undefined && wanted.uid !== actual.uid) return () => this.remove(actual);
+    if (wanted.ending) return () => this.remove(actual).then(() => directory.ended(wanted));
     const moved = wanted.requestedNode !== '' && wanted.requestedNode !== actual.node;
     if (moved || wanted.hostNetwork !== actual.hostNetwork)
       return () => this.remove(actual).then(() => this.create(wanted, lab));
     // Failed: a new attempt in a new sandbox, as kubelet does.
     if (actual.phase !== 'running') return () => this.remove(actual).then(() => this.create(wanted, lab));
     if (actual.spec !== specHash(wanted)) return () => this.restart(actual, wanted);
+    if (!checkAlive) return undefined;
     const alive = await Promise.all(actual.containers.map(isAlive));
     return alive.every(Boolean) ? undefined : () => this.revive(actual, wanted);
   }
@@ -132,7 +151,7 @@ export class Kubelet {
     let record: PodRecord = {
       namespace: pod.namespace,
       name: pod.name,
-      uid: randomUUID(),
+      uid: pod.uid ?? randomUUID(),
       node,
       netns: pod.hostNetwork ? labNode.netns : podNetns(paths, pod.namespace, pod.name, taken),
       hostNetwork: pod.hostNetwork,
@@ -145,6 +164,8 @@ export class Kubelet {
       // Short: a unix socket's path ends at 107 bytes, a pod's name may be longer.
       probeSocket: `${paths.stateDir}/pods/${containerId.slice(0, 12)}/probe.sock`,
       containers: [],
+      portMappings: [...pod.portMappings],
+      ...(pod.bandwidth && { bandwidth: pod.bandwidth }),
     };
     await this.save(record);
     if (!pod.hostNetwork) {
@@ -167,6 +188,8 @@ export class Kubelet {
       uid: pod.uid,
       nodeNetns,
       agentSocket: `${nodeDir(this.options.paths, pod.node)}/agent.sock`,
+      portMappings: pod.portMappings,
+      bandwidth: pod.bandwidth,
     };
   }
 
@@ -184,7 +207,8 @@ export class Kubelet {
         restarts: restarts === undefined ? 0 : restarts + 1,
       });
     }
-    await this.ready(record, containers);
+    // A pod of pauses alone has no program to wait for.
+    if (containers.length > 0) await this.ready(record, containers);
     return { ...record, containers };
   }
 
@@ -253,7 +277,8 @@ export class Kubelet {
   private async failed(k: string, e: unknown): Promise<void> {
     const failures = e instanceof Restarted ? e.restarts : (this.retries.get(k)?.failures ?? 0) + 1;
     const wait = Math.min(FIRST_RETRY_MS * 2 ** (failures - 1), MAX_RETRY_MS);
-    this.retries.set(k, { failures, at: this.options.now() + wait });
+    const ending = this.wanted.get(k)?.ending ?? true;
+    this.retries.set(k, { failures, at: this.options.now() + wait, ending });
     if (e instanceof Restarted) return;
     this.options.log('pod-failed', { pod: k, failures, error: message(e) });
     const record = this.pods.get(k);
@@ -272,11 +297,14 @@ export class Kubelet {
     return [...this.refused].filter(([pod]) => this.wanted.has(pod)).map(([pod, reason]) => ({ pod, reason }));
   }
 
-  /** One write at a time, each of the newest state. */
+  /** One write at a time, each of the newest state; those who come while one waits share it. */
   private write(): Promise<void> {
-    this.written = this.written.then(() =>
-      writeKubelet(this.options.paths, [...this.pods.values()], this.refusedPods()),
-    );
+    if (this.writeWaits) return this.written;
+    this.writeWaits = true;
+    this.written = this.written.then(() => {
+      this.writeWaits = false;
+      return writeKubelet(this.options.paths, [...this.pods.values()], this.refusedPods());
+    });
     return this.written;
   }
 }
