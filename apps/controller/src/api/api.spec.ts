@@ -51,6 +51,12 @@ spec:
   - from: [{ podSelector: { matchLabels: { app: web } } }]
     ports: [{ port: http }]
 `;
+const GUARD = `${pod('guard', '{ app: guard }')}---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: { name: guard, namespace: shop }
+spec: { podSelector: { matchLabels: { app: guard } }, ingress: [{ from: [{ podSelector: {} }] }] }
+`;
 const NODE = { encapIp: '172.31.99.1', addresses: ['172.31.99.1'], underlayMtu: 1500, datapathType: 'netdev' };
 const ADD = { node: 'node1', containerId: 'c1', ifname: 'eth0', namespace: 'shop', pod: 'web-0' };
 
@@ -192,16 +198,38 @@ describe('the life of a pod', () => {
 
 describe('an identity that changes', () => {
   const held = () => h.compiler.fact('hold', 'shop/a');
+  /** Pod a on node1, and on node2 a pod whose policy names every pod of the namespace as a peer. */
+  const twoNodes = async (connected: readonly string[] = ['node1', 'node2'], given?: Record<string, string>) => {
+    folder.write('a.yaml', pod('a', '{ v: "1" }'));
+    folder.write('guard.yaml', GUARD);
+    h = await startHarness(folder, given);
+    for (const [i, name] of ['node1', 'node2'].entries())
+      await register(name, { ...NODE, encapIp: `172.31.99.${i + 1}` });
+    for (const name of connected) h.switches.connect(name);
+    await attach({ ...ADD, pod: 'a' });
+    await attach({ ...ADD, node: 'node2', containerId: 'c2', pod: 'guard' });
+    await status(1_000);
+  };
+
+  it('that concerns its own node only is switched over at once', async () => {
+    await twoNodes();
+    folder.write('guard.yaml', pod('guard', '{ app: guard }'));
+    await status(1_000);
+    h.switches.automatic = false;
+    const carried = () => h.compiler.carriedIdentityOf('shop', 'a')?.number;
+    const before = carried();
+    folder.write('a.yaml', pod('a', '{ v: "2" }'));
+    await h.controller.runtime.source.refresh();
+    expect(held()).toBeUndefined();
+    expect(carried()).not.toBe(before);
+    // Not while a switch may still lack what an earlier change brought.
+    folder.write('a.yaml', pod('a', '{ v: "3" }'));
+    await h.controller.runtime.source.refresh();
+    expect(held()?.identityKey).toContain('"2"');
+  });
 
   it('is held until every switch knows the new one', async () => {
-    folder.write('a.yaml', pod('a', '{ v: "1" }'));
-    h = await startHarness(folder);
-    for (const [i, name] of ['node1', 'node2'].entries()) {
-      await register(name, { ...NODE, encapIp: `172.31.99.${i + 1}` });
-      h.switches.connect(name);
-    }
-    await attach({ ...ADD, pod: 'a' });
-    await status(1_000);
+    await twoNodes();
     h.switches.automatic = false;
     folder.write('a.yaml', pod('a', '{ v: "2" }'));
     await h.controller.runtime.source.refresh();
@@ -218,12 +246,7 @@ describe('an identity that changes', () => {
   });
 
   it('is not held for by a switch that is away', async () => {
-    folder.write('a.yaml', pod('a', '{ v: "1" }'));
-    h = await startHarness(folder);
-    for (const [i, name] of ['node1', 'node2'].entries())
-      await register(name, { ...NODE, encapIp: `172.31.99.${i + 1}` });
-    h.switches.connect('node1');
-    await attach({ ...ADD, pod: 'a' });
+    await twoNodes(['node1']);
     folder.write('a.yaml', pod('a', '{ v: "2" }'));
     await h.controller.runtime.source.refresh();
     await expect.poll(held).toBeUndefined();
@@ -232,14 +255,7 @@ describe('an identity that changes', () => {
 
   it('is held on by a controller that starts in the middle', async () => {
     const database = { HEDDLE_DATABASE_URL: `sqlite:${join(folder.path, 'db')}` };
-    folder.write('a.yaml', pod('a', '{ v: "1" }'));
-    h = await startHarness(folder, database);
-    for (const [i, name] of ['node1', 'node2'].entries()) {
-      await register(name, { ...NODE, encapIp: `172.31.99.${i + 1}` });
-      h.switches.connect(name);
-    }
-    await attach({ ...ADD, pod: 'a' });
-    await status(1_000);
+    await twoNodes(undefined, database);
     const carried = () => h.compiler.carriedIdentityOf('shop', 'a')?.number;
     const before = carried();
     h.switches.automatic = false;
@@ -266,12 +282,7 @@ describe('an identity that changes', () => {
   });
 
   it('that comes back to what is carried is let go at once', async () => {
-    folder.write('a.yaml', pod('a', '{ v: "1" }'));
-    h = await startHarness(folder);
-    await register();
-    h.switches.connect('node1');
-    await attach({ ...ADD, pod: 'a' });
-    await status(1_000);
+    await twoNodes();
     h.switches.automatic = false;
     for (const [version, expected] of [
       ['2', true],

@@ -16,7 +16,7 @@ import { Refusal } from '../errors.js';
 import { Serial } from '../serial.js';
 import type { Source, SourceChange } from '../source/model.js';
 import type { FactTable } from './fact-table.js';
-import { HOLD_TIMEOUT_MS, Holds } from './holds.js';
+import { HOLD_TIMEOUT_MS, type Hold, Holds } from './holds.js';
 import type { SwitchesPort } from './ports.js';
 import type { Watchers } from './watchers.js';
 import type { World } from './world.js';
@@ -308,6 +308,7 @@ export class Engine {
     const first = compiler.apply(changes);
     facts.settled();
     const held = this.holds.update(pods, before, (ns, pod) => compiler.identityOf(ns, pod), generation);
+    if (this.isLocal(held.put, first.nodes)) for (const hold of held.put.splice(0)) this.holds.drop(keyOf(hold));
     for (const { namespace, pod, identityKey } of held.put)
       facts.put('hold', factKey(namespace, pod), { namespace, pod, identityKey });
     for (const key of held.removed) facts.put('hold', key, undefined);
@@ -330,6 +331,23 @@ export class Engine {
     this.options.allocations.heldIdentities.replace(this.holds.all());
     switches.notify(generation, deltas);
     this.options.watchers.changed();
+  }
+
+  /**
+   * Whether new identities touch only the node that all of these pods are on, while every other switch has what it should:
+   * then nobody has to know them first, and one bundle brings the flows for them and the pods' classification.
+   */
+  private isLocal(holds: readonly Hold[], nodes: ReadonlyMap<NodeName, NodeDelta>): boolean {
+    const { allocations, facts } = this.options;
+    const places = new Set(
+      holds.map(({ namespace, pod }) => allocations.attachments.ofPod(namespace, pod)?.record.node),
+    );
+    return (
+      places.size === 1 &&
+      holds.every((hold) => facts.get('hold', keyOf(hold)) === undefined) &&
+      [...nodes.keys()].every((node) => places.has(node)) &&
+      this.realizedEverywhere() === this.currentGeneration
+    );
   }
 
   /** Attached pods whose identity the changes may touch. */
@@ -387,6 +405,8 @@ export class Engine {
       );
   }
 }
+
+const keyOf = ({ namespace, pod }: Hold): string => factKey(namespace, pod);
 
 function union(a: ReadonlyMap<NodeName, NodeDelta>, b: ReadonlyMap<NodeName, NodeDelta>): Map<NodeName, NodeDelta> {
   const result = new Map(a);

@@ -30,7 +30,7 @@ export class Holds {
     before: ReadonlyMap<string, string>,
     identityOf: IdentityOf,
     generation: number,
-  ): { readonly put: readonly Hold[]; readonly removed: readonly string[] } {
+  ): { readonly put: Hold[]; readonly removed: readonly string[] } {
     const put: Hold[] = [];
     const removed: string[] = [];
     for (const { namespace, pod } of pods) {
