@@ -7,4 +7,11 @@ export {
   type Stats,
   startKubeApi,
 } from './kube-api.ts';
+export {
+  findKubeProgram,
+  type RealKubeApi,
+  type RealKubeApiOptions,
+  startRealKubeApi,
+  whyNoRealKubeApi,
+} from './real.ts';
 export type { Json, KubeObject, Metadata } from './types.ts';
