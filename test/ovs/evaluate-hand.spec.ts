@@ -212,6 +212,30 @@ const rows: [string, Flow[], Sent[]][] = [
     [udp],
   ],
   [
+    'translation in place: what follows looks at the old addresses, what leaves has the new ones',
+    [
+      flow(0, 2, { ...v4, ip_dst: parseIpv4(VIP) }, [ct({ nat: {}, table: 1 })]),
+      flow(0, 1, v4, [ct({ commit: true, nat: {}, ...mark })], 3),
+      flow(1, 1, v4, [ct({ commit: true, table: 2, ...dnat })]),
+      flow(2, 1, v4, [out(2)]),
+      flow(3, 2, { ...v4, ip_src: parseIpv4(S) }, [put('nw_ttl', 9), out(1)]),
+      flow(3, 2, { ...v4, ip_src: parseIpv4(VIP) }, [out(3)]),
+      flow(3, 1, v4, [ct({ zone: 6, commit: true, ...snat, table: 4 })]),
+      flow(4, 1, v4, [out(4)]),
+    ],
+    [
+      client(l4('udp', C, VIP, 1000, 80)),
+      server(l4('udp', S, C, 8080, 1000)),
+      server(unreachablePacket({ ...MAC, src: S, dst: C, code: 3, about: l4('udp', C, S, 1000, 8080) })),
+      client(l4('tcp', C, VIP, 1000, 80, syn)),
+      server(l4('tcp', S, C, 8080, 1000, syn | ack)),
+      client(l4('tcp', C, VIP, 1000, 80, ack)),
+      client(udp.packet),
+      server(udpBack.packet),
+      client(l4('tcp', C, S, 1, 2, syn | fin)),
+    ],
+  ],
+  [
     'zone from a register',
     [
       flow(0, 1, v4, [put('reg0', 0x12 << 8), ct({ zone: sub('reg0', 8, 16), commit: true, table: 1 })]),

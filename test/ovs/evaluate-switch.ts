@@ -44,15 +44,15 @@ export class PacketSwitch {
       `options:tx_pcap=${join(ovs.dir, `p${n}.pcap`)}`,
     ]);
     await ovs.vsctl(...add.slice(1));
+    // Once for all: while a flow that matched it is being forgotten, the map cannot be changed.
+    await ovs.ofctl('add-tlv-map', ovs.bridge, '{class=0xff01,type=0x80,len=4}->tun_metadata0');
     return new PacketSwitch(ovs, ports);
   }
 
-  /** Puts exactly these flows and groups on a switch without connections. Tunnel options are mapped as the pipeline has them. */
+  /** Puts exactly these flows and groups on a switch without connections. */
   async install(set: NodeFlowSet): Promise<void> {
     await this.#ovs.ofctl('del-flows', this.#ovs.bridge);
     await this.#ovs.ofctl('del-groups', this.#ovs.bridge);
-    await this.#ovs.ofctl('del-tlv-map', this.#ovs.bridge);
-    await this.#ovs.ofctl('add-tlv-map', this.#ovs.bridge, '{class=0xff01,type=0x80,len=4}->tun_metadata0');
     await this.#ovs.appctl('dpctl/flush-conntrack');
     await this.replace(set);
   }

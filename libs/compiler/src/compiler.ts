@@ -11,6 +11,7 @@ import { addressKey, peerAddresses } from './features/peer-addresses.js';
 import { peerIdentityFeature } from './features/peer-identities.js';
 import { pipelineFeature } from './features/pipeline.js';
 import { podFeature } from './features/pod.js';
+import { plainFeature } from './features/plain.js';
 import { isolating, isolationKey, policyFeature, ruleKey } from './features/policy.js';
 import { BAND_SLOTS, firstRankKey, policyOrder } from './features/policy-order.js';
 import { selfFeature } from './features/self.js';
@@ -129,6 +130,9 @@ export function createCompiler(ids: IdSource): Compiler {
       ...isolationFeature(env),
       ...selfFeature(env, identities),
       ...peerIdentityFeature(env, identities, policies),
+      ...dnsFeature(env, policies),
+      ...isolationLogFeature(env),
+      ...plainFeature(env, identities),
     ],
     onFragment: (owner, now) => assembly.update(owner, now),
   });

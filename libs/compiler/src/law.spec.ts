@@ -253,7 +253,8 @@ describe('a change costs what changed', () => {
       [...shop, svc, eps('10.244.1.2 8080'), guard],
       [eps('10.244.1.2 8080', '10.244.2.2 8080')],
     );
-    expect(done).toEqual({ service: 1 });
+    // The pod that joins is plain no more.
+    expect(done).toEqual({ endpointAddresses: 1, plain: 1, service: 1 });
     const delta = nodes.get(nodeName('node3'));
     expect([delta?.flows.size, delta?.groups.size]).toEqual([1, 1]);
   });
@@ -269,7 +270,7 @@ describe('a change costs what changed', () => {
     );
     expect([...nodes].map(([n, d]) => [n, d.flows.size]).sort()).toEqual([
       ['node2', 1],
-      ['node3', 13],
+      ['node3', 16],
     ]);
   });
 });

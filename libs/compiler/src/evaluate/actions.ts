@@ -93,14 +93,17 @@ const ACTIONS: { readonly [K in Modelled]: Run<K> } = {
   controller: () => undefined,
   group: (runtime, thread, { group }) => void runtime.group(thread, group),
   set_field: (_, thread, { field, value, mask }) => {
+    checkWritable(thread, field);
     if (hasField(thread.slots, field)) writeMasked(thread.slots, field, value, mask);
     return undefined;
   },
   load: (_, thread, { target, value }) => {
+    checkWritable(thread, target.field);
     if (hasField(thread.slots, target.field)) writeSubfield(thread.slots, target, BigInt(value));
     return undefined;
   },
   move: (_, thread, { source, target }) => {
+    checkWritable(thread, target.field);
     if (source.bits !== target.bits) throw new EvaluateError('', `move of ${source.bits} bits to ${target.bits}`);
     if (hasField(thread.slots, source.field) && hasField(thread.slots, target.field))
       writeSubfield(thread.slots, target, readSubfield(thread.slots, source));
@@ -134,9 +137,9 @@ const ACTIONS: { readonly [K in Modelled]: Run<K> } = {
     return undefined;
   },
   clone: (runtime, thread, { actions }, tableId) => {
-    const kept = { ...thread.slots };
+    const kept = { slots: { ...thread.slots }, translated: thread.translated };
     runActions(runtime, thread, actions, tableId);
-    thread.slots = kept;
+    Object.assign(thread, kept);
     return undefined;
   },
   note: () => undefined,
@@ -153,6 +156,18 @@ function output(runtime: Runtime, thread: Thread, port: number, tableId: number)
   return undefined;
 }
 
+/** Slots that address translation writes. */
+const END_SLOTS = ['nw_src', 'nw_dst', 'ipv6_src', 'ipv6_dst', 'tp_src', 'tp_dst'] as const;
+const endsIn = (slots: Slots): Slots =>
+  Object.fromEntries(END_SLOTS.flatMap((name) => (slots[name] === undefined ? [] : [[name, slots[name]]])));
+
+/** @throws EvaluateError where the packet has been translated in place and the write would meet the old value */
+function checkWritable(thread: Thread, field: string): void {
+  const slot = fieldRow(field).slot ?? field;
+  if (thread.translated !== undefined && (END_SLOTS as readonly string[]).includes(slot))
+    throw new EvaluateError(thread.node, `a write to ${field} behind a translation in place is not modelled`);
+}
+
 function runCt(
   runtime: Runtime,
   thread: Thread,
@@ -161,8 +176,6 @@ function runCt(
 ): Outcome | undefined {
   const where = `${thread.node} table ${tableId}`;
   if (action.alg !== undefined) throw new EvaluateError(where, 'ct with alg is not modelled');
-  if (action.nat !== undefined && action.table === undefined)
-    throw new EvaluateError(where, 'ct with nat but without table: what follows would match the old addresses');
   const zone = typeof action.zone === 'object' ? Number(readSubfield(thread.slots, action.zone)) : (action.zone ?? 0);
   const request: CtRequest = {
     zone,
@@ -171,13 +184,16 @@ function runCt(
     ...(action.nat === undefined ? {} : { nat: natRequest(action.nat, where) }),
     ...execRequest(thread.slots, action.exec ?? [], where),
   };
+  const slots = { ...thread.slots, ...thread.translated?.slots };
+  const inner = thread.inner && { ...thread.inner, ...thread.translated?.inner };
+  runtime.connections(thread.node).execute(slots, inner, request);
   if (action.table === undefined) {
     // Without recirculation the connection hears of the packet, and the packet does not hear of the connection.
-    runtime.connections(thread.node).execute({ ...thread.slots }, thread.inner && { ...thread.inner }, request);
+    if (request.nat !== undefined) thread.translated = { slots: endsIn(slots), inner: endsIn(inner ?? {}) };
     return undefined;
   }
-  const before = { slots: { ...thread.slots }, inner: thread.inner && { ...thread.inner } };
-  runtime.connections(thread.node).execute(thread.slots, thread.inner, request);
+  const before = { slots: thread.slots, inner: thread.inner, translated: thread.translated };
+  Object.assign(thread, { slots, inner, translated: undefined });
   runtime.recirculate(thread, action.table);
   Object.assign(thread, before);
   return undefined;

@@ -70,7 +70,16 @@ export function createEvaluator(options: EvaluatorOptions): Evaluator {
     const inject = (node: string, ofport: number, p: Packet, tunnel: Readonly<Slots>) => {
       const slots: Slots = { ...p.headers, ...tunnel, in_port: ofport };
       run(
-        { node, slots, inner: p.inner && { ...p.inner }, depth: 0, effects: 0, last: undefined, cause: undefined },
+        {
+          node,
+          slots,
+          inner: p.inner && { ...p.inner },
+          translated: undefined,
+          depth: 0,
+          effects: 0,
+          last: undefined,
+          cause: undefined,
+        },
         0,
       );
     };
@@ -91,10 +100,10 @@ export function createEvaluator(options: EvaluatorOptions): Evaluator {
       effects: 0,
       cause: undefined,
     });
-    const packetOf = (thread: Thread): Packet =>
-      thread.inner === undefined
-        ? { headers: headersOf(thread.slots) }
-        : { headers: headersOf(thread.slots), inner: headersOf(thread.inner) };
+    const packetOf = ({ slots, inner, translated }: Thread): Packet => {
+      const headers = headersOf({ ...slots, ...translated?.slots });
+      return inner === undefined ? { headers } : { headers, inner: headersOf({ ...inner, ...translated?.inner }) };
+    };
 
     const runtime: Runtime = {
       connections,

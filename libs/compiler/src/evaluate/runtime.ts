@@ -7,6 +7,11 @@ export interface Thread {
   readonly node: string;
   slots: Slots;
   inner: Slots | undefined;
+  /**
+   * Addresses and ports that a `ct` without a table has translated: the packet has them, while lookups still see those of
+   * before, as in Open vSwitch.
+   */
+  translated: { readonly slots: Slots; readonly inner: Slots } | undefined;
   depth: number;
   /** Things that came of it so far: outputs, copies that went on elsewhere. None at the end: it was dropped. */
   effects: number;

@@ -6,7 +6,7 @@ import type { ConfigFact } from '../model/facts.js';
 import { EVERYWHERE } from '../model/fragment.js';
 import type { Flow } from '../model/output.js';
 import { IS_IP, matchDestination, prefixOf } from '../pipeline/address.js';
-import { commit, cut } from '../pipeline/commit.js';
+import { commit, commitInPlace, cut } from '../pipeline/commit.js';
 import {
   CT_MARK,
   CT_STATE,
@@ -144,8 +144,8 @@ function* responder(config: ConfigFact, from: Origin): Iterable<Flow> {
     answer,
   );
   const onward = because(from, 'IP goes on.');
-  yield makeFlow('ArpNd', 100, IP4, goTo('Conntrack'), onward);
-  yield makeFlow('ArpNd', 100, IP6, goTo('Conntrack'), onward);
+  yield makeFlow('ArpNd', 100, IP4, goTo('Concern'), onward);
+  yield makeFlow('ArpNd', 100, IP6, goTo('Concern'), onward);
 }
 
 function* tracking(from: Origin): Iterable<Flow> {
@@ -228,6 +228,13 @@ function* policyBypasses(from: Origin): Iterable<Flow> {
   );
   yield makeFlow(
     'IngressAdmin',
+    FIXED_PRIORITY.established,
+    matchRegisters({ plain: 1 }),
+    goTo('PolicyLog'),
+    because(from, 'No policy concerns sender and receiver.'),
+  );
+  yield makeFlow(
+    'IngressAdmin',
     FIXED_PRIORITY.ownNode,
     matchRegisters({ sourceIdentity: RESERVED_IDENTITY.host }),
     goTo('PolicyLog'),
@@ -283,6 +290,7 @@ function* unroutable(config: ConfigFact, from: Origin): Iterable<Flow> {
 function* lastMile(from: Origin): Iterable<Flow> {
   const allowed = because(from, 'An allowed connection is remembered with the rules that allowed it.');
   const itself = because(from, 'A pod that reaches itself through a service sees another source.');
+  const inPlace = because(from, 'Nobody judges the connection; it is remembered for policies to come.');
   const done = because(from, 'A reply to a pod itself needs no translation any more.');
   yield makeFlow('EgressNat', 200, matchRegisters({ hairpin: 1 }), goTo('Output'), done);
   for (const [ip, address] of [
@@ -291,21 +299,26 @@ function* lastMile(from: Origin): Iterable<Flow> {
   ] as const) {
     yield makeFlow('ConntrackCommit', 100, ip, act([commit('EgressNat')]), allowed);
     yield makeFlow(
-      'EgressNat',
-      100,
-      { ...ip, ct_state: [CT_STATE.trk, CT_STATE.trk | CT_STATE.rpl], ...matchRegisters({ self: 1 }) },
-      act([
-        setRegister('hairpin', 1),
-        {
-          kind: 'ct',
-          commit: true,
-          zone: subfield('hairpinZone'),
-          nat: { type: 'src', ip: { min: address } },
-          table: TABLE_ID.Output,
-        },
-      ]),
-      itself,
+      'ConntrackCommit',
+      200,
+      { ...ip, ...matchRegisters({ plain: 1 }) },
+      act([commitInPlace], 'EgressNat'),
+      inPlace,
     );
+    const turnRound = act([
+      setRegister('hairpin', 1),
+      {
+        kind: 'ct',
+        commit: true,
+        zone: subfield('hairpinZone'),
+        nat: { type: 'src', ip: { min: address } },
+        table: TABLE_ID.Output,
+      },
+    ]);
+    const asked = { ct_state: [CT_STATE.trk, CT_STATE.trk | CT_STATE.rpl] } as const;
+    yield makeFlow('EgressNat', 100, { ...ip, ...asked, ...matchRegisters({ self: 1 }) }, turnRound, itself);
+    // What is committed in place has no state here; a pod does not answer itself but through the hairpin address.
+    yield makeFlow('EgressNat', 150, { ...ip, ...matchRegisters({ self: 1, plain: 1 }) }, turnRound, itself);
   }
   yield makeFlow(
     'Output',

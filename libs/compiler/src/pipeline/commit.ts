@@ -21,6 +21,12 @@ export const cut: Action = {
   exec: [{ kind: 'set_field', field: 'ct_mark', value: 0, mask: ALLOWED }],
 };
 
+/**
+ * Remembers a connection that nothing concerns while the packet goes on in the same pass. Translates as the connection has
+ * it: one that was opened through a service lasts longer than its backend need be an endpoint.
+ */
+export const commitInPlace: Action = { kind: 'ct', commit: true, zone: subfield('vpc'), nat: {}, exec: EXEC };
+
 /** Remembers an allowed connection and the rules that allowed it; with `nat`, its translation too. */
 export const commit = (next: TableName, nat?: Nat): Action => ({
   kind: 'ct',

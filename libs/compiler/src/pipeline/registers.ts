@@ -55,6 +55,22 @@ export const REGISTERS = defineRegisters({
     until: 'Output',
     doc: 'The packet leaves where it came in.',
   },
+  plainSender: {
+    field: 'reg0',
+    lsb: 25,
+    msb: 25,
+    from: 'Concern',
+    until: 'Conntrack',
+    doc: 'No policy and no service concerns the pod that sent the packet.',
+  },
+  plain: {
+    field: 'reg0',
+    lsb: 26,
+    msb: 26,
+    from: 'Conntrack',
+    until: 'EgressNat',
+    doc: 'Nor the pod that is to receive it: the packet passes in one go, and nobody judges it.',
+  },
   established: {
     field: 'reg0',
     lsb: 5,
