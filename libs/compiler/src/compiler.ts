@@ -130,8 +130,6 @@ export function createCompiler(ids: IdSource): Compiler {
       ...isolationFeature(env),
       ...selfFeature(env, identities),
       ...peerIdentityFeature(env, identities, policies),
-      ...dnsFeature(env, policies),
-      ...isolationLogFeature(env),
       ...plainFeature(env, identities),
     ],
     onFragment: (owner, now) => assembly.update(owner, now),
