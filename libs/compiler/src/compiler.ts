@@ -13,6 +13,7 @@ import { pipelineFeature } from './features/pipeline.js';
 import { podFeature } from './features/pod.js';
 import { plainFeature } from './features/plain.js';
 import { isolating, isolationKey, policyFeature, ruleKey } from './features/policy.js';
+import { isolationLogFeature } from './features/policy-log.js';
 import { BAND_SLOTS, firstRankKey, policyOrder } from './features/policy-order.js';
 import { selfFeature } from './features/self.js';
 import { serviceFeature } from './features/service.js';
@@ -128,6 +129,7 @@ export function createCompiler(ids: IdSource): Compiler {
       ...order.roots,
       ...policies.roots,
       ...isolationFeature(env),
+      ...isolationLogFeature(env),
       ...selfFeature(env, identities),
       ...peerIdentityFeature(env, identities, policies),
       ...plainFeature(env, identities),

@@ -17,10 +17,12 @@ export { contains, subtract } from './policy/prefixes.js';
 export { compileSelector, describeSelector, unmetRequirement } from './policy/selector.js';
 export {
   clusterPolicyKey,
+  clusterPolicyName,
   type Direction,
   type PeerShape,
   type PolicyShape,
   type RuleAction,
   type RuleShape,
+  ruleObject,
   type Tier,
 } from './policy/shape.js';

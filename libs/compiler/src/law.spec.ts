@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createCompiler } from './compiler.js';
 import { cidr, nodeName } from './model/brands.js';
-import type { FactChange } from './model/facts.js';
+import type { FactChange, PolicyLogging } from './model/facts.js';
 import {
   attach,
   blocks,
@@ -73,6 +73,13 @@ const held = (() => {
   return compiler.identityOf('shop', 'db-1')?.key ?? '';
 })();
 
+/** The same policy, under its key, with a wish to be told. */
+function telling(change: FactChange, logging: PolicyLogging): FactChange {
+  if (change.kind !== 'policy' || change.value === undefined) throw new TypeError(change.kind);
+  const name = change.key.split('/')[1] ?? '';
+  return { ...change, value: { ...change.value, name, logging } };
+}
+
 const LISTS: Readonly<Record<string, readonly State[]>> = {
   'pods come and go': [
     stateOf(cluster()),
@@ -131,6 +138,14 @@ const LISTS: Readonly<Record<string, readonly State[]>> = {
     stateOf(shop, guard, out, svc, config({ families: [4] })),
     new Map([...stateOf(shop, guard, out, svc)].filter(([, c]) => c.kind !== 'config')),
   ],
+  'policies that want to be told': [
+    stateOf(shop, guard, out),
+    stateOf(shop, telling(guard, 'all'), out),
+    stateOf(shop, telling(guard, 'all'), guard2, telling(out, 'drops')),
+    stateOf(shop, telling(guard, 'drops'), telling(guard2, 'all'), open, noPod('shop/web-2')),
+    stateOf(shop, telling(open, 'all'), telling({ ...open, key: 'shop/open-2' }, 'all'), guard),
+    stateOf(shop, guard, guard2),
+  ],
   'facts that contradict each other': [
     stateOf(shop, attach('other/x', 1, 2)),
     stateOf(shop, svc, service('other/clash', ['10.96.0.10'], [{ name: '', protocol: 'TCP', port: 80 }])),
@@ -170,6 +185,9 @@ it('holds on random walks', () => {
     open,
     out,
     replica,
+    telling(guard, 'drops'),
+    telling(out, 'all'),
+    telling(open, 'all'),
     svc,
     eps('10.244.1.2 8080'),
     eps('10.244.1.2 8080', '10.244.2.2 8080'),

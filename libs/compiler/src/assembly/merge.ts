@@ -23,6 +23,8 @@ function clausesOf(flow: Flow): readonly Conjunction[] | undefined {
   return actions.length > 0 && actions.every((a) => a.kind === 'conjunction') ? (actions as Conjunction[]) : undefined;
 }
 
+const OBJECT_MASK = 0xffff_ffffn;
+
 const VERDICTS: ReadonlySet<string> = new Set([REGISTERS.egressRule.field, REGISTERS.ingressRule.field]);
 /** The action that names the deciding rule, in a flow that allows something. */
 const verdictOf = (flow: Flow): SetField | undefined =>
@@ -46,6 +48,7 @@ export function mergeFlows(env: Env, flows: readonly Flow[]): Flow {
     cookie: cookie(feature, object),
     provenance: { feature, owners, why },
   });
+  const objects = () => [...new Set(list.map((f) => Number(f.cookie & OBJECT_MASK)))].sort((a, b) => a - b);
   // The number hangs on the match, not on the owners: it stays while owners come and go.
   const shared = () => env.ids.number('object', `shared/${first.key}`);
 
@@ -69,7 +72,8 @@ export function mergeFlows(env: Env, flows: readonly Flow[]): Flow {
         ? i
         : { ...i, actions: i.actions.map((a) => (a === verdictOf(first) ? { ...a, value: object } : a)) },
     );
-    return combined(instructions, list.map((f) => f.provenance.why).join(' '), object);
+    const flow = combined(instructions, list.map((f) => f.provenance.why).join(' '), object);
+    return { ...flow, provenance: { ...flow.provenance, objects: objects() } };
   }
   return first;
 }

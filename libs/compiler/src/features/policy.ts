@@ -28,6 +28,7 @@ import {
 import { configOf, type Env, hasFamily } from './env.js';
 import { type Identities, nodesOfIdentity, podsAcross, podsInNamespace } from './identities.js';
 import { addressKey, type PeerAddresses } from './peer-addresses.js';
+import { tellingPart, tellsOfDrops, toldOfIsolation } from './policy-log.js';
 import { bandPriority, firstRankKey, type PolicyOrder } from './policy-order.js';
 import { compileRule } from './rule-flows.js';
 
@@ -99,6 +100,7 @@ function networkPolicyShape(policy: NetworkPolicyFact): PolicyShape {
     subjects: podsInNamespace(policy.namespace, podSelector),
     isolates: DIRECTIONS.filter((d) => policy[d] !== undefined),
     rules: DIRECTIONS.flatMap((d) => (policy[d] ?? []).map((rule, i) => ruleShape(policy, d, rule, i))),
+    logging: policy.logging ?? 'none',
   };
 }
 
@@ -143,6 +145,7 @@ function clusterPolicyShape(policy: ClusterPolicyFact): PolicyShape {
         }),
       ),
     ),
+    logging: policy.logging ?? 'none',
   };
 }
 
@@ -250,19 +253,24 @@ export function policyFeature(
     if (policy === undefined || config === undefined) return undefined;
     const entries: Entry[] = [];
     for (const info of cx.read(subjects, key)) {
-      for (const d of policy.isolates) entries.push([isolating, isolationKey(d, info.number), key]);
+      for (const d of policy.isolates) {
+        entries.push([isolating, isolationKey(d, info.number), key]);
+        if (tellsOfDrops(policy.logging)) entries.push([toldOfIsolation, isolationKey(d, info.number), key]);
+      }
       if (policy.tier !== 'NetworkPolicy') entries.push([clusterSubject, String(info.number), key]);
     }
     const where = cx.read(nodes, key);
     // Nobody to protect anywhere: its rules are not even looked at.
     if (where.length === 0) return { entries };
     const placement: Placement = { kind: 'nodes', nodes: where };
-    const fragment = policy.rules.map((rule) => {
+    const fragment = policy.rules.flatMap((rule) => {
       const id = ruleKey(key, rule.direction, rule.index);
       const peerIndex = rule.direction === 'egress' ? egressPeerOf : ingressPeerOf;
       if (rule.direction === 'egress' || config.encap === 'vxlan')
         for (const info of cx.read(peers, id)) entries.push([peerIndex, String(info.number), key]);
-      return { part: cx.read(rulePart, id), placement };
+      const part = cx.read(rulePart, id);
+      const telling = tellingPart(env, { policy: key, rule, logging: policy.logging }, part);
+      return (telling === undefined ? [part] : [part, telling]).map((p) => ({ part: p, placement }));
     });
     return { entries, fragment };
   };

@@ -11,6 +11,7 @@ export const FEATURES = {
   service: 3,
   policy: 4,
   isolation: 5,
+  policyLog: 6,
 } as const;
 export type Feature = keyof typeof FEATURES;
 
@@ -27,6 +28,8 @@ export interface Provenance {
   readonly owners: readonly ObjectRef[];
   /** One sentence. */
   readonly why: string;
+  /** Numbers of the rules that decide alike by this one flow, ascending; its cookie then has a number of its own. */
+  readonly objects?: readonly number[] | undefined;
 }
 
 export interface Flow {

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { flowMod, formatFlow } from 'openflow-ts/codec';
 import { describe, expect, it } from 'vitest';
 import { createCompiler } from '../compiler.js';
-import { EXAMPLE } from '../testing/example.js';
+import { EXAMPLE, TOLD } from '../testing/example.js';
 import { config, countingIds } from '../testing/facts.js';
 import { pipelineMaps, tableContract } from './document.js';
 import { PIPELINE } from './tables.js';
@@ -27,11 +27,13 @@ const compiled = (): ReadonlySet<string> => {
   return new Set(
     (['geneve', 'vxlan'] as const).flatMap((encap) => {
       const compiler = createCompiler(countingIds());
-      compiler.apply([...EXAMPLE, config({ encap })]);
-      return compiler
-        .nodes()
-        .flatMap((name) => [...(compiler.node(name)?.flows.values() ?? [])])
-        .map((f) => formatFlow(flowMod({ ...f, cookie: 0n }), { tableNames }));
+      return [[...EXAMPLE, config({ encap })], TOLD].flatMap((facts) => {
+        compiler.apply(facts);
+        return compiler
+          .nodes()
+          .flatMap((name) => [...(compiler.node(name)?.flows.values() ?? [])])
+          .map((f) => formatFlow(flowMod({ ...f, cookie: 0n }), { tableNames }));
+      });
     }),
   );
 };

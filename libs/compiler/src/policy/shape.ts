@@ -1,5 +1,5 @@
 import type { Cidr } from '../model/brands.js';
-import { factKey } from '../model/facts.js';
+import { factKey, type PolicyLogging } from '../model/facts.js';
 import type { Prefix } from '../pipeline/address.js';
 import type { RulePorts } from './ports.js';
 
@@ -67,6 +67,8 @@ export interface PolicyShape {
   /** Directions in which subjects are isolated by being selected; none for a ClusterNetworkPolicy. */
   readonly isolates: readonly Direction[];
   readonly rules: readonly RuleShape[];
+  /** Of which decisions switches tell. */
+  readonly logging: PolicyLogging;
 }
 
 /** Canonical text under which a rule's number is recorded; the number is what ct_label carries. */

@@ -27,3 +27,12 @@ export const EXAMPLE: readonly FactChange[] = [
     ],
   }),
 ];
+
+/** Put on top of the example: a policy that wants to be told of all that it decides. */
+export const TOLD: readonly FactChange[] = [
+  policy('shop/web', {
+    podSelector: { matchLabels: { app: 'web' } },
+    ingress: [{ peers: [{ podSelector: { matchLabels: { app: 'api' } } }], ports: [] }],
+    logging: 'all',
+  }),
+];
