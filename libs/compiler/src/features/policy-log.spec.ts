@@ -35,7 +35,9 @@ const flowsOf = (compiler: Compiler, n: number, table: TableName) =>
 function telling({ compiler, ids }: ReturnType<typeof compile>, n: number, table: TableName): string[] {
   const flows = flowsOf(compiler, n, table);
   // Flows are made when they are asked for, and numbers with them.
-  const names = new Map([...ids.given].flatMap(([key, v]) => (key.startsWith('object ') ? [[v, key.slice(7)] as const] : [])));
+  const names = new Map(
+    [...ids.given].flatMap(([key, v]) => (key.startsWith('object ') ? [[v, key.slice(7)] as const] : [])),
+  );
   return flows
     .map((f) => formatFlow(flowMod({ ...f, cookie: 0n }), { tableNames }).replace(`table=${table}, `, ''))
     .filter((text) => text.includes('CONTROLLER'))
