@@ -1,4 +1,4 @@
-import { type Context, type Entry, index, memo, type Root, root } from '../engine/steps.js';
+import { type Entry, index, memo, type Root, root } from '../engine/steps.js';
 import type { AttachmentFact } from '../model/facts.js';
 import { factKey } from '../model/facts.js';
 import { later, only } from '../model/fragment.js';
@@ -34,13 +34,13 @@ export function plainFeature(env: Env, identities: Identities): readonly Root[] 
       DIRECTIONS.some((d) => cx.members(isolating, isolationKey(d, Number(identity))).size > 0) ||
       cx.members(clusterSubject, identity).size > 0,
   );
-  const concerned = (cx: Context, pod: AttachmentFact, identity: number): boolean =>
-    cx.read(governed, String(identity)) || pod.ips.some((ip) => cx.members(servedBy, ip).size > 0);
-
   const plain = root('plain', 4, 'attachment', (key, cx) => {
-    const [config, pod, identity] = [configOf(cx), cx.fact('attachment', key), cx.read(identities.ofPod, key)];
-    if (config === undefined || pod === undefined || identity === undefined) return undefined;
-    if (concerned(cx, pod, identity.number)) return undefined;
+    const identity = cx.read(identities.ofPod, key);
+    // Most pods have a policy, and nothing more is asked about them.
+    if (identity === undefined || cx.read(governed, String(identity.number))) return undefined;
+    const [config, pod] = [configOf(cx), cx.fact('attachment', key)];
+    if (config === undefined || pod === undefined) return undefined;
+    if (pod.ips.some((ip) => cx.members(servedBy, ip).size > 0)) return undefined;
     const part = later(() => {
       const why = `No policy and no service concerns pod ${factKey(pod.namespace, pod.pod)}.`;
       const from = because(originOf(env, 'pod', `pod/${key}`, [podRef(key)], ''), why);
