@@ -1,7 +1,8 @@
 # make lab        installs what is missing, builds, starts a three-node lab with the demo, prints what to try
 # make test       installs what is missing, builds, runs every test; the last line says how many passed and failed
 # make lab-down   ends the lab and leaves nothing behind
-.PHONY: lab lab-down test build lint format packages node_modules clean
+# make images     builds the container images with buildah; make test-images runs them (neither is part of make test)
+.PHONY: lab lab-down test images test-images build lint format packages node_modules clean
 
 # With options: make lab LAB_OPTIONS='--nodes 5 --encap vxlan'
 LAB_OPTIONS =
@@ -14,6 +15,12 @@ lab-down: build
 
 test: packages build
 	@node_modules/.bin/node test/run.mjs
+
+images:
+	@deploy/images/build.sh
+
+test-images: node_modules
+	@test/deploy/images.sh
 
 build: node_modules
 	@echo "Building"

@@ -78,7 +78,8 @@ async function reach({ ovsdb, say }: UninstallOptions): Promise<SwitchDatabase |
 function refuseIfInUse({ replica }: SwitchDatabase, { force }: UninstallOptions): void {
   const pods = [...replica.table('Interface').rows.values()]
     .filter((row) => isHostInterface(row.name))
-    .map((row) => row.external_ids.get('iface-id') ?? row.name);
+    .map((row) => row.external_ids.get('iface-id') ?? row.name)
+    .sort();
   if (pods.length > 0 && !force) throw new PodsAttachedError(pods);
 }
 
