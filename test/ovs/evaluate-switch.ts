@@ -117,6 +117,16 @@ export class PacketSwitch {
     return lines.map((line) => line.replace(/,protoinfo=.*$/, '')).sort();
   }
 
+  /** Passes of the datapath for each packet while `send` runs: 1 and how often packets came back from the tracker. */
+  async passesDuring(send: () => Promise<unknown>): Promise<number> {
+    await this.#ovs.appctl('dpif-netdev/pmd-stats-clear');
+    await send();
+    const text = await this.#ovs.appctl('dpif-netdev/pmd-stats-show');
+    const sum = (what: string) =>
+      [...text.matchAll(new RegExp(`${what}: (\\d+)`, 'g'))].reduce((total, [, n]) => total + Number(n), 0);
+    return 1 + sum('packet recirculations') / sum('packets received');
+  }
+
   #frames(): Buffer[][] {
     return this.#ports.map((n) => framesOf(readFileSync(join(this.#ovs.dir, `p${n}.pcap`))));
   }
