@@ -26,19 +26,23 @@ export interface Outcome {
 }
 
 /** The lab of the end-to-end tests: its own name, so that one started by hand is left alone. */
+const LAB_NAME = process.env.HEDDLE_E2E_LAB ?? 'e2e';
+
+/** A lab whose source are manifests; with `up(..., '--kubeconfig', FILE)` it is an API server. */
 export class TestLab {
-  readonly paths = labPaths({ HEDDLE_LAB_NAME: 'e2e' });
+  readonly paths = labPaths({ HEDDLE_LAB_NAME: LAB_NAME });
   private readonly env = {
     ...process.env,
-    HEDDLE_LAB_NAME: 'e2e',
+    HEDDLE_LAB_NAME: LAB_NAME,
     HEDDLE_CONTROLLER_URL: `unix:${this.paths.apiSocket}`,
   };
   readonly api = new ApiClient({ url: `unix:${this.paths.apiSocket}` });
 
   /** Starts the lab anew with the manifests of a folder. */
-  async up(manifests: string, ...args: readonly string[]): Promise<string> {
+  async up(manifests: string | undefined, ...args: readonly string[]): Promise<string> {
     await this.down();
-    return (await this.must(HEDDLE_LAB, ['up', '--no-matrix', '--manifests', manifests, ...args])).stdout;
+    const what = manifests === undefined ? [] : ['--manifests', manifests];
+    return (await this.must(HEDDLE_LAB, ['up', '--no-matrix', ...what, ...args])).stdout;
   }
   async down(): Promise<void> {
     await this.must(HEDDLE_LAB, ['down']);
@@ -67,15 +71,15 @@ export class TestLab {
     }
   }
 
-  /** Replaces one file of the watched directory and waits until pods, flows and this file's objects are in place. */
-  async apply(file: string, yaml: string): Promise<void> {
+  /** Replaces one file of the watched directory (or what it held at the API server) and waits until pods, flows and this file's objects are in place. */
+  async apply(file: string, yaml: string, ...args: readonly string[]): Promise<void> {
     const local = join(this.paths.stateDir, 'applied', file);
     mkdirSync(dirname(local), { recursive: true });
     writeFileSync(local, yaml);
-    await this.must(HEDDLE_LAB, ['apply', local]);
+    await this.must(HEDDLE_LAB, ['apply', local, ...args]);
   }
-  async delete(file: string): Promise<void> {
-    await this.must(HEDDLE_LAB, ['delete', join(this.paths.stateDir, 'applied', file)]);
+  async delete(file: string, ...args: readonly string[]): Promise<void> {
+    await this.must(HEDDLE_LAB, ['delete', join(this.paths.stateDir, 'applied', file), ...args]);
   }
   /** Writes straight into the watched directory, as an editor would, and waits for nothing. */
   writeManifest(file: string, text: string): void {

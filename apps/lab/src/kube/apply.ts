@@ -84,8 +84,8 @@ export class KubeApplier {
     const managed = await holdsLease(this.client, 'kube-controller-manager');
     const given = this.expand(files, managed);
     const names = new Set(given.map(nameOf));
-    const dropped = this.expand(before, managed).filter((o) => !names.has(nameOf(o)));
-    await this.removeAll(dropped);
+    const old = new Map(this.expand(before, managed).map((o) => [nameOf(o), o]));
+    await this.removeAll([...old.values()].filter((o) => !names.has(nameOf(o))));
     await this.ensureNamespaces(given, managed);
     const refused: string[] = [];
     const rank = ({ kind }: Given) => (FIRST.includes(kind) ? FIRST.indexOf(kind) : FIRST.length);
@@ -93,7 +93,7 @@ export class KubeApplier {
       await inParallel(
         given.filter((o) => rank(o) === r),
         (o) =>
-          this.applyOne(o).catch((e: unknown) => {
+          this.applyOne(o, old.get(nameOf(o))).catch((e: unknown) => {
             if (!isRefusal(e)) throw e;
             refused.push(`${nameOf(o)}: ${e.message}`);
           }),
@@ -163,7 +163,7 @@ export class KubeApplier {
     return found;
   }
 
-  private async applyOne(object: Given): Promise<void> {
+  private async applyOne(object: Given, before: Given | undefined): Promise<void> {
     const mapping = await this.mappingOf(object);
     const { name, namespace = 'default' } = object.metadata;
     const path = mapping.path(namespace, name);
@@ -174,7 +174,13 @@ export class KubeApplier {
         mapping.namespaced ? { ...object, metadata: { ...object.metadata, namespace } } : object,
         'application/apply-patch+yaml',
       );
+    const removed = before === undefined ? undefined : removals(before, object);
     try {
+      // Server-side apply takes away what its manager gave before. Not every server keeps book of that, so it is said.
+      if (removed !== undefined)
+        await this.client.mergePatch(path, removed).catch((e: unknown) => {
+          if (!isStatus(e, 404)) throw e;
+        });
       await apply();
     } catch (e) {
       // A pod's containers and node are fixed: as with a changed manifest, it is another pod then.
@@ -184,6 +190,23 @@ export class KubeApplier {
     }
   }
 }
+
+/** A merge patch that takes away the keys of maps that are no longer there; undefined if there are none. Lists are replaced whole. */
+export function removals(before: object, after: object): object | undefined {
+  const patch: Record<string, unknown> = {};
+  for (const [key, old] of Object.entries(before)) {
+    const now = (after as Record<string, unknown>)[key];
+    if (now === undefined) patch[key] = null;
+    else if (isMap(old) && isMap(now)) {
+      const inner = removals(old, now);
+      if (inner !== undefined) patch[key] = inner;
+    }
+  }
+  return Object.keys(patch).length === 0 ? undefined : patch;
+}
+
+const isMap = (value: unknown): value is object =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const isRefusal = (e: unknown): e is Error => e instanceof Error && e.name === 'KubeRefusal';
 

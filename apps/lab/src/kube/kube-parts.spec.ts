@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { PodRecord } from '../host/state.js';
+import { removals } from './apply.js';
 import { sliceChanges, slicesOf } from './endpoint-slices.js';
 import { readKubeconfig, writeKubeconfig } from './kubeconfig.js';
 import type { KubeNode, KubePod, KubeService, KubeSlice } from './objects.js';
@@ -198,6 +199,17 @@ describe("a pod's status", () => {
         { state: { waiting: { reason: 'ContainerCreating', message: 'CNI ADD: the pool is empty' } } },
       ],
     });
+  });
+});
+
+describe('what a changed manifest takes away', () => {
+  it.each<[string, object, object, object | undefined]>([
+    ['nothing', { a: { b: 1 } }, { a: { b: 2, c: 3 } }, undefined],
+    ['a label', { m: { labels: { x: '1', y: '2' } } }, { m: { labels: { y: '3' } } }, { m: { labels: { x: null } } }],
+    ['a part of a specification', { spec: { egress: [], p: {} } }, { spec: { p: {} } }, { spec: { egress: null } }],
+    ['what is in a list, with the list', { l: [{ a: 1 }] }, { l: [{}] }, undefined],
+  ])('%s', (_name, before, after, patch) => {
+    expect(removals(before, after)).toEqual(patch);
   });
 });
 
