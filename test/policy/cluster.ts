@@ -38,3 +38,17 @@ export const PLACEMENT: Readonly<Record<PodName, number>> = {
   'z/b': 1,
   'z/c': 2,
 };
+
+/** Labels of the nodes, in the order of `PLACEMENT`'s numbers. */
+export const NODE_LABELS: readonly Readonly<Record<string, string>>[] = [
+  { node: '1', zone: 'a', 'node-role.kubernetes.io/control-plane': '' },
+  { node: '2', zone: 'a' },
+  { node: '3', zone: 'b' },
+];
+/** Names that something outside of the cluster has, and the addresses that they were seen to have. */
+export const DOMAINS: Readonly<Record<string, readonly string[]>> = {
+  'example.com': ['203.0.113.7', '2001:db8::7'],
+  'www.example.com': ['203.0.113.8', '2001:db8::8'],
+  'a.b.example.com': ['203.0.113.9', '2001:db8::7'],
+  'notexample.com': ['203.0.113.10', '2001:db8::10'],
+};

@@ -1,4 +1,7 @@
 import {
+  type ClusterPeer as ClusterPeerFact,
+  type ClusterPolicyFact,
+  type ClusterRule as ClusterRuleFact,
   type ConfigFact,
   cidr,
   type FactChange,
@@ -7,10 +10,12 @@ import {
   ip,
   type L4Protocol,
   mac,
+  type NamespacedSelector,
   type NetworkPolicyFact,
   nodeName,
   ofport,
   type PolicyPeer,
+  type PolicyPort,
   type PolicyRule,
   portKey,
   vpc,
@@ -18,7 +23,15 @@ import {
 import { CONTAINER_PORTS, PLACEMENT, PODS, type PodName, SERVICE_PORTS } from './cluster.js';
 import type { OracleCluster } from './oracle.js';
 import { CLUSTER_CIDRS, podIps, splitName } from './pods.js';
-import type { NetworkPolicyManifest, Peer, Port } from './types.js';
+import type {
+  ClusterNetworkPolicyManifest,
+  ClusterPeer,
+  ClusterProtocol,
+  ClusterSubject,
+  NetworkPolicyManifest,
+  Peer,
+  Port,
+} from './types.js';
 
 /** The cluster of the table as facts: three nodes, a block of each family on each. */
 
@@ -76,6 +89,51 @@ export function policyFact({ metadata, spec }: NetworkPolicyManifest): NetworkPo
   };
 }
 
+const L4 = ['TCP', 'UDP', 'SCTP'] as const;
+function protocolFacts(given: ClusterProtocol): readonly PolicyPort[] {
+  if ('destinationNamedPort' in given) return L4.map((protocol) => ({ protocol, port: given.destinationNamedPort }));
+  const [protocol, { destinationPort: port }] =
+    'tcp' in given
+      ? (['TCP', given.tcp] as const)
+      : 'udp' in given
+        ? (['UDP', given.udp] as const)
+        : (['SCTP', given.sctp] as const);
+  return 'number' in port
+    ? [{ protocol, port: port.number }]
+    : [{ protocol, port: port.range.start, endPort: port.range.end }];
+}
+const selectorFact = (subject: ClusterSubject): NamespacedSelector =>
+  'namespaces' in subject ? { namespaceSelector: subject.namespaces, podSelector: {} } : subject.pods;
+function clusterPeerFact(peer: ClusterPeer): ClusterPeerFact {
+  if ('nodes' in peer) return { kind: 'nodes', selector: peer.nodes };
+  if ('networks' in peer) return { kind: 'networks', cidrs: peer.networks.map(cidr) };
+  if ('domainNames' in peer) return { kind: 'domains', names: peer.domainNames };
+  return { kind: 'pods', ...selectorFact(peer) };
+}
+const clusterRuleFact = (
+  rule: {
+    readonly name?: string;
+    readonly action: ClusterRuleFact['action'];
+    readonly protocols?: readonly ClusterProtocol[];
+  },
+  peers: readonly ClusterPeer[],
+): ClusterRuleFact => ({
+  name: rule.name ?? '',
+  action: rule.action,
+  peers: peers.map(clusterPeerFact),
+  ports: (rule.protocols ?? []).flatMap(protocolFacts),
+});
+
+/** The same for a cluster policy. */
+export const clusterPolicyFact = ({ metadata, spec }: ClusterNetworkPolicyManifest): ClusterPolicyFact => ({
+  name: metadata.name,
+  tier: spec.tier,
+  priority: spec.priority,
+  subject: selectorFact(spec.subject),
+  ingress: (spec.ingress ?? []).map((r) => clusterRuleFact(r, r.from)),
+  egress: (spec.egress ?? []).map((r) => clusterRuleFact(r, r.to)),
+});
+
 export type FactMap = ReadonlyMap<string, FactChange>;
 
 /** Everything that stands under a cluster: nodes, pods, services and policies. */
@@ -93,6 +151,7 @@ export function factsOf(cluster: OracleCluster, encap: ConfigFact['encap'] = 'ge
         addresses: [ip(`192.168.7.${i + 1}`)],
         gateway: { mac: mac(`02:00:00:00:01:0${i}`), ips: node.gatewayIps.map(ip), ofport: ofport(2) },
         tunnelOfport: ofport(node.tunnelOfport),
+        labels: cluster.nodes.find((n) => n.name === node.name)?.labels,
       },
     });
     for (const block of node.blocks)
@@ -143,6 +202,10 @@ export function factsOf(cluster: OracleCluster, encap: ConfigFact['encap'] = 'ge
       key: factKey(policy.metadata.namespace, policy.metadata.name),
       value: policyFact(policy),
     });
+  for (const policy of cluster.clusterPolicies)
+    put({ kind: 'clusterPolicy', key: policy.metadata.name, value: clusterPolicyFact(policy) });
+  for (const [name, addresses] of Object.entries(cluster.domains))
+    put({ kind: 'domain', key: name, value: { name, addresses: addresses.map(ip) } });
   return facts;
 }
 

@@ -1,4 +1,4 @@
-import type { NetworkPolicyManifest, Peer } from './types.js';
+import type { ClusterNetworkPolicyManifest, NetworkPolicyManifest, Peer } from './types.js';
 
 /** What the addresses in the table stand for in one cluster. */
 export interface AddressBook {
@@ -42,4 +42,20 @@ export function expandAddresses(manifest: NetworkPolicyManifest, book: AddressBo
       ...(egress ? { egress: egress.map((r) => (r.to ? { ...r, to: peers(r.to) } : r)) } : {}),
     },
   };
+}
+
+/** The same for a cluster policy. */
+export function expandNetworks(
+  manifest: ClusterNetworkPolicyManifest,
+  book: AddressBook,
+): ClusterNetworkPolicyManifest {
+  const { egress, ...rest } = manifest.spec;
+  if (egress === undefined) return manifest;
+  const rules = egress.map((rule) => ({
+    ...rule,
+    to: rule.to.map((peer) =>
+      'networks' in peer ? { networks: peer.networks.flatMap((text) => cidrsOf(text, book)) } : peer,
+    ),
+  }));
+  return { ...manifest, spec: { ...rest, egress: rules } };
 }

@@ -1,14 +1,26 @@
-import type { LabelSelector, NetworkPolicyManifest, Peer, Port } from './types.js';
+import type {
+  ClusterNetworkPolicyManifest,
+  ClusterPeer,
+  ClusterProtocol,
+  ClusterSubject,
+  LabelSelector,
+  NetworkPolicyManifest,
+  Peer,
+  Port,
+} from './types.js';
 
 /**
- * NetworkPolicy read straight from the prose of the networking.k8s.io/v1 reference, one packet at a time: no identities,
- * no sets, nothing remembered. It shares no code with the compiler.
+ * NetworkPolicy and ClusterNetworkPolicy read straight from the prose of the networking.k8s.io/v1 and
+ * policy.networking.k8s.io/v1alpha2 references, one packet at a time: no identities, no sets, nothing remembered. It shares no
+ * code with the compiler.
  */
 
 export interface OraclePod {
   readonly namespace: string;
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
+  /** Name of the node that it runs on. */
+  readonly node: string;
   readonly ips: readonly string[];
   readonly containerPorts: readonly {
     readonly name?: string;
@@ -17,19 +29,31 @@ export interface OraclePod {
   }[];
 }
 
+export interface OracleNode {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly addresses: readonly string[];
+}
+
 export interface OracleCluster {
   /** Labels of each namespace, as given. */
   readonly namespaces: Readonly<Record<string, Readonly<Record<string, string>>>>;
   readonly pods: readonly OraclePod[];
   readonly policies: readonly NetworkPolicyManifest[];
+  readonly clusterPolicies: readonly ClusterNetworkPolicyManifest[];
+  readonly nodes: readonly OracleNode[];
+  /** Addresses that each name was seen to have. */
+  readonly domains: Readonly<Record<string, readonly string[]>>;
 }
 
-/** The first packet of a connection; ICMP has no port. */
+/** The first packet of a connection as it arrives at the receiver, behind any service; ICMP has no port. */
 export interface OraclePacket {
   readonly source: string;
   readonly destination: string;
   readonly protocol: 'TCP' | 'UDP' | 'SCTP' | 'ICMP';
   readonly port?: number;
+  /** It was sent to a service address. */
+  readonly viaService?: boolean;
 }
 
 type Labels = Readonly<Record<string, string>>;
@@ -140,12 +164,13 @@ function policyTypes({ spec }: NetworkPolicyManifest): readonly string[] {
   return (spec.egress ?? []).length > 0 ? ['Ingress', 'Egress'] : ['Ingress'];
 }
 
-function directionAllows(
+/** Undefined: no NetworkPolicy selects the pod for the direction. */
+function networkPolicyAllows(
   cluster: OracleCluster,
   subject: OraclePod,
   packet: OraclePacket,
   direction: 'Ingress' | 'Egress',
-): boolean {
+): boolean | undefined {
   const policies = cluster.policies.filter(
     (p) =>
       p.metadata.namespace === subject.namespace &&
@@ -153,8 +178,11 @@ function directionAllows(
       selects(p.spec.podSelector, subject.labels),
   );
   // "By default, a pod is non-isolated; all connections are allowed."
-  if (policies.length === 0) return true;
+  if (policies.length === 0) return undefined;
+  // "A Pod cannot block access to itself." and "Traffic to and from the node where a Pod is running is always allowed."
   const other = direction === 'Ingress' ? packet.source : packet.destination;
+  if (podOf(cluster, other) === subject) return true;
+  if (cluster.nodes.find((n) => n.name === subject.node)?.addresses.includes(other)) return true;
   return policies.some((policy) => {
     const rules: readonly Rule[] =
       direction === 'Ingress'
@@ -164,13 +192,116 @@ function directionAllows(
   });
 }
 
+/** "Namespaces is used to select pods via namespace selectors. Pods is used to select pods via namespace AND pod selectors." */
+function podSelected(cluster: OracleCluster, subject: ClusterSubject, pod: OraclePod): boolean {
+  const labels = namespaceLabels(cluster, pod.namespace);
+  if ('namespaces' in subject) return selects(subject.namespaces, labels);
+  return selects(subject.pods.namespaceSelector, labels) && selects(subject.pods.podSelector, pod.labels);
+}
+
+function clusterPeerMatches(cluster: OracleCluster, peer: ClusterPeer, address: string): boolean {
+  // "It selects the nodeIPs as the peer type ... if present but empty, it selects all Nodes."
+  if ('nodes' in peer) return cluster.nodes.some((n) => selects(peer.nodes, n.labels) && n.addresses.includes(address));
+  // "Cluster-internal traffic will be checked against the rule as well."
+  if ('networks' in peer) return peer.networks.some((cidr) => inCidr(address, cidr));
+  if ('domainNames' in peer)
+    return peer.domainNames.some((wanted) =>
+      Object.entries(cluster.domains).some(
+        ([name, addresses]) => domainMatches(wanted, name) && addresses.includes(address),
+      ),
+    );
+  const pod = podOf(cluster, address);
+  return pod !== undefined && podSelected(cluster, peer, pod);
+}
+
+/** "'*', the wildcard specifier, matches one or more entire labels. It may only be specified as a prefix." */
+function domainMatches(wanted: string, name: string): boolean {
+  if (!wanted.startsWith('*.')) return wanted === name;
+  const [ending, labels] = [wanted.split('.').slice(1), name.split('.')];
+  return labels.length > ending.length && ending.every((label, i) => labels.at(i - ending.length) === label);
+}
+
+function protocolMatches(given: ClusterProtocol, packet: OraclePacket, receiver: OraclePod | undefined): boolean {
+  if (packet.port === undefined) return false;
+  // "DestinationNamedPort selects a destination port on a pod based on the ContainerPort name."
+  if ('destinationNamedPort' in given)
+    return (receiver?.containerPorts ?? []).some(
+      (c) => c.name === given.destinationNamedPort && c.protocol === packet.protocol && c.containerPort === packet.port,
+    );
+  const [[protocol, { destinationPort }]] = Object.entries(given) as [
+    [string, { destinationPort: { number: number } | { range: { start: number; end: number } } }],
+  ];
+  if (protocol.toUpperCase() !== packet.protocol) return false;
+  // "start defines a network port that is the start of a port range ... end specifies the last port in the range."
+  return 'number' in destinationPort
+    ? packet.port === destinationPort.number
+    : packet.port >= destinationPort.range.start && packet.port <= destinationPort.range.end;
+}
+
+/** What the tier does with the packet; undefined: no rule of it matches. */
+function tierSays(
+  cluster: OracleCluster,
+  tier: 'Admin' | 'Baseline',
+  subject: OraclePod,
+  packet: OraclePacket,
+  direction: 'Ingress' | 'Egress',
+): 'Accept' | 'Deny' | 'Pass' | undefined {
+  const other = direction === 'Ingress' ? packet.source : packet.destination;
+  const receiver = podOf(cluster, packet.destination);
+  // "Policies with lower priority values have higher precedence." Which of equal ones comes first is ours to choose: by name.
+  const policies = cluster.clusterPolicies
+    .filter((p) => p.spec.tier === tier && podSelected(cluster, p.spec.subject, subject))
+    .toSorted((a, b) => a.spec.priority - b.spec.priority || (a.metadata.name < b.metadata.name ? -1 : 1));
+  for (const { spec } of policies) {
+    const rules =
+      direction === 'Ingress'
+        ? (spec.ingress ?? []).map((r) => ({ ...r, peers: r.from as readonly ClusterPeer[] }))
+        : (spec.egress ?? []).map((r) => ({ ...r, peers: r.to }));
+    // "A rule that appears at the top of the rules would take the highest precedence."
+    for (const { action, peers, protocols } of rules) {
+      // "DomainNames is only supported for Accept rules."
+      const usable = peers.filter((p) => action === 'Accept' || !('domainNames' in p));
+      const met = usable.some(
+        (peer) =>
+          clusterPeerMatches(cluster, peer, other) &&
+          // "If unspecified, protocol-specific attributes will not be used to match traffic."
+          (protocols === undefined ||
+            protocols.some((p) =>
+              // "You can't use this in a rule that targets resources without named ports (e.g. Nodes or Networks)."
+              protocolMatches(p, packet, 'namespaces' in peer || 'pods' in peer ? receiver : undefined),
+            )),
+      );
+      if (met) return action;
+    }
+  }
+  return undefined;
+}
+
+/** The tiers in their order: Admin, NetworkPolicy, Baseline. */
+function directionAllows(
+  cluster: OracleCluster,
+  subject: OraclePod,
+  packet: OraclePacket,
+  direction: 'Ingress' | 'Egress',
+): boolean {
+  // "If Admin tier has made a final decision (Accept or Deny) on a connection, then no further evaluation is done."
+  const admin = tierSays(cluster, 'Admin', subject, packet, direction);
+  if (admin === 'Accept' || admin === 'Deny') return admin === 'Accept';
+  // "v1.NetworkPolicy always makes a final decision for selected pods."
+  const networkPolicy = networkPolicyAllows(cluster, subject, packet, direction);
+  if (networkPolicy !== undefined) return networkPolicy;
+  // "If a given connection wasn't allowed or denied by any of the tiers, the default kubernetes policy is applied."
+  return tierSays(cluster, 'Baseline', subject, packet, direction) !== 'Deny';
+}
+
 /** "For a connection from a source pod to a destination pod to be allowed, both the egress policy on the source pod and
  * the ingress policy on the destination pod need to allow the connection." */
 export function oracleAllows(cluster: OracleCluster, packet: OraclePacket): boolean {
   const source = podOf(cluster, packet.source);
   const destination = podOf(cluster, packet.destination);
-  // "A Pod cannot block access to itself."
-  if (source !== undefined && source === destination) return true;
+  // "A Pod connecting to its own Pod IP is not subject to CNP. A Pod connecting to a Service IP that the service proxy
+  // load-balances back to the same Pod is subject to ClusterNetworkPolicy."
+  if (source !== undefined && source === destination && packet.viaService !== true) return true;
   if (source !== undefined && !directionAllows(cluster, source, packet, 'Egress')) return false;
   return destination === undefined || directionAllows(cluster, destination, packet, 'Ingress');
 }

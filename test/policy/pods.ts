@@ -1,6 +1,16 @@
-import { CONTAINER_PORTS, NAMESPACES, namespaceLabels, PLACEMENT, PODS, type PodName, podLabels } from './cluster.js';
-import { type AddressBook, expandAddresses } from './manifests.js';
-import type { OracleCluster } from './oracle.js';
+import {
+  CONTAINER_PORTS,
+  DOMAINS,
+  NAMESPACES,
+  NODE_LABELS,
+  namespaceLabels,
+  PLACEMENT,
+  PODS,
+  type PodName,
+  podLabels,
+} from './cluster.js';
+import { type AddressBook, expandAddresses, expandNetworks } from './manifests.js';
+import type { OracleCluster, OracleNode } from './oracle.js';
 import type { NetworkPolicyManifest, Setting } from './types.js';
 
 /** Addresses of the cluster of the table where nobody else gives them out: a block for each node. */
@@ -21,6 +31,19 @@ export const splitName = (pod: string): readonly [namespace: string, name: strin
   return [namespace, name];
 };
 
+/** The nodes with all addresses that are theirs: of the machine, the tunnel's end, and heddle0's. */
+export const NODES: readonly OracleNode[] = NODE_LABELS.map((labels, i) => ({
+  name: `n${i + 1}`,
+  labels,
+  addresses: [
+    `192.168.7.${i + 1}`,
+    `172.31.99.${i + 1}`,
+    `10.244.0.${i * 64 + 1}`,
+    `fd00:10:244::${(i * 128 + 1).toString(16)}`,
+  ],
+}));
+export const nodeOf = (pod: string): string => NODES[PLACEMENT[pod as PodName]]?.name ?? '';
+
 /** Labels of everything under a setting, and its policies with real addresses. */
 export function clusterUnder(setting: Setting): OracleCluster {
   return {
@@ -30,8 +53,11 @@ export function clusterUnder(setting: Setting): OracleCluster {
     pods: PODS.map((pod) => {
       const [namespace, name] = splitName(pod);
       const labels = { ...podLabels(name), ...setting.labels?.pods?.[pod] };
-      return { namespace, name, labels, ips: podIps(pod), containerPorts: CONTAINER_PORTS };
+      return { namespace, name, labels, node: nodeOf(pod), ips: podIps(pod), containerPorts: CONTAINER_PORTS };
     }),
     policies: setting.policies.map((p): NetworkPolicyManifest => expandAddresses(p, ADDRESS_BOOK)),
+    clusterPolicies: (setting.clusterPolicies ?? []).map((p) => expandNetworks(p, ADDRESS_BOOK)),
+    nodes: NODES,
+    domains: DOMAINS,
   };
 }

@@ -12,7 +12,11 @@ import { PORTS, randomCluster } from './random.js';
 // goes on from the state of the one before, so the compiler comes there by changes and never from scratch.
 
 const RUNS = Number(process.env.HEDDLE_PROPERTY_RUNS ?? 150);
-const WORLD = ['203.0.113.7', '2001:db8::7'] as const;
+/** Beside names of `DOMAINS`, and one that has none. */
+const WORLD = [
+  ['203.0.113.7', '203.0.113.8', '203.0.113.9', '198.51.100.1'],
+  ['2001:db8::7', '2001:db8::8', '2001:db8::10', '2001:db8:1::1'],
+] as const;
 
 const attempts = fc.array(
   fc.record({
@@ -21,7 +25,20 @@ const attempts = fc.array(
     family: fc.constantFrom(0 as const, 1 as const),
     protocol: fc.constantFrom('TCP' as const, 'UDP' as const, 'SCTP' as const, 'ICMP' as const),
     port: fc.constantFrom(...PORTS),
-    kind: fc.constantFrom('pods', 'pods', 'pods', 'from world', 'to world', 'from another node'),
+    which: fc.integer({ min: 0, max: 3 }),
+    kind: fc.constantFrom(
+      'pods',
+      'pods',
+      'pods',
+      'pods',
+      'service',
+      'from world',
+      'to world',
+      'to world',
+      'from node',
+      'to node',
+      'to node',
+    ),
   }),
   { minLength: 30, maxLength: 30 },
 );
@@ -35,8 +52,8 @@ function both(fabric: Fabric, cluster: OracleCluster, attempt: Attempt): readonl
   };
   const [from, to] = [pod(attempt.from), pod(attempt.to)];
   const { family, protocol, port } = attempt;
-  const ask = (source: string, destination: string) =>
-    oracleAllows(cluster, { source, destination, protocol, ...(protocol === 'ICMP' ? {} : { port }) });
+  const ask = (source: string, destination: string, viaService = false) =>
+    oracleAllows(cluster, { source, destination, protocol, viaService, ...(protocol === 'ICMP' ? {} : { port }) });
   const address = podIps(to)[family];
   const l4 = protocol === 'ICMP' ? 'UDP' : protocol;
   if (attempt.kind === 'pods')
@@ -44,19 +61,38 @@ function both(fabric: Fabric, cluster: OracleCluster, attempt: Attempt): readonl
       fabric.talks({ from, to, family: family === 0 ? 4 : 6, protocol, port }),
       ask(podIps(from)[family], address),
     ];
-  if (attempt.kind === 'to world') {
+  // Every pod has its service, whose port 80 goes to its own 80: itself, every second time.
+  if (attempt.kind === 'service') {
+    const receiver = attempt.which < 2 ? from : to;
+    return [
+      fabric.talks({ from, to: receiver, family: family === 0 ? 4 : 6, protocol, port, viaService: true }),
+      ask(podIps(from)[family], podIps(receiver)[family], true),
+    ];
+  }
+  const nodeAddress = (name: string): string => {
+    const own = (cluster.nodes.find((n) => n.name === name)?.addresses ?? []).filter(
+      (a) => a.includes(':') === (family === 1),
+    );
+    return own[attempt.which % own.length] ?? '';
+  };
+  const nodeName = NODES[attempt.which % NODES.length]?.name ?? '';
+  if (attempt.kind === 'to world' || attempt.kind === 'to node') {
     const place = placeOf(from);
-    const packet = somePacket(place.mac, podIps(from)[family], WORLD[family], l4, port);
-    const { deliveries } = fabric.send(from, packet);
-    expect(deliveries.every((d) => d.node === place.node && d.ofport === 2)).toBe(true);
-    return [deliveries.length > 0, ask(podIps(from)[family], WORLD[family])];
+    const target = attempt.kind === 'to world' ? (WORLD[family][attempt.which] as string) : nodeAddress(nodeName);
+    const { deliveries } = fabric.send(from, somePacket(place.mac, podIps(from)[family], target, l4, port));
+    // An address of another node's heddle0 lies in that node's block and is reached through the tunnel.
+    expect(deliveries.every((d) => d.ofport === 2)).toBe(true);
+    return [deliveries.length > 0, ask(podIps(from)[family], target)];
   }
   const place = placeOf(to);
-  const node = attempt.kind === 'from world' ? place.node : NODES.find((n) => n.name !== place.node)?.name;
+  // What another node sends comes from heddle0's address there, or it would not come by the tunnel.
+  const node = attempt.kind === 'from world' ? place.node : nodeName;
   const source =
-    attempt.kind === 'from world' ? WORLD[family] : (NODES.find((n) => n.name === node)?.gatewayIps[family] ?? '');
+    attempt.kind === 'from world'
+      ? (WORLD[family][attempt.which] as string)
+      : (NODES.find((n) => n.name === node)?.gatewayIps[family] ?? '');
   const packet = somePacket('02:00:00:00:01:00', source, address, l4, port);
-  const { deliveries } = fabric.sendAt(node ?? '', 2, packet);
+  const { deliveries } = fabric.sendAt(node, 2, packet);
   expect(deliveries.every((d) => d.node === place.node && d.ofport === place.ofport)).toBe(true);
   return [deliveries.length > 0, ask(source, address)];
 }
@@ -83,9 +119,13 @@ test.each(['geneve', 'vxlan'] as const)(
       fc.property(randomCluster, attempts, (cluster, list) => {
         fabric.become(factsOf(cluster, encap));
         for (const attempt of list) {
-          // Only pods play ICMP.
-          const played =
-            attempt.kind !== 'pods' && attempt.protocol === 'ICMP' ? { ...attempt, protocol: 'UDP' as const } : attempt;
+          // Only pods play ICMP, and services of the cluster have TCP and UDP 80 only.
+          const played: Attempt =
+            attempt.kind === 'service'
+              ? { ...attempt, port: 80, protocol: attempt.protocol === 'UDP' ? 'UDP' : 'TCP' }
+              : attempt.kind !== 'pods' && attempt.protocol === 'ICMP'
+                ? { ...attempt, protocol: 'UDP' }
+                : attempt;
           fabric.forget();
           const [flows, oracle] = both(fabric, cluster, played);
           if (oracle) allowed++;

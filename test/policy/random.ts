@@ -1,8 +1,17 @@
 import fc from 'fast-check';
-import { NAMESPACES, PODS } from './cluster.js';
+import { DOMAINS, NAMESPACES, PODS } from './cluster.js';
 import type { OracleCluster, OraclePod } from './oracle.js';
-import { podIps, splitName } from './pods.js';
-import type { LabelSelector, NetworkPolicyManifest, Peer, Port } from './types.js';
+import { NODES, nodeOf, podIps, splitName } from './pods.js';
+import type {
+  ClusterNetworkPolicyManifest,
+  ClusterPeer,
+  ClusterProtocol,
+  ClusterSubject,
+  LabelSelector,
+  NetworkPolicyManifest,
+  Peer,
+  Port,
+} from './types.js';
 
 /** Random clusters and policies over a small vocabulary, so that selectors, names and ranges meet often. */
 
@@ -109,12 +118,99 @@ const policies = fc
     ),
   );
 
+const subject: fc.Arbitrary<ClusterSubject> = fc.oneof(
+  fc.constant({ namespaces: {} }),
+  namespaceSelector.map((namespaces) => ({ namespaces })),
+  fc.record({ podSelector: selector, namespaceSelector }).map((both) => ({ pods: both })),
+);
+const nodeSelector: fc.Arbitrary<LabelSelector> = pick<LabelSelector>(
+  {},
+  { matchLabels: { zone: 'a' } },
+  { matchLabels: { node: '1' } },
+  { matchExpressions: [{ key: 'node-role.kubernetes.io/control-plane', operator: 'DoesNotExist' }] },
+);
+const network = fc
+  .record({ family: pick(0, 1), pod: pick(...PODS), bits: fc.integer({ min: 0, max: 8 }), kind: pick(0, 1, 2, 3) })
+  .map(({ family, pod, bits, kind }) => {
+    if (kind === 0) return family === 0 ? '0.0.0.0/0' : '::/0';
+    if (kind === 1) return family === 0 ? '203.0.113.0/28' : '2001:db8::/124';
+    return block(podIps(pod)[family] as string, bits);
+  });
+const place: fc.Arbitrary<ClusterPeer> = fc.oneof(
+  nodeSelector.map((nodes) => ({ nodes })),
+  fc.uniqueArray(network, { minLength: 1, maxLength: 3 }).map((networks) => ({ networks })),
+);
+const domain: fc.Arbitrary<ClusterPeer> = fc
+  .uniqueArray(pick(...Object.keys(DOMAINS), '*.example.com', '*.com', '*.b.example.com'), {
+    minLength: 1,
+    maxLength: 2,
+  })
+  .map((domainNames) => ({ domainNames }));
+const portNumber = pick(1, 79, 80, 81, 8080);
+const destinationPort = fc.oneof(
+  portNumber.map((number) => ({ destinationPort: { number } })),
+  fc.record({ start: pick(1, 79, 80), end: pick(81, 82, 100, 65535) }).map((range) => ({ destinationPort: { range } })),
+);
+const numbered: fc.Arbitrary<ClusterProtocol> = fc.oneof(
+  destinationPort.map((tcp) => ({ tcp })),
+  destinationPort.map((udp) => ({ udp })),
+  destinationPort.map((sctp) => ({ sctp })),
+);
+const clusterProtocol = fc.oneof(
+  { weight: 3, arbitrary: numbered },
+  { weight: 1, arbitrary: pick('http', 'admin', 'nothing').map((n) => ({ destinationNamedPort: n })) },
+);
+const some = <T>(value: fc.Arbitrary<T>) => fc.array(value, { minLength: 1, maxLength: 3 });
+const action = pick('Accept' as const, 'Deny' as const, 'Pass' as const);
+const ingressRule = fc.record({ action, from: some(subject), protocols: maybe(some(clusterProtocol)) }).map(defined);
+// As the API server takes them: no names of ports beside places, and domains to accept only.
+const egressRule = fc
+  .oneof(
+    { weight: 2, arbitrary: fc.record({ action, to: some(subject), protocols: maybe(some(clusterProtocol)) }) },
+    {
+      weight: 2,
+      arbitrary: fc.record({ action, to: some(fc.oneof(subject, place)), protocols: maybe(some(numbered)) }),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        action: fc.constant('Accept' as const),
+        to: some(fc.oneof(domain, domain, place)),
+        protocols: maybe(some(numbered)),
+      }),
+    },
+  )
+  .map(defined);
+
+/** Few priorities, so that policies meet on one. Names run against the order in which they are made. */
+const clusterPolicies = fc
+  .array(
+    fc.record({
+      tier: pick('Admin' as const, 'Admin' as const, 'Baseline' as const),
+      priority: pick(0, 5, 5, 1000),
+      subject,
+      ingress: fc.array(ingressRule, { maxLength: 3 }),
+      egress: fc.array(egressRule, { maxLength: 3 }),
+    }),
+    { maxLength: 5 },
+  )
+  .map((list) =>
+    list.map(
+      (spec, i): ClusterNetworkPolicyManifest => ({
+        apiVersion: 'policy.networking.k8s.io/v1alpha2',
+        kind: 'ClusterNetworkPolicy',
+        metadata: { name: `c${9 - i}` },
+        spec,
+      }),
+    ),
+  );
+
 const pods = fc.subarray([...PODS], { minLength: 4 }).chain((names) =>
   fc.tuple(
     ...names.map((pod) =>
       fc.record({ labels, containerPorts }).map((p): OraclePod => {
         const [namespace, name] = splitName(pod);
-        return { namespace, name, ips: podIps(pod), ...p };
+        return { namespace, name, node: nodeOf(pod), ips: podIps(pod), ...p };
       }),
     ),
   ),
@@ -124,4 +220,9 @@ export const randomCluster: fc.Arbitrary<OracleCluster> = fc.record({
   namespaces: fc.tuple(labels, labels, labels).map(([x, y, z]) => ({ x, y, z })),
   pods,
   policies,
+  clusterPolicies,
+  nodes: fc.constant(NODES),
+  domains: fc
+    .subarray(Object.keys(DOMAINS))
+    .map((names) => Object.fromEntries(names.map((n) => [n, DOMAINS[n] as readonly string[]]))),
 });

@@ -1,4 +1,4 @@
-/** Shapes of the policy truth table: NetworkPolicy manifests as Kubernetes has them, and who reaches whom under them. */
+/** Shapes of the policy truth table: manifests of policies as Kubernetes has them, and who reaches whom under them. */
 
 export interface LabelSelector {
   readonly matchLabels?: Readonly<Record<string, string>>;
@@ -41,9 +41,57 @@ export interface NetworkPolicyManifest {
   readonly spec: NetworkPolicySpec;
 }
 
+/** policy.networking.k8s.io/v1alpha2; exactly one field, as the API asks. */
+export type ClusterSubject =
+  | { readonly namespaces: LabelSelector }
+  | { readonly pods: { readonly namespaceSelector: LabelSelector; readonly podSelector: LabelSelector } };
+/** The last three stand in egress rules only. */
+export type ClusterPeer =
+  | ClusterSubject
+  | { readonly nodes: LabelSelector }
+  | { readonly networks: readonly CidrText[] }
+  | { readonly domainNames: readonly string[] };
+
+type DestinationPort = {
+  readonly destinationPort:
+    | { readonly number: number }
+    | { readonly range: { readonly start: number; readonly end: number } };
+};
+export type ClusterProtocol =
+  | { readonly tcp: DestinationPort }
+  | { readonly udp: DestinationPort }
+  | { readonly sctp: DestinationPort }
+  | { readonly destinationNamedPort: string };
+
+interface ClusterRule {
+  readonly name?: string;
+  readonly action: 'Accept' | 'Deny' | 'Pass';
+  readonly protocols?: readonly ClusterProtocol[];
+}
+export interface ClusterIngressRule extends ClusterRule {
+  readonly from: readonly ClusterSubject[];
+}
+export interface ClusterEgressRule extends ClusterRule {
+  readonly to: readonly ClusterPeer[];
+}
+
+export interface ClusterNetworkPolicyManifest {
+  readonly apiVersion: 'policy.networking.k8s.io/v1alpha2';
+  readonly kind: 'ClusterNetworkPolicy';
+  readonly metadata: { readonly name: string };
+  readonly spec: {
+    readonly tier: 'Admin' | 'Baseline';
+    readonly priority: number;
+    readonly subject: ClusterSubject;
+    readonly ingress?: readonly ClusterIngressRule[];
+    readonly egress?: readonly ClusterEgressRule[];
+  };
+}
+
 /** What is put into the cluster; everything else is as `cluster.ts` says. */
 export interface Setting {
   readonly policies: readonly NetworkPolicyManifest[];
+  readonly clusterPolicies?: readonly ClusterNetworkPolicyManifest[];
   /** Labels beside the usual ones, by `NS/POD` and by namespace. */
   readonly labels?: {
     readonly pods?: Readonly<Record<string, Readonly<Record<string, string>>>>;

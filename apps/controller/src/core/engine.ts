@@ -61,7 +61,7 @@ interface Attaching {
 const MAX_ATTACHED_AT_ONCE = 64;
 
 /** Kinds of facts whose change may give pods another identity. */
-const IDENTITY_KINDS: ReadonlySet<FactChange['kind']> = new Set(['namespace', 'pod', 'policy']);
+const IDENTITY_KINDS: ReadonlySet<FactChange['kind']> = new Set(['namespace', 'pod', 'policy', 'clusterPolicy']);
 /** Realization latency is measured for this many of the newest generations. */
 const REMEMBERED_GENERATIONS = 1_000;
 
