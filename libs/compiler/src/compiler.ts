@@ -1,6 +1,7 @@
 import { Assembly } from './assembly/assembly.js';
 import { mergeFlows } from './assembly/merge.js';
 import { Graph } from './engine/graph.js';
+import { dnsFeature } from './features/dns.js';
 import type { Env } from './features/env.js';
 import { identities as identityFeature, podsOfIdentity } from './features/identities.js';
 import { isolationFeature } from './features/isolation.js';
@@ -10,8 +11,8 @@ import { peerFeature } from './features/peer.js';
 import { addressKey, peerAddresses } from './features/peer-addresses.js';
 import { peerIdentityFeature } from './features/peer-identities.js';
 import { pipelineFeature } from './features/pipeline.js';
-import { podFeature } from './features/pod.js';
 import { plainFeature } from './features/plain.js';
+import { podFeature } from './features/pod.js';
 import { isolating, isolationKey, policyFeature, ruleKey } from './features/policy.js';
 import { isolationLogFeature } from './features/policy-log.js';
 import { BAND_SLOTS, firstRankKey, policyOrder } from './features/policy-order.js';
@@ -129,10 +130,11 @@ export function createCompiler(ids: IdSource): Compiler {
       ...order.roots,
       ...policies.roots,
       ...isolationFeature(env),
+      ...dnsFeature(env, policies),
       ...isolationLogFeature(env),
+      ...plainFeature(env, identities),
       ...selfFeature(env, identities),
       ...peerIdentityFeature(env, identities, policies),
-      ...plainFeature(env, identities),
     ],
     onFragment: (owner, now) => assembly.update(owner, now),
   });

@@ -9,7 +9,7 @@ import { DIRECTIONS, type Direction } from '../policy/shape.js';
  */
 
 /** OpenFlow priority of what no rule of the tables comes before. */
-export const FIXED_PRIORITY = { established: 65_500, ownNode: 65_400 } as const;
+export const FIXED_PRIORITY = { observed: 65_510, established: 65_500, ownNode: 65_400 } as const;
 
 const LOWEST = 64;
 /** Rules of one policy priority, tier and direction that have a place of their own. */

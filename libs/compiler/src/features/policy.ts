@@ -157,7 +157,7 @@ const union = (lists: readonly (readonly IdentityInfo[])[]): readonly IdentityIn
   return [...all.values()].sort((a, b) => compareText(a.key, b.key));
 };
 
-const EVERY_POD = podsAcross('[]', '[]');
+export const EVERY_POD = podsAcross('[]', '[]');
 
 export function policyFeature(
   env: Env,

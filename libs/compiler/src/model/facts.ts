@@ -15,6 +15,8 @@ export interface ConfigFact {
   readonly routerMac: Mac;
   /** Present families of the pod network. */
   readonly families: readonly (4 | 6)[];
+  /** Name servers whose answers count; absent: the addresses of DNS_SERVICE and its endpoints. */
+  readonly dnsServers?: readonly Ip[] | undefined;
 }
 
 /** Key: the node's name. */
@@ -244,6 +246,9 @@ export type FactKind = keyof FactKinds;
 export type FactChange = {
   readonly [K in FactKind]: { readonly kind: K; readonly key: string; readonly value: FactKinds[K] | undefined };
 }[FactKind];
+
+/** Key of the service that a cluster's pods ask for addresses. */
+export const DNS_SERVICE = 'kube-system/kube-dns';
 
 /** The key under which pods, services, policies ... are put. */
 export const factKey = (namespace: string, name: string): string => `${namespace}/${name}`;

@@ -12,6 +12,7 @@ export const FEATURES = {
   policy: 4,
   isolation: 5,
   policyLog: 6,
+  dns: 7,
 } as const;
 export type Feature = keyof typeof FEATURES;
 

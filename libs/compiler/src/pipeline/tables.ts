@@ -291,7 +291,7 @@ export const PIPELINE = definePipeline([
     next: ['IngressPolicy', 'PolicyLog', 'EgressNat', 'Denied'],
     tells: true,
     miss: { next: 'IngressPolicy' },
-    doc: "Rules that no network policy overrides: the pod's own node reaches it (probes); cluster policies of the tier Admin. Answers skip policy.",
+    doc: "Rules that no network policy overrides: the pod's own node reaches it (probes); cluster policies of the tier Admin. Answers skip policy; those of name servers are copied to the controller where policies ask for names.",
   },
   {
     id: 61,

@@ -1,0 +1,107 @@
+import { flowMod, formatFlow } from 'openflow-ts/codec';
+import { describe, expect, it } from 'vitest';
+import { type Compiler, createCompiler } from '../compiler.js';
+import { ip, nodeName } from '../model/brands.js';
+import type { ClusterPeer, FactChange, LabelSelector } from '../model/facts.js';
+import { PIPELINE } from '../pipeline/tables.js';
+import { attach, cluster, config, countingIds, endpoints, pod, service } from '../testing/facts.js';
+
+const tableNames = new Map(PIPELINE.map((t) => [t.id, t.name]));
+
+const compile = (...facts: readonly (FactChange | readonly FactChange[])[]): Compiler => {
+  const compiler = createCompiler(countingIds());
+  compiler.apply(facts.flat() as FactChange[]);
+  return compiler;
+};
+/** Flows of a node that tell the controller of answers. */
+const observed = (compiler: Compiler, n: number): string[] =>
+  [...(compiler.node(nodeName(`node${n}`))?.flows.values() ?? [])]
+    .filter((f) => f.provenance.feature === 'dns')
+    .map((f) => formatFlow(flowMod({ ...f, cookie: 0n }), { tableNames }))
+    .sort();
+
+const names = (policy: string, podSelector: LabelSelector, peers: readonly ClusterPeer[]): FactChange => ({
+  kind: 'clusterPolicy',
+  key: policy,
+  value: {
+    name: policy,
+    tier: 'Admin',
+    priority: 5,
+    subject: { namespaceSelector: {}, podSelector },
+    ingress: [],
+    egress: [{ name: '', action: 'Accept', peers, ports: [] }],
+  },
+});
+const EXAMPLE_COM: readonly ClusterPeer[] = [{ kind: 'domains', names: ['example.com'] }];
+const noPolicy = (policy: string): FactChange => ({ kind: 'clusterPolicy', key: policy, value: undefined });
+
+const A = [pod('x/a', { app: 'a' }), attach('x/a', 1, 2)];
+const B = [pod('x/b', { app: 'b' }), attach('x/b', 2, 2)];
+const DNS = service('kube-system/kube-dns', ['10.96.0.10'], [{ name: 'dns', protocol: 'UDP', port: 53 }]);
+const ENDPOINTS = endpoints('kube-system/kube-dns', { dns: ['10.244.2.9 53'] });
+// Identities are numbered in the order in which pods come: x/a 0x100, x/b 0x101.
+
+describe('answers of name servers', () => {
+  it('are copied where a pod asks for names, and go on', () => {
+    const compiler = compile(cluster(), A, B, DNS, ENDPOINTS, names('p', { matchLabels: { app: 'a' } }, EXAMPLE_COM));
+    expect(observed(compiler, 1)).toEqual([
+      'table=IngressAdmin, priority=65510,udp,reg0=0x20/0x20,reg2=0x100,nw_src=10.244.2.9,tp_src=53 actions=CONTROLLER:65535,goto_table:EgressNat',
+      'table=IngressAdmin, priority=65510,udp,reg0=0x20/0x20,reg2=0x100,nw_src=10.96.0.10,tp_src=53 actions=CONTROLLER:65535,goto_table:EgressNat',
+    ]);
+    expect(observed(compiler, 2)).toEqual([]);
+  });
+
+  it('are copied for everybody by one flow a server where a policy is for every pod', () => {
+    const compiler = compile(cluster(), A, B, DNS, names('p', {}, EXAMPLE_COM));
+    const flow =
+      'table=IngressAdmin, priority=65510,udp,reg0=0x20/0x20,nw_src=10.96.0.10,tp_src=53 actions=CONTROLLER:65535,goto_table:EgressNat';
+    expect([1, 2, 3].map((n) => observed(compiler, n))).toEqual([[flow], [flow], []]);
+  });
+
+  it('are nobody else’s: the configured servers take the place of the service', () => {
+    const servers = [ip('192.0.2.53'), ip('2001:db8::53')];
+    const compiler = compile(
+      cluster(),
+      config({ dnsServers: servers }),
+      A,
+      DNS,
+      ENDPOINTS,
+      names('p', {}, EXAMPLE_COM),
+    );
+    expect(observed(compiler, 1).map((f) => /(nw_src|ipv6_src)=([^,]+)/.exec(f)?.[2])).toEqual(servers);
+  });
+
+  it.each<[name: string, facts: readonly FactChange[]]>([
+    ['without a name server', [names('p', {}, EXAMPLE_COM)]],
+    ['where no policy asks for names', [DNS, names('p', {}, [{ kind: 'nodes', selector: {} }])]],
+    ['once the policy is gone', [DNS, names('p', {}, EXAMPLE_COM), noPolicy('p')]],
+  ])('%s nothing is copied', (_, facts) => {
+    const compiler = compile(cluster(), A);
+    for (const fact of facts) compiler.apply([fact]);
+    expect(observed(compiler, 1)).toEqual([]);
+  });
+
+  it('follow the endpoints of the name service', () => {
+    const compiler = compile(cluster(), A, DNS, ENDPOINTS, names('p', { matchLabels: { app: 'a' } }, EXAMPLE_COM));
+    compiler.apply([endpoints('kube-system/kube-dns', { dns: ['10.244.2.10 53', '10.244.3.4 53'] })]);
+    expect(observed(compiler, 1).map((f) => /nw_src=([^,]+)/.exec(f)?.[1])).toEqual([
+      '10.244.2.10',
+      '10.244.3.4',
+      '10.96.0.10',
+    ]);
+  });
+
+  it('belong to every policy that asks', () => {
+    const compiler = compile(
+      cluster(),
+      [A, DNS].flat(),
+      names('p', { matchLabels: { app: 'a' } }, EXAMPLE_COM),
+      names('q', { matchLabels: { app: 'a' } }, EXAMPLE_COM),
+    );
+    const flows = [...(compiler.node(nodeName('node1'))?.flows.values() ?? [])];
+    expect(flows.find((f) => f.provenance.feature === 'dns')?.provenance.owners).toEqual([
+      { kind: 'ClusterNetworkPolicy', namespace: '', name: 'p' },
+      { kind: 'ClusterNetworkPolicy', namespace: '', name: 'q' },
+    ]);
+  });
+});

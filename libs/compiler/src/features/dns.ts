@@ -1,0 +1,93 @@
+import { type Context, type Entry, index, memo, type Root, root } from '../engine/steps.js';
+import { familyOf, type Ip, type NodeName } from '../model/brands.js';
+import { DNS_SERVICE } from '../model/facts.js';
+import { later } from '../model/fragment.js';
+import { matchSource, prefixOf } from '../pipeline/address.js';
+import { IPPROTO } from '../pipeline/constants.js';
+import { act, makeFlow } from '../pipeline/flow.js';
+import { matchRegisters } from '../pipeline/registers.js';
+import { compareText, sorted } from '../policy/canonical.js';
+import { clusterPolicyKey, type PolicyShape } from '../policy/shape.js';
+import { configOf, type Env, hasFamily, originOf } from './env.js';
+import { nodesOfIdentity } from './identities.js';
+import { EVERY_POD, type Policies } from './policy.js';
+import { FIXED_PRIORITY } from './policy-order.js';
+import { policyRef } from './rule-flows.js';
+
+/** Cluster policies that ask for names, by the number of an identity that they are for, or under EVERYBODY. */
+const namesFor = index('namesFor', 3);
+const EVERYBODY = 'everybody';
+
+const DNS_PORT = 53;
+
+const asksForNames = ({ rules }: PolicyShape): boolean =>
+  rules.some(({ peers }) => peers?.some((p) => p.kind === 'domains'));
+
+/**
+ * Answers of trusted name servers to pods whose policies ask for names: the controller gets a copy, and learns from it which
+ * addresses the names have. The answer itself goes on at once, so that nobody waits for a controller that is away.
+ */
+export function dnsFeature(env: Env, policies: Policies): readonly Root[] {
+  const servers = memo<readonly Ip[]>('dnsServers', (_, cx) => {
+    const config = configOf(cx);
+    if (config === undefined) return [];
+    const trusted = config.dnsServers ?? addressesOfService(cx);
+    return [...new Set(trusted)].sort(compareText).filter((a) => hasFamily(config, familyOf(a)));
+  });
+
+  return [
+    root('namesFor', 3, 'clusterPolicy', (name, cx) => {
+      const key = clusterPolicyKey(name);
+      const policy = cx.read(policies.shape, key);
+      if (policy === undefined || !asksForNames(policy)) return undefined;
+      if (policy.subjects === EVERY_POD) return { entries: [[namesFor, EVERYBODY, name]] };
+      const entries = cx.read(policies.subjects, key).map((i): Entry => [namesFor, String(i.number), name]);
+      return { entries };
+    }),
+    root('dns', 4, namesFor, (who, cx) => {
+      const names = sorted(cx.members(namesFor, who));
+      const trusted = cx.read(servers, '');
+      if (trusted.length === 0) return undefined;
+      const subjects =
+        who === EVERYBODY
+          ? names.flatMap((n) => cx.read(policies.subjects, clusterPolicyKey(n)).map((i) => String(i.number)))
+          : [who];
+      const nodes = sorted(new Set(subjects.flatMap((s) => [...cx.members(nodesOfIdentity, s)]))) as NodeName[];
+      const receiver = who === EVERYBODY ? {} : { destinationIdentity: Number(who) };
+      const part = later(() => {
+        const owners = names.map((n) => policyRef(clusterPolicyKey(n)));
+        const why = 'Policies ask for addresses of names: the controller reads the answers of name servers.';
+        const from = originOf(env, 'dns', `dns/${who}`, owners, why);
+        return {
+          flows: trusted.map((server) =>
+            makeFlow(
+              'IngressAdmin',
+              FIXED_PRIORITY.observed,
+              {
+                ...matchSource(prefixOf(server)),
+                nw_proto: IPPROTO.udp,
+                udp_src: DNS_PORT,
+                ...matchRegisters({ established: 1, ...receiver }),
+              },
+              act([{ kind: 'controller' }], 'EgressNat'),
+              from,
+            ),
+          ),
+        };
+      });
+      return { fragment: [{ part, placement: { kind: 'nodes', nodes } }] };
+    }),
+  ];
+}
+
+/** The cluster's own name service: pods see the service's address as the source, or an endpoint's if they ask that one. */
+function addressesOfService(cx: Context): readonly Ip[] {
+  const service = cx.fact('service', DNS_SERVICE);
+  const endpoints = cx.fact('endpoints', DNS_SERVICE);
+  return [
+    ...(service?.clusterIps ?? []),
+    ...(endpoints?.ports ?? []).flatMap((p) => p.endpoints.map((e) => e.ip)),
+    // They still answer what they were asked before.
+    ...(endpoints?.draining ?? []),
+  ];
+}
