@@ -17,6 +17,7 @@ import {
 import { jsonPatch, mergePatch, strategicPatch, withoutDropped } from './patch.ts';
 import { apiVersionOf, type Resource, ResourceTable } from './resources.ts';
 import { applySchema, checkSchema, unknownMembers } from './schema.ts';
+import { requireShape } from './shapes.ts';
 import { type Collection, objectKey, Store } from './store.ts';
 import { isObject, type Json, type KubeObject, type Metadata, sameJson, timestamp } from './types.ts';
 
@@ -74,6 +75,10 @@ export class Cluster {
     return this.store.collection(resource.storage);
   }
 
+  has(resource: Resource, namespace: string | undefined, name: string): boolean {
+    return this.collection(resource).entries.has(objectKey(namespace, name));
+  }
+
   /** @throws StatusError 404 */
   get(resource: Resource, namespace: string | undefined, name: string): KubeObject {
     const entry = this.collection(resource).entries.get(objectKey(namespace, name));
@@ -91,7 +96,7 @@ export class Cluster {
       metadata.name = `${metadata.generateName}${randomBytes(4).readUInt32BE().toString(36).padStart(5, '0').slice(0, 5)}`;
     }
     if ((metadata.resourceVersion ?? '') !== '')
-      throw badRequest('resourceVersion should not be set on objects to be created');
+      throw new StatusError(500, '', 'resourceVersion should not be set on objects to be created');
     if (namespace !== undefined) this.requireNamespace(resource, namespace, metadata.name);
     const collection = this.collection(resource);
     const key = objectKey(namespace, metadata.name);
@@ -259,7 +264,9 @@ export class Cluster {
     const grace = resource.rules.gracePeriod?.(object, options.gracePeriodSeconds) ?? 0;
     if (grace > 0 || (metadata.finalizers ?? []).length > 0)
       return { object: this.mark(resource, object, grace), gone: false };
-    return { object: this.remove(resource, object), gone: true };
+    // A pod is marked before it goes, also when it goes at once.
+    const last = resource.rules.gracePeriod === undefined ? object : this.mark(resource, object, 0);
+    return { object: this.remove(resource, last), gone: true };
   }
 
   private mark(resource: Resource, object: KubeObject, grace: number): KubeObject {
@@ -274,7 +281,7 @@ export class Cluster {
       ...object,
       metadata: {
         ...metadata,
-        ...(metadata.generation === undefined ? {} : { generation: metadata.generation + 1 }),
+        ...(metadata.generation === undefined || marked ? {} : { generation: metadata.generation + 1 }),
         deletionTimestamp: timestamp(start + grace * 1000),
         deletionGracePeriodSeconds: grace,
       },
@@ -352,6 +359,7 @@ export class Cluster {
           `${resource.kind} in version "${resource.version}" cannot be handled as a ${resource.kind}: strict decoding error: ${unknown.map((u) => `unknown field "${u}"`).join(', ')}`,
         );
     }
+    requireShape(resource, body as KubeObject);
     const copy = structuredClone(body) as KubeObject;
     copy.apiVersion = apiVersion;
     copy.kind = resource.kind;

@@ -82,7 +82,8 @@ export function definitionCauses(crd: KubeObject): readonly Cause[] {
   if (list.filter((v) => v.storage === true).length !== 1)
     causes.push(cause.invalid('spec.versions', list, 'must have exactly one version marked as storage version'));
   list.forEach((v, i) => {
-    const path = `spec.versions[${i}].schema.openAPIV3Schema`;
+    // A schema that all versions share is reported in its old place.
+    const path = list.length === 1 ? 'spec.validation.openAPIV3Schema' : `spec.versions[${i}].schema.openAPIV3Schema`;
     if (v.schema?.openAPIV3Schema === undefined) causes.push(cause.required(path, 'schemas are required'));
     else causes.push(...structuralCauses(v.schema.openAPIV3Schema, path));
   });

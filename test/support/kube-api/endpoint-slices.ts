@@ -94,7 +94,7 @@ export function startEndpointSlices(cluster: Cluster): () => void {
       const at = free.findIndex(
         (o) =>
           o.addressType === slice.addressType &&
-          (sameJson(o.ports, slice.ports) || o.endpoints.length === 0 || slice.endpoints.length === 0),
+          (sameJson(o.ports ?? [], slice.ports) || (o.endpoints ?? []).length === 0 || slice.endpoints.length === 0),
       );
       const [old] = at < 0 ? [] : free.splice(at, 1);
       if (old !== undefined)

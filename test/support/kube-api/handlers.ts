@@ -112,7 +112,7 @@ export class Handlers {
   private refuseFuture(version: number): void {
     const current = this.cluster.store.revision;
     if (version > current)
-      throw new StatusError(504, 'Timeout', `Too large resource version: ${version}, current: ${current}`, {
+      throw new StatusError(504, 'Timeout', `Timeout: Too large resource version: ${version}, current: ${current}`, {
         causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version', field: '' }],
         retryAfterSeconds: 1,
       });
@@ -166,13 +166,17 @@ export class Handlers {
   private async update(call: Call): Promise<Answer> {
     const { resource, target } = call;
     const body = await readObject(call.request);
-    return ok(this.cluster.update(resource, target.namespace, target.name as string, body, this.writeOptions(call)));
+    const answer = this.cluster.has(resource, target.namespace, target.name as string) ? ok : created;
+    return answer(
+      this.cluster.update(resource, target.namespace, target.name as string, body, this.writeOptions(call)),
+    );
   }
 
   private async patch(call: Call): Promise<Answer> {
     const { resource, target } = call;
     const { kind, patch } = await readPatch(call.request);
-    return ok(
+    const answer = this.cluster.has(resource, target.namespace, target.name as string) ? ok : created;
+    return answer(
       this.cluster.patch(resource, target.namespace, target.name as string, kind, patch, this.writeOptions(call)),
     );
   }
@@ -223,6 +227,8 @@ export class Handlers {
   private async bind({ request, resource, target }: Call): Promise<Answer> {
     const body = await readObject(request);
     const pod = this.cluster.get(resource, target.namespace, target.name as string);
+    if (body?.metadata?.name !== pod.metadata.name)
+      throw badRequest('name in URL does not match name in Binding object');
     const node = body?.target?.name;
     if (typeof node !== 'string' || node === '')
       throw invalid({ ...resource, kind: 'Binding' }, pod.metadata.name, [cause.required('target.name')]);

@@ -60,6 +60,9 @@ const pod: KindRules = {
   defaults: podDefaults,
   create: (o) => {
     o.status = { phase: 'Pending', qosClass: 'BestEffort' };
+    const seconds = (key: string) => ({ key, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 300 });
+    if (isObject(o.spec) && o.spec.tolerations === undefined)
+      o.spec.tolerations = [seconds('node.kubernetes.io/not-ready'), seconds('node.kubernetes.io/unreachable')];
     const containers = listOf(o.spec?.containers);
     if (containers.length === 0) return [cause.required('spec.containers')];
     return containers.flatMap((c, i) =>
@@ -253,8 +256,8 @@ const networkPolicy: KindRules = {
 const endpointSlice: KindRules = {
   defaults: (o) => {
     for (const port of listOf(o.ports)) fill(port, { name: '', protocol: 'TCP' });
-    o.endpoints ??= null;
-    o.ports ??= null;
+    // An empty list comes back as null.
+    for (const list of ['endpoints', 'ports']) if (listOf(o[list]).length === 0) o[list] = null;
   },
   create: (o) => (o.addressType === undefined ? [cause.required('addressType')] : []),
   update: (next, before) =>
@@ -266,6 +269,10 @@ const endpointSlice: KindRules = {
 const node: KindRules = {
   create: (o) => {
     fill(o, { spec: {}, status: {} });
+    // The node lifecycle controller takes it away when the node is ready.
+    const taint = { key: 'node.kubernetes.io/not-ready', effect: 'NoSchedule' };
+    const taints = listOf(o.spec.taints);
+    if (!taints.some((t) => t.key === taint.key)) o.spec.taints = [...taints, taint];
     return [];
   },
   update: (next, before) => {
@@ -287,15 +294,17 @@ const secret: KindRules = {
 
 const event: KindRules = {
   create: (o) =>
-    o.metadata.namespace === (o.involvedObject?.namespace ?? 'default')
+    (o.eventTime ?? '') !== ''
       ? []
-      : [
-          cause.invalid(
-            'involvedObject.namespace',
-            o.involvedObject?.namespace ?? '',
-            'does not match event.namespace',
-          ),
-        ],
+      : o.metadata.namespace === (o.involvedObject?.namespace ?? 'default')
+        ? []
+        : [
+            cause.invalid(
+              'involvedObject.namespace',
+              o.involvedObject?.namespace ?? '',
+              'does not match event.namespace',
+            ),
+          ],
 };
 
 export const KIND_RULES = { pod, service, namespace, networkPolicy, endpointSlice, node, secret, event } as const;

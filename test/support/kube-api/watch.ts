@@ -5,6 +5,8 @@ import type { Predicate } from './selectors.ts';
 import type { ChangeEvent, Collection, Store } from './store.ts';
 import type { KubeObject } from './types.ts';
 
+/** So long before the end of a watch it hears how far it has come. */
+const LAST_BOOKMARK_MS = 2000;
 /** A client that reads slower than this much behind is cut off, as the real server does. */
 const MAX_BEHIND_BYTES = 256 * 1024 * 1024;
 
@@ -27,7 +29,6 @@ class Watch {
   private readonly matches: Predicate | undefined;
   private pending: Buffer[] = [];
   private readonly stops: (() => void)[] = [];
-  private readonly timer: NodeJS.Timeout | undefined;
 
   constructor(response: ServerResponse, resource: Resource, query: WatchQuery) {
     this.response = response;
@@ -36,8 +37,6 @@ class Watch {
     const { namespace, matches } = query;
     if (namespace === undefined) this.matches = matches;
     else this.matches = (o) => o.metadata.namespace === namespace && (matches?.(o) ?? true);
-    this.timer = query.timeoutMs === undefined ? undefined : setTimeout(() => this.end(), query.timeoutMs);
-    this.timer?.unref();
   }
 
   start(collection: Collection, store: Store): void {
@@ -58,6 +57,16 @@ class Watch {
       return;
     }
     this.stops.push(collection.listen((event) => this.see(event)));
+    const { timeoutMs } = this.query;
+    if (timeoutMs === undefined) return;
+    this.after(timeoutMs, () => this.end());
+    if (timeoutMs > LAST_BOOKMARK_MS) this.after(timeoutMs - LAST_BOOKMARK_MS, () => this.bookmark(store.revision));
+  }
+
+  private after(ms: number, action: () => void): void {
+    const timer = setTimeout(action, ms);
+    timer.unref();
+    this.stops.push(() => clearTimeout(timer));
   }
 
   private line(type: string, object: KubeObject, json: string): Buffer {
@@ -66,6 +75,8 @@ class Watch {
   }
 
   private see(event: ChangeEvent): void {
+    // Who has seen the future (of a cluster that was restored) waits for it.
+    if (event.revision <= (this.query.revision ?? 0)) return;
     const type = event.typeFor(this.matches);
     if (type === undefined) return;
     if (this.resource.convert === undefined) this.push(event.line(type));
@@ -106,7 +117,6 @@ class Watch {
   }
 
   closed(): void {
-    clearTimeout(this.timer);
     for (const stop of this.stops) stop();
   }
 
