@@ -20,7 +20,8 @@ if [ -z "$base" ]; then
   }
 fi
 
-for name in ${*:-controller agent}; do
+[ $# -gt 0 ] || set -- controller agent
+for name; do
   echo "Building $registry/heddle-$name:$version from $base"
   # chroot: needs no user namespaces and no runtime, so that it works inside of containers too.
   buildah build --isolation chroot --layers --pull-never --build-arg "BASE=$base" --ignorefile .dockerignore \
