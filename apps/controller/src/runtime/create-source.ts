@@ -1,12 +1,13 @@
 import type { Clock } from '../clock.js';
 import type { SourceConfig } from '../config/config.js';
-import { createKubeClient, type KubeClient } from '../kubernetes/kube-client.js';
+import { createKubeClient } from '../kubernetes/kube-client.js';
 import type { Logger } from '../logging/logger.js';
 import type { Database } from '../persistence/database.js';
 import { SourceTexts } from '../persistence/source-texts.js';
 import { KubernetesSource } from '../source/kubernetes/kubernetes-source.js';
 import { ManifestsSource } from '../source/manifests/manifests-source.js';
 import type { Problem, Source } from '../source/model.js';
+import type { ClusterConnection } from './write-back.js';
 
 export interface SourceNeeds {
   readonly config: SourceConfig;
@@ -15,10 +16,10 @@ export interface SourceNeeds {
   readonly logger: Logger;
 }
 
-/** The source that the configuration names; with the client if it is a cluster. @throws Error that says what to do */
+/** The source that the configuration names; with what writes back to it if it is a cluster. @throws Error that says what to do */
 export async function createSource(
   needs: SourceNeeds,
-): Promise<{ readonly source: Source; readonly client: KubeClient | undefined }> {
+): Promise<{ readonly source: Source; readonly cluster: ClusterConnection | undefined }> {
   const { config, clock, database, logger } = needs;
   const events = {
     onError: (error: unknown) => logger.error({ event: 'source-failed', error }),
@@ -26,9 +27,10 @@ export async function createSource(
   };
   if (config.kind === 'kubernetes') {
     const client = await createKubeClient(config.kubeconfig, clock);
-    return { source: new KubernetesSource({ client, clock, ...events }), client };
+    const source = new KubernetesSource({ client, clock, ...events });
+    return { source, cluster: { client, source } };
   }
   const { directory } = config;
   const source = new ManifestsSource({ directory, clock, lastGood: new SourceTexts(database), ...events });
-  return { source, client: undefined };
+  return { source, cluster: undefined };
 }

@@ -37,6 +37,8 @@ export interface WatchedKind {
   readonly namespaced: boolean;
   /** Served only while its CustomResourceDefinition is installed. */
   readonly optional: boolean;
+  /** Something is written back about its objects. */
+  readonly tracked: boolean;
   /** From the object's key to the key in `into`. */
   readonly keyIn: (key: string) => string;
   /** Validates an object and trims it; undefined if it has not even a name. */
@@ -144,6 +146,7 @@ function row<K extends Kind, M extends keyof SourceObjects>(kind: K, spec: Row<K
     plural: spec.plural,
     namespaced,
     optional: spec.optional ?? false,
+    tracked: spec.about !== undefined,
     keyIn: spec.keyIn ?? ((key) => key),
     read(object) {
       const key = keyOf(object, namespaced);

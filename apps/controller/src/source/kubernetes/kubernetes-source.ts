@@ -82,7 +82,10 @@ export class KubernetesSource implements Source {
         idleMs,
         pollMs,
         read: (object) => kind.read(object),
-        changed: (key, value) => this.changed(kind.into, kind.keyIn(key), value),
+        changed: (key, value) => {
+          this.changed(kind.into, kind.keyIn(key), value);
+          if (kind.tracked) this.touched(kind, key);
+        },
         touched: (key) => this.touched(kind, key),
         noted: () => this.noted(),
       }),

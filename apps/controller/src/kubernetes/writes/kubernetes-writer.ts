@@ -1,0 +1,137 @@
+import type { ObjectRef } from '@heddle/api';
+import type { Clock } from '../../clock.js';
+import type { Problem } from '../../source/model.js';
+import type { KubeClient } from '../kube-client.js';
+import { type ClusterState, keyOf } from './cluster-state.js';
+import { EventWriter } from './event-writer.js';
+import { NodeConditions } from './node-conditions.js';
+import { Realizations } from './realizations.js';
+import { WriteQueue } from './write-queue.js';
+
+/** In the long run, everything together. */
+const WRITES_PER_SECOND = 5;
+const BURST = 10;
+const TICK_MS = 1_000;
+/** A connected switch that is behind and gets nowhere for so long is told of. */
+const STUCK_MS = 30_000;
+
+/** apiVersion of the kinds that Realizations are about. */
+const REALIZED_KINDS = {
+  Service: 'v1',
+  NetworkPolicy: 'networking.k8s.io/v1',
+  ClusterNetworkPolicy: 'policy.networking.k8s.io/v1alpha2',
+  AdminNetworkPolicy: 'policy.networking.k8s.io/v1alpha1',
+  BaselineAdminNetworkPolicy: 'policy.networking.k8s.io/v1alpha1',
+} as const;
+const API_VERSIONS: Readonly<Record<string, string>> = { ...REALIZED_KINDS, Node: 'v1', Pod: 'v1' };
+
+export interface KubernetesWriterNeeds {
+  readonly client: KubeClient;
+  readonly clock: Clock;
+  readonly state: ClusterState;
+  readonly onError: (what: string, error: unknown) => void;
+  /** Name of this process in events. */
+  readonly instance: string;
+  /** For specs. */
+  readonly wallClock?: () => Date;
+  readonly random?: () => number;
+}
+
+/** Everything that is written back to the cluster: conditions of nodes, realizations, events. */
+export class KubernetesWriter {
+  private readonly queue: WriteQueue;
+  private readonly conditions: NodeConditions;
+  private readonly realizations: Realizations;
+  private readonly events: EventWriter;
+  /** Node -> the generation that it is stuck at, and since when. */
+  private readonly stuck = new Map<string, { at: number; since: number }>();
+  private stopTimer: (() => void) | undefined;
+
+  constructor(private readonly needs: KubernetesWriterNeeds) {
+    const { client, clock, state, instance, onError } = needs;
+    const { wallClock = () => new Date(), random = Math.random } = needs;
+    this.queue = new WriteQueue({ clock, random, perSecond: WRITES_PER_SECOND, burst: BURST, onError });
+    const common = { client, clock, wallClock, queue: this.queue };
+    this.conditions = new NodeConditions({ ...common, state });
+    this.realizations = new Realizations({ ...common, state, kinds: REALIZED_KINDS });
+    this.events = new EventWriter({ ...common, random, instance });
+  }
+
+  start(): void {
+    this.stopTimer = this.needs.clock.after(TICK_MS, () => {
+      if (this.needs.state.inSync()) this.tick();
+      this.start();
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.stopTimer?.();
+    await this.queue.stop();
+  }
+
+  /** Objects that are new, others or gone; what they mean is compiled. */
+  touched(objects: readonly ObjectRef[]): void {
+    this.realizations.touched(objects);
+  }
+
+  /** A pod got no address. */
+  poolExhausted(
+    pod: { readonly namespace: string; readonly name: string; readonly uid: string },
+    reason: string,
+  ): void {
+    const regarding = { kind: 'Pod', apiVersion: 'v1', ...pod };
+    this.events.tell({ regarding, reason: 'AddressPoolEmpty', note: reason });
+  }
+
+  private tick(): void {
+    this.conditions.tick();
+    this.realizations.tick();
+    this.tellOfPolicies();
+    this.tellOfStuckNodes();
+  }
+
+  private tellOfPolicies(): void {
+    const byObject = new Map<string, { object: ObjectRef; problems: Problem[] }>();
+    for (const problem of this.needs.state.problems()) {
+      const { object } = problem;
+      if (object === null || !(object.kind in REALIZED_KINDS)) continue;
+      // A Service's warnings are about what Heddle does not serve yet; its errors and everything about policies decide traffic.
+      if (object.kind === 'Service' && problem.severity !== 'error') continue;
+      const text = `${object.kind} ${keyOf(object)}`;
+      const entry = byObject.get(text) ?? { object, problems: [] };
+      byObject.set(text, entry);
+      entry.problems.push(problem);
+    }
+    for (const { object, problems } of byObject.values()) {
+      const invalid = problems.some((p) => p.severity === 'error');
+      this.tell(object, invalid ? 'Invalid' : 'NoEffect', problems.map((p) => p.reason).join('; '));
+    }
+  }
+
+  private tellOfStuckNodes(): void {
+    const { clock, state } = this.needs;
+    const now = clock.now();
+    const generation = state.generation();
+    const stuck = new Set<string>();
+    for (const { name, connected, realizedGeneration, lastError } of state.nodes()) {
+      if (!connected || realizedGeneration >= generation) continue;
+      stuck.add(name);
+      const known = this.stuck.get(name);
+      if (known?.at !== realizedGeneration) this.stuck.set(name, { at: realizedGeneration, since: now });
+      else if (now - known.since >= STUCK_MS)
+        this.tell(
+          { kind: 'Node', namespace: '', name },
+          'NotAcknowledging',
+          `its switch has acknowledged nothing for ${STUCK_MS / 1_000} s although changes are due${lastError === null ? '' : `: ${lastError}`}`,
+        );
+    }
+    for (const name of this.stuck.keys()) if (!stuck.has(name)) this.stuck.delete(name);
+  }
+
+  private tell(object: ObjectRef, reason: string, note: string): void {
+    const uid = this.needs.state.tracked(object.kind).get(keyOf(object))?.uid;
+    const apiVersion = API_VERSIONS[object.kind];
+    if (uid === undefined || apiVersion === undefined) return;
+    this.events.tell({ regarding: { ...object, apiVersion, uid }, reason, note });
+  }
+}

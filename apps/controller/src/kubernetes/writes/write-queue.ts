@@ -1,0 +1,144 @@
+import type { Clock } from '../../clock.js';
+import { Backoff } from '../backoff.js';
+import { KubeRefusal } from '../kube-client.js';
+
+export interface WriteQueueOptions {
+  readonly clock: Clock;
+  /** 0 to 1. */
+  readonly random: () => number;
+  /** Writes that may be made in a second, in the long run. */
+  readonly perSecond: number;
+  /** Writes that may follow each other at once. */
+  readonly burst: number;
+  /** Told of each failure; the write is tried again. */
+  readonly onError: (key: string, error: unknown) => void;
+}
+
+/** Looks at how things stand now, and writes it if it must be written; undefined if nothing has to be. */
+export type Attempt = () => Promise<void> | undefined;
+
+export interface PutOptions {
+  /** Waits at least so long, unless the key's turn comes earlier anyway. */
+  readonly delayMs?: number;
+  /** Goes before what is not. */
+  readonly urgent?: boolean;
+}
+
+const FIRST_RETRY_MS = 1_000;
+const MAX_RETRY_MS = 120_000;
+
+/**
+ * All writes to the API server, one after the other, at a bounded rate. A key stands for an object: what is put for it before
+ * its turn comes replaces what was there, and is decided when the turn comes, so a thousand changes are one write. A write
+ * that fails waits longer each time; if the server does not answer at all, everything waits.
+ */
+export class WriteQueue {
+  /** What must not wait for the rest, and the rest. */
+  private readonly urgent = new Map<string, Attempt>();
+  private readonly ready = new Map<string, Attempt>();
+  private readonly waiting = new Map<string, { readonly stop: () => void }>();
+  private readonly failing = new Map<string, Backoff>();
+  private readonly away: Backoff;
+  private tokens: number;
+  private refilledAt: number;
+  private working: Promise<void> | undefined;
+  private wakeUp: (() => void) | undefined;
+  private stopped = false;
+
+  constructor(private readonly options: WriteQueueOptions) {
+    this.tokens = options.burst;
+    this.refilledAt = options.clock.now();
+    this.away = this.newBackoff();
+  }
+
+  put(key: string, attempt: Attempt, options: PutOptions = {}): void {
+    if (this.stopped) return;
+    const { delayMs = 0, urgent = false } = options;
+    const queue = urgent ? this.urgent : this.ready;
+    this.waiting.get(key)?.stop();
+    this.waiting.delete(key);
+    if (queue.has(key) || delayMs <= 0) {
+      queue.set(key, attempt);
+      this.working ??= this.work();
+      return;
+    }
+    const stop = this.options.clock.after(delayMs, () => {
+      this.waiting.delete(key);
+      this.put(key, attempt, { urgent });
+    });
+    this.waiting.set(key, { stop });
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    for (const { stop } of this.waiting.values()) stop();
+    this.waiting.clear();
+    this.ready.clear();
+    this.urgent.clear();
+    this.wakeUp?.();
+    await this.working;
+  }
+
+  private async work(): Promise<void> {
+    // Whoever puts several things at once has put them all.
+    await new Promise((done) => setImmediate(done));
+    while (!this.stopped) {
+      const queue = this.urgent.size > 0 ? this.urgent : this.ready;
+      const next = queue.entries().next();
+      if (next.done === true) break;
+      const wait = this.untilToken();
+      if (wait > 0) {
+        await this.pause(wait);
+        continue;
+      }
+      const [key, attempt] = next.value;
+      queue.delete(key);
+      await this.attempt(key, attempt, queue === this.urgent);
+    }
+    this.working = undefined;
+  }
+
+  private async attempt(key: string, attempt: Attempt, urgent: boolean): Promise<void> {
+    const writing = attempt();
+    if (writing === undefined) return;
+    this.tokens--;
+    try {
+      await writing;
+      this.failing.delete(key);
+      this.away.reset();
+    } catch (e) {
+      if (this.stopped) return;
+      this.options.onError(key, e);
+      const backoff = this.failing.get(key) ?? this.newBackoff();
+      this.failing.set(key, backoff);
+      const wait = backoff.next();
+      // What was put meanwhile is newer.
+      if (!this.urgent.has(key) && !this.ready.has(key) && !this.waiting.has(key))
+        this.put(key, attempt, { delayMs: wait, urgent });
+      if (e instanceof KubeRefusal && e.status !== 429 && e.status < 500) this.away.reset();
+      else await this.pause(Math.max(this.away.next(), e instanceof KubeRefusal ? (e.retryAfterMs ?? 0) : 0));
+    }
+  }
+
+  private untilToken(): number {
+    const { clock, perSecond, burst } = this.options;
+    const now = clock.now();
+    this.tokens = Math.min(burst, this.tokens + ((now - this.refilledAt) * perSecond) / 1_000);
+    this.refilledAt = now;
+    return this.tokens >= 1 ? 0 : ((1 - this.tokens) * 1_000) / perSecond;
+  }
+
+  private newBackoff(): Backoff {
+    return new Backoff({ firstMs: FIRST_RETRY_MS, maxMs: MAX_RETRY_MS, random: this.options.random });
+  }
+
+  private pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const stop = this.options.clock.after(ms, resolve);
+      this.wakeUp = () => {
+        stop();
+        resolve();
+      };
+    });
+  }
+}
