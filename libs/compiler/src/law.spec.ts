@@ -7,18 +7,23 @@ import {
   attach,
   blocks,
   cluster,
+  clusterPolicy,
+  clusterRule,
   config,
   countingIds,
   detach,
+  domain,
   endpoints,
   hold,
   namespace,
+  noClusterPolicy,
   node,
   noNode,
   noPod,
   noPolicy,
   noService,
   pod,
+  podsWith,
   policy,
   service,
 } from './testing/facts.js';
@@ -63,6 +68,25 @@ const out = policy('shop/out', {
 const replica = policy('shop/replica', {
   podSelector: { matchLabels: { 'statefulset.kubernetes.io/pod-name': 'db-1' } },
   ingress: [],
+});
+const web80 = [{ protocol: 'TCP', port: 80 } as const];
+const fence = clusterPolicy('fence', {
+  priority: 5,
+  ingress: [clusterRule('Deny', [podsWith({ app: 'x' })], { ports: web80 }), clusterRule('Pass', [podsWith({})])],
+  egress: [clusterRule('Accept', [{ kind: 'nodes', selector: { matchLabels: { zone: 'a' } } }])],
+});
+const names = clusterPolicy('names', {
+  subject: { namespaceSelector: {}, podSelector: { matchLabels: { app: 'web' } } },
+  egress: [
+    clusterRule('Accept', [{ kind: 'domains', names: ['example.com', '*.example.com'] }], { ports: web80 }),
+    clusterRule('Deny', [{ kind: 'networks', cidrs: [cidr('0.0.0.0/0')] }]),
+  ],
+});
+const base = clusterPolicy('base', {
+  tier: 'Baseline',
+  subject: { namespaceSelector: { matchLabels: { team: 'a' } }, podSelector: {} },
+  ingress: [clusterRule('Deny', [podsWith({ 'statefulset.kubernetes.io/pod-name': 'db-1' })])],
+  egress: [clusterRule('Accept', [podsWith({ app: 'db' })], { ports: named })],
 });
 const svc = service('shop/web', ['10.96.0.10', 'fd00:10:96::10'], [{ name: 'http', protocol: 'TCP', port: 80 }]);
 const eps = (...list: string[]) => endpoints('shop/web', { http: list });
@@ -146,6 +170,23 @@ const LISTS: Readonly<Record<string, readonly State[]>> = {
     stateOf(shop, telling(open, 'all'), telling({ ...open, key: 'shop/open-2' }, 'all'), guard),
     stateOf(shop, guard, guard2),
   ],
+  'cluster policies': [
+    stateOf(shop, fence),
+    stateOf(shop, fence, names, node(1, { zone: 'a' })),
+    stateOf(shop, fence, names, base, node(2, { zone: 'a' }), domain('www.example.com', '192.0.2.1')),
+    stateOf(
+      shop,
+      names,
+      base,
+      guard,
+      domain('www.example.com', '192.0.2.2', '2001:db8::2'),
+      domain('example.com', '192.0.2.1'),
+    ),
+    stateOf(shop, clusterPolicy('a', { ...fence.value }), fence, names, svc, eps('10.244.1.2 8080')),
+    stateOf(shop, clusterPolicy('fence', { ...fence.value, priority: 6 }), names, config({ encap: 'vxlan' })),
+    stateOf(shop, clusterPolicy('fence', { ...fence.value, tier: 'Baseline' }), config({ families: [6] })),
+    stateOf(shop),
+  ],
   'facts that contradict each other': [
     stateOf(shop, attach('other/x', 1, 2)),
     stateOf(shop, svc, service('other/clash', ['10.96.0.10'], [{ name: '', protocol: 'TCP', port: 80 }])),
@@ -200,6 +241,17 @@ it('holds on random walks', () => {
     noPolicy('shop/guard'),
     noPolicy('shop/out'),
     noPolicy('shop/open'),
+    fence,
+    names,
+    base,
+    clusterPolicy('also', { ...fence.value }),
+    noClusterPolicy('fence'),
+    noClusterPolicy('names'),
+    domain('www.example.com', '192.0.2.1'),
+    domain('www.example.com', '192.0.2.2'),
+    domain('www.example.com'),
+    node(2, { zone: 'a' }),
+    node(2),
     noService('shop/web'),
     detach('shop/web-2'),
     attach('shop/web-2', 3, 99),
@@ -290,5 +342,57 @@ describe('a change costs what changed', () => {
       ['node2', 1],
       ['node3', 16],
     ]);
+  });
+
+  // Every pod of web is a subject, every pod of db a peer.
+  const wide = clusterPolicy('wide', {
+    subject: { namespaceSelector: {}, podSelector: { matchLabels: { app: 'web' } } },
+    ingress: [clusterRule('Deny', [podsWith({ app: 'x' })])],
+    egress: [clusterRule('Accept', [podsWith({ app: 'db' })])],
+  });
+  const neighbour = (name: string, priority: number) => clusterPolicy(name, { ...wide.value, priority });
+  const CLUSTER_STEPS = [...POLICY_STEPS, 'clusterPolicy', 'firstRank'];
+
+  it('another replica of a subject of cluster policies evaluates no policy step and touches no other node', () => {
+    const { steps: done, nodes } = steps(
+      [...shop, wide, fence, base],
+      [pod('shop/web-9', { app: 'web' }, http(8080)), attach('shop/web-9', 2, 9)],
+    );
+    expect(Object.keys(done).filter((s) => CLUSTER_STEPS.includes(s))).toEqual([]);
+    // Its address is told to the nodes of a policy that names every pod as a peer of egress; none does.
+    expect([...nodes.keys()]).toEqual(['node2']);
+  });
+  it('a cluster policy touches the nodes of its subjects only', () => {
+    const { nodes } = steps(shop, [wide]);
+    expect([...nodes.keys()].sort()).toEqual(['node1', 'node2']);
+  });
+  it('a new priority moves no rule of another', () => {
+    const { steps: done } = steps([...shop, neighbour('b', 5), neighbour('c', 7)], [neighbour('a', 6)]);
+    expect([done.clusterPolicy, done.policyRule]).toEqual([1, 2]);
+  });
+  it('a policy with an equal priority moves the rules of those behind it by name, and no others', () => {
+    const before = [...shop, neighbour('a', 5), neighbour('c', 5), neighbour('d', 6)];
+    expect(steps(before, [neighbour('b', 5)]).steps).toMatchObject({ clusterPolicy: 2, policyRule: 4 });
+    expect(steps(before, [neighbour('e', 5)]).steps).toMatchObject({ clusterPolicy: 1, policyRule: 2 });
+  });
+  it('an answer of DNS changes the rules that name it, by a flow for each address', () => {
+    const { steps: done, nodes } = steps(
+      [...shop, names, wide, domain('a.example.com', '192.0.2.1')],
+      [domain('a.example.com', '192.0.2.1', '192.0.2.2')],
+    );
+    expect(done.policyRule).toBe(1);
+    expect([...nodes].map(([n, d]) => [n, d.flows.size]).sort()).toEqual([
+      ['node1', 1],
+      ['node2', 1],
+    ]);
+    expect(steps([...shop, names, wide], [domain('example.org', '192.0.2.1')]).nodes.size).toBe(0);
+  });
+  it('a new identity leaves a rule for every pod alone', () => {
+    const all = clusterPolicy('all', {
+      egress: [clusterRule('Deny', [{ kind: 'networks', cidrs: [cidr('10.0.0.0/8')] }])],
+    });
+    const { steps: done, nodes } = steps([...shop, all], [pod('shop/new', { app: 'new' }), attach('shop/new', 3, 8)]);
+    expect(done.policyRule).toBeUndefined();
+    expect([...nodes.keys()]).toEqual(['node3']);
   });
 });

@@ -1,5 +1,8 @@
 import { cidr, ip, mac, nodeName, ofport, portKey, vpc } from '../model/brands.js';
 import {
+  type ClusterPeer,
+  type ClusterPolicyFact,
+  type ClusterRule,
   type ConfigFact,
   type Endpoint,
   type FactChange,
@@ -47,7 +50,7 @@ export const config = (change: Partial<ConfigFact> = {}): FactChange => ({
 });
 
 /** Node N: node1, 172.31.99.1, heddle0 with 10.244.N.1. */
-export const node = (n: number): FactChange => ({
+export const node = (n: number, labels?: Labels): FactChange => ({
   kind: 'node',
   key: `node${n}`,
   value: {
@@ -60,6 +63,7 @@ export const node = (n: number): FactChange => ({
       ofport: ofport(2),
     },
     tunnelOfport: ofport(1),
+    ...(labels === undefined ? {} : { labels }),
   },
 });
 export const noNode = (n: number): FactChange => ({ kind: 'node', key: `node${n}`, value: undefined });
@@ -160,6 +164,40 @@ export const policy = (name: string, spec: Omit<NetworkPolicyFact, 'namespace' |
   return { kind: 'policy', key: factKey(ns, n), value: { namespace: ns, name: n, ...spec } };
 };
 export const noPolicy = (name: string): FactChange => ({ kind: 'policy', key: name, value: undefined });
+
+/** A cluster policy of the tier Admin for every pod, unless said otherwise. */
+export const clusterPolicy = (name: string, spec: Partial<Omit<ClusterPolicyFact, 'name'>>): FactChange => ({
+  kind: 'clusterPolicy',
+  key: name,
+  value: {
+    tier: 'Admin',
+    priority: 5,
+    subject: { namespaceSelector: {}, podSelector: {} },
+    ingress: [],
+    egress: [],
+    ...spec,
+    name,
+  },
+});
+export const noClusterPolicy = (name: string): FactChange => ({ kind: 'clusterPolicy', key: name, value: undefined });
+/** A rule of a cluster policy without ports. */
+export const clusterRule = (
+  action: ClusterRule['action'],
+  peers: readonly ClusterPeer[],
+  more: Partial<ClusterRule> = {},
+): ClusterRule => ({ name: '', action, peers, ports: [], ...more });
+/** Pods of the labels, in every namespace. */
+export const podsWith = (matchLabels: Labels): ClusterPeer => ({
+  kind: 'pods',
+  namespaceSelector: {},
+  podSelector: { matchLabels },
+});
+
+export const domain = (name: string, ...addresses: readonly string[]): FactChange => ({
+  kind: 'domain',
+  key: name,
+  value: addresses.length === 0 ? undefined : { name, addresses: addresses.map(ip) },
+});
 
 /** Three nodes with their blocks. */
 export const cluster = (): FactChange[] => [config(), ...[1, 2, 3].flatMap((n) => [node(n), ...blocks(n)])];
