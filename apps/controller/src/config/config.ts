@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 import { type Encap, type Endpoint, parseEndpoints } from '@heddle/api';
-import { type Cidr, cidr, type Family, familyOf } from '@heddle/compiler';
+import { type Cidr, cidr, type Family, familyOf, type Ip, ip } from '@heddle/compiler';
 import { z } from 'zod';
 import { BLOCK_PREFIX } from '../allocation/block-pool.js';
 import { range } from '../allocation/ranges.js';
@@ -25,6 +25,8 @@ export interface Config {
   /** Families of the pod network, IPv4 first. */
   readonly families: readonly Family[];
   readonly encap: Encap;
+  /** Undefined: those of the cluster's own name service. */
+  readonly dnsServers: readonly Ip[] | undefined;
   readonly logLevel: string;
   /** Bearer token of the TCP listeners. */
   readonly apiToken: string | undefined;
@@ -58,6 +60,8 @@ export const VARIABLES = {
   HEDDLE_CLUSTER_CIDR: 'pod addresses, one CIDR or one of each family (default 10.244.0.0/16,fd00:10:244::/56)',
   HEDDLE_SERVICE_CIDR: 'service addresses (default 10.96.0.0/16,fd00:10:96::/112)',
   HEDDLE_ENCAP: 'geneve or vxlan (default geneve)',
+  HEDDLE_DNS_SERVERS:
+    'addresses of the name servers whose answers say what domainNames of policies stand for, comma separated (default: the service kube-system/kube-dns and its endpoints)',
   HEDDLE_LOG_LEVEL: 'trace, debug, info, warn, error or fatal (default info)',
 } as const;
 
@@ -85,6 +89,16 @@ const cidrs = z.string().transform((text, context): Cidr[] => {
   }
   return list;
 });
+function addresses(text: string, context: z.RefinementCtx): Ip[] {
+  return text.split(',').flatMap((part): Ip[] => {
+    try {
+      return [ip(part.trim())];
+    } catch {
+      context.addIssue(`"${part.trim()}" is not an IP address`);
+      return [];
+    }
+  });
+}
 const file = z.string().superRefine((path, context) => {
   try {
     readFileSync(path);
@@ -120,6 +134,10 @@ const Environment = z.object({
   HEDDLE_CLUSTER_CIDR: cidrs.prefault('10.244.0.0/16,fd00:10:244::/56'),
   HEDDLE_SERVICE_CIDR: cidrs.prefault('10.96.0.0/16,fd00:10:96::/112'),
   HEDDLE_ENCAP: z.enum(['geneve', 'vxlan'], { error: 'must be geneve or vxlan' }).default('geneve'),
+  HEDDLE_DNS_SERVERS: z
+    .string()
+    .transform((text, context) => addresses(text, context))
+    .optional(),
   HEDDLE_LOG_LEVEL: z
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal'], {
       error: 'must be trace, debug, info, warn, error or fatal',
@@ -162,6 +180,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     serviceCidrs: all.HEDDLE_SERVICE_CIDR,
     families,
     encap: all.HEDDLE_ENCAP,
+    dnsServers: all.HEDDLE_DNS_SERVERS,
     logLevel: all.HEDDLE_LOG_LEVEL,
     apiToken: all.HEDDLE_API_TOKEN_FILE,
   };

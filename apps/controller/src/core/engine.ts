@@ -134,6 +134,14 @@ export class Engine {
     await this.operations.idle();
   }
 
+  /** Puts facts that are seen rather than said, as one more change. Before the first compilation they become a part of it. */
+  update(put: (facts: FactTable) => void): Promise<void> {
+    return this.operations.run(() => {
+      put(this.options.facts);
+      if (this.synchronized) this.commit();
+    });
+  }
+
   /** @throws Refusal as NodeRegistry.register */
   register(name: string, said: RegisterNode): Promise<Registration> {
     return this.operations.run(async () => {

@@ -17,6 +17,7 @@ import {
 import type { Allocations } from '../allocation/allocations.js';
 import type { Lease } from '../allocation/attachments.js';
 import type { RemovedNode } from '../allocation/node-registry.js';
+import { WantedNames } from '../dns/wanted-names.js';
 import type { BlockRecord, NodeRecord } from '../persistence/records.js';
 import type { SourceChange, SourceDelta, SourceObjects, SourcePod, SourceService } from '../source/model.js';
 import { matchesLabels } from '../source/selectors.js';
@@ -53,6 +54,7 @@ export class World {
     private readonly allocations: Allocations,
     private readonly serviceFamilies: readonly Family[],
     private readonly services: ServiceMode = 'own',
+    private readonly wantedNames = new WantedNames(),
   ) {}
 
   /** Live: it is as the last change left it. */
@@ -127,6 +129,7 @@ export class World {
     for (const [key, value] of delta.namespaces ?? []) this.facts.put('namespace', key, value);
     for (const [key, value] of delta.policies ?? []) this.facts.put('policy', key, value);
     for (const [key, value] of delta.clusterPolicies ?? []) this.facts.put('clusterPolicy', key, value);
+    if (delta.clusterPolicies !== undefined) this.wantedNames.take(delta.clusterPolicies);
     for (const [key, pod] of delta.pods ?? []) this.facts.put('pod', key, pod && podFact(pod));
     const pods = this.beforeAndAfter('pods', delta.pods);
     const slices = this.beforeAndAfter('slices', delta.slices);

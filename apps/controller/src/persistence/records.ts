@@ -97,6 +97,15 @@ export class SourceFileRecord {
   @Column({ type: 'text' }) text!: string;
 }
 
+/** An address that a name of a policy was seen to have. */
+@Entity({ name: 'domain_address' })
+export class DomainAddressRecord {
+  @PrimaryColumn({ type: 'text' }) name!: string;
+  @PrimaryColumn({ type: 'text' }) address!: string;
+  /** Milliseconds since 1970. */
+  @Column({ type: 'bigint', transformer: asNumber }) expires!: number;
+}
+
 export const RECORDS = [
   SequenceRecord,
   SettingRecord,
@@ -107,4 +116,5 @@ export const RECORDS = [
   AddressRecord,
   ServiceAddressRecord,
   SourceFileRecord,
+  DomainAddressRecord,
 ];

@@ -12,7 +12,7 @@ export const production: Pick<RuntimeOptions, 'createCompiler' | 'createSouthbou
 };
 
 function createSouthbound(needs: SouthboundNeeds): Southbound {
-  const { config, logger, clock, compiler, allocations, inSync, changed } = needs;
+  const { config, logger, clock, compiler, allocations, inSync, changed, beforeSend } = needs;
   const switches = new SwitchManager({
     desired: {
       node: (name) => compiler.node(name),
@@ -25,7 +25,7 @@ function createSouthbound(needs: SouthboundNeeds): Southbound {
     clock,
     encap: config.encap,
     inSync,
-    beforeSend: () => allocations.flush(),
+    beforeSend,
   });
   const ovsdb = new OvsdbManager({ logger, changed });
   return {

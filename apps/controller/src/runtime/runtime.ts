@@ -8,6 +8,9 @@ import { FactTable } from '../core/fact-table.js';
 import type { OvsdbPort, SwitchesPort } from '../core/ports.js';
 import { Watchers } from '../core/watchers.js';
 import { World } from '../core/world.js';
+import { DomainObserver } from '../dns/domain-observer.js';
+import { DomainRecords } from '../dns/domain-records.js';
+import { WantedNames } from '../dns/wanted-names.js';
 import type { Logger } from '../logging/logger.js';
 import { Metrics } from '../metrics/metrics.js';
 import { Database } from '../persistence/database.js';
@@ -34,6 +37,8 @@ export interface SouthboundNeeds {
   readonly inSync: () => boolean;
   /** Something that waiters may look at has changed. */
   readonly changed: () => void;
+  /** Resolves when everything is recorded that a switch may be told of. */
+  readonly beforeSend: () => Promise<void>;
 }
 
 export interface RuntimeOptions {
@@ -42,6 +47,8 @@ export interface RuntimeOptions {
   readonly clock: Clock;
   readonly createCompiler: (ids: IdSource) => Compiler;
   readonly createSouthbound: (needs: SouthboundNeeds) => Southbound;
+  /** Milliseconds since 1970; default Date.now. */
+  readonly wallNow?: (() => number) | undefined;
 }
 
 /** The controller without its API: database, source, compiler and drivers, put together. */
@@ -58,6 +65,7 @@ export class Runtime {
     readonly world: World,
     readonly watchers: Watchers,
     readonly engine: Engine,
+    readonly domains: DomainObserver,
     private readonly southbound: Southbound,
   ) {}
 
@@ -90,16 +98,19 @@ export class Runtime {
       families: config.families,
       networkSettings: networkSettings(config),
     });
+    const wanted = new WantedNames();
     const world = new World(
       facts,
       allocations,
       serviceFamilies(config),
       config.source.kind === 'kubernetes' ? 'given' : 'own',
+      wanted,
     );
     const { source } = await createSource({ config: config.source, clock, database, logger });
     const compiler = options.createCompiler(allocations.ledger);
     // The drivers ask for the engine's state, the engine tells the drivers: one of them must come first.
     let engine: Engine | undefined;
+    let domains: DomainObserver | undefined;
     const southbound = options.createSouthbound({
       config,
       logger,
@@ -109,6 +120,10 @@ export class Runtime {
       allocations,
       inSync: () => engine?.inSync ?? false,
       changed: () => watchers.changed(),
+      beforeSend: async () => {
+        await allocations.flush();
+        await domains?.flush();
+      },
     });
     engine = new Engine({
       config: configFact(config),
@@ -122,6 +137,18 @@ export class Runtime {
       clock,
       events: engineEvents(metrics, logger),
     });
+    const { switches } = southbound;
+    const update: Engine['update'] = (put) => (engine as Engine).update(put);
+    domains = new DomainObserver({
+      clock,
+      wallNow: options.wallNow ?? Date.now,
+      wanted,
+      records: new DomainRecords(database),
+      switches,
+      update,
+      failed: (what, error) => logger.error({ event: 'operation-failed', what, error }),
+    });
+    await domains.load(facts);
     return new Runtime(
       config,
       logger,
@@ -134,6 +161,7 @@ export class Runtime {
       world,
       watchers,
       engine,
+      domains,
       southbound,
     );
   }
@@ -141,6 +169,7 @@ export class Runtime {
   /** Reads the source, compiles, then lets switches in. */
   async start(): Promise<void> {
     await this.engine.start();
+    this.domains.start();
     await this.southbound.start();
   }
 
@@ -149,14 +178,18 @@ export class Runtime {
     await this.source.stop();
     await this.engine.stop();
     await this.southbound.stop();
+    await this.domains.stop();
     await this.allocations.flush();
     await this.database.close();
   }
 }
 
 function configFact(config: Config): ConfigFact {
-  const { clusterCidrs, serviceCidrs, encap, families } = config;
-  return { clusterCidrs, serviceCidrs, encap, routerMac: ROUTER_MAC, families };
+  const { clusterCidrs, serviceCidrs, encap, families, dnsServers } = config;
+  return {
+    ...{ clusterCidrs, serviceCidrs, encap, routerMac: ROUTER_MAC, families },
+    ...(dnsServers === undefined ? {} : { dnsServers }),
+  };
 }
 
 /** Families that services can have, in the order of the service CIDRs. */

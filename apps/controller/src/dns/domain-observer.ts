@@ -1,0 +1,206 @@
+import { type DomainFact, parseCookie } from '@heddle/compiler';
+import type { Clock } from '../clock.js';
+import type { FactTable } from '../core/fact-table.js';
+import type { PacketInEvent, SwitchesPort } from '../core/ports.js';
+import { Serial } from '../serial.js';
+import { datagramOf } from './datagram.js';
+import { type DomainAddress, DomainBook, type DomainLimits } from './domain-book.js';
+import type { DomainRecords } from './domain-records.js';
+import { parseDnsReply, resolvedNames } from './message.js';
+import type { WantedNames } from './wanted-names.js';
+
+/** An answer counts for its TTL, or this long if that is shorter: clients rarely ask more often. */
+export const MIN_TTL_SECONDS = 30;
+/** What name servers themselves take at most (BIND: max-cache-ttl). */
+export const MAX_TTL_SECONDS = 7 * 24 * 3600;
+/** Beyond the TTL: for the client that begins to connect at the last moment. */
+export const MARGIN_SECONDS = 10;
+/** After a start everything that was known counts at least this long: answers of meanwhile have not been seen. */
+export const RESTART_GRACE_SECONDS = 300;
+
+/** Answers may come in bursts; what ends at nearly the same time ends together. */
+const MIN_SWEEP_MS = 1_000;
+/** How long a later end of a known address may wait to be written; far less than RESTART_GRACE_SECONDS. */
+const LAZY_WRITE_MS = 60_000;
+const DNS_PORT = 53;
+
+export interface DomainObserverOptions {
+  readonly clock: Clock;
+  /** Milliseconds since 1970: ends of addresses outlive the process. */
+  readonly wallNow: () => number;
+  readonly wanted: WantedNames;
+  readonly records: DomainRecords;
+  readonly switches: Pick<SwitchesPort, 'onPacketIn'>;
+  /** Puts facts as one change, in its turn. */
+  readonly update: (put: (facts: FactTable) => void) => Promise<void>;
+  /** Told of what goes wrong in the background; the next answer or sweep tries again. */
+  readonly failed: (what: string, error: unknown) => void;
+  readonly limits?: DomainLimits | undefined;
+}
+
+export interface DomainStats {
+  /** Answers that were read, and those that were not DNS as it is understood here. */
+  readonly answers: number;
+  readonly unreadable: number;
+  /** Addresses that did not fit. */
+  readonly refused: number;
+  readonly addresses: number;
+}
+
+/**
+ * Learns from the answers of name servers, as switches copy them, which addresses the names of policies have. Answers over
+ * TCP are not seen: a name whose answer does not fit into a datagram has the addresses of the truncated one.
+ */
+export class DomainObserver {
+  private readonly book: DomainBook;
+  private readonly writes = new Serial();
+  /** Names whose addresses the facts do not say yet. */
+  private readonly changed = new Set<string>();
+  /** Names whose rows are behind, and whether a switch may be told of one of them. */
+  private readonly unwritten = new Set<string>();
+  private urgent = false;
+  private updating = false;
+  private stopSweep: (() => void) | undefined;
+  private stopWrite: (() => void) | undefined;
+  private sweepAt = Number.POSITIVE_INFINITY;
+  private running = false;
+  private answers = 0;
+  private unreadable = 0;
+  private refused = 0;
+
+  constructor(private readonly options: DomainObserverOptions) {
+    this.book = new DomainBook(options.limits);
+  }
+
+  get stats(): DomainStats {
+    const { answers, unreadable, refused } = this;
+    return { answers, unreadable, refused, addresses: this.book.size };
+  }
+  /** What is known now, by name. */
+  entries(): readonly DomainAddress[] {
+    return this.book.allNames().flatMap((name) => this.book.entriesOf(name));
+  }
+
+  /** Puts what was recorded, before anything is compiled: a restart takes no address away. */
+  async load(facts: FactTable): Promise<void> {
+    const atLeast = this.options.wallNow() + RESTART_GRACE_SECONDS * 1_000;
+    for (const { name, address, expires } of await this.options.records.load())
+      this.book.take({ name, address, expires: Math.max(expires, atLeast) });
+    for (const name of this.book.allNames()) facts.put('domain', name, this.factOf(name));
+  }
+
+  /** From now on answers count, and addresses end. The policies must be known. */
+  start(): void {
+    this.running = true;
+    this.options.switches.onPacketIn((event) => this.take(event));
+    this.options.wanted.onFewer(() => this.forgetUnwanted());
+    this.forgetUnwanted();
+  }
+
+  async stop(): Promise<void> {
+    this.running = false;
+    this.stopSweep?.();
+    this.stopWrite?.();
+    await this.write().catch((error: unknown) => this.options.failed('addresses of names', error));
+  }
+
+  /** Resolves when every address that a switch may be told of is recorded. */
+  flush(): Promise<void> {
+    return this.urgent ? this.write() : this.writes.idle();
+  }
+
+  private take({ cookie, data }: PacketInEvent): void {
+    if (!this.running || parseCookie(cookie)?.feature !== 'dns') return;
+    const datagram = datagramOf(data);
+    const reply = datagram?.sourcePort === DNS_PORT ? parseDnsReply(datagram.payload) : undefined;
+    if (reply === undefined) {
+      this.unreadable++;
+      return;
+    }
+    this.answers++;
+    const now = this.options.wallNow();
+    for (const { name, addresses } of resolvedNames(reply)) {
+      if (!this.options.wanted.has(name)) continue;
+      for (const { address, ttl } of addresses) {
+        const seconds = Math.min(Math.max(ttl, MIN_TTL_SECONDS), MAX_TTL_SECONDS) + MARGIN_SECONDS;
+        const { changed, refused } = this.book.take({ name, address, expires: now + seconds * 1_000 });
+        this.refused += refused;
+        if (changed) this.tell(name);
+      }
+      this.unwritten.add(name);
+    }
+    this.sweepLater();
+    if (this.unwritten.size > 0) this.writeLater();
+  }
+
+  private forgetUnwanted(): void {
+    for (const name of this.book.retain((n) => this.options.wanted.has(n))) this.tell(name);
+    this.sweepLater();
+  }
+
+  private sweep(): void {
+    this.sweepAt = Number.POSITIVE_INFINITY;
+    for (const name of this.book.expire(this.options.wallNow())) this.tell(name);
+    this.sweepLater();
+  }
+
+  private sweepLater(): void {
+    const end = this.book.nextEnd();
+    if (!this.running || end === undefined || end >= this.sweepAt) return;
+    this.stopSweep?.();
+    this.sweepAt = end;
+    const ms = Math.max(MIN_SWEEP_MS, end - this.options.wallNow());
+    this.stopSweep = this.options.clock.after(Math.min(ms, MAX_TIMER_MS), () => this.sweep());
+  }
+
+  /** The addresses of a name are others now. */
+  private tell(name: string): void {
+    this.changed.add(name);
+    this.unwritten.add(name);
+    this.urgent = true;
+    if (this.updating) return;
+    this.updating = true;
+    this.options
+      .update((facts) => {
+        this.updating = false;
+        for (const changed of this.changed) facts.put('domain', changed, this.factOf(changed));
+        this.changed.clear();
+      })
+      .catch((error: unknown) => {
+        this.updating = false;
+        this.options.failed('addresses of names', error);
+      });
+    this.writeLater();
+  }
+
+  private factOf(name: string): DomainFact | undefined {
+    const addresses = this.book.addressesOf(name);
+    return addresses.length === 0 ? undefined : { name, addresses };
+  }
+
+  private writeLater(): void {
+    if (!this.running || this.stopWrite !== undefined) return;
+    this.stopWrite = this.options.clock.after(LAZY_WRITE_MS, () => {
+      this.stopWrite = undefined;
+      this.write().catch((error: unknown) => this.options.failed('addresses of names', error));
+    });
+  }
+
+  private write(): Promise<void> {
+    return this.writes.run(async () => {
+      const names = [...this.unwritten];
+      this.unwritten.clear();
+      this.urgent = false;
+      try {
+        await this.options.records.replace(new Map(names.map((n) => [n, this.book.entriesOf(n)])));
+      } catch (error) {
+        for (const name of names) this.unwritten.add(name);
+        this.urgent = true;
+        throw error;
+      }
+    });
+  }
+}
+
+/** Timers take 31 bits of milliseconds. */
+const MAX_TIMER_MS = 0x7fff_ffff;

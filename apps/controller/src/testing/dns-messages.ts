@@ -1,0 +1,104 @@
+import { isIPv4 } from 'node:net';
+
+/** DNS messages for specs (RFC 1035, 4), written without what reads them. */
+
+export interface TestRecord {
+  readonly name: string;
+  readonly ttl: number;
+  /** An address, or the name that it is an alias of. */
+  readonly data: string;
+}
+
+export interface TestReply {
+  readonly id?: number;
+  readonly question: string;
+  readonly type?: 'A' | 'AAAA';
+  readonly answers: readonly TestRecord[];
+  /** Default: a reply without error. */
+  readonly flags?: number;
+  /** Names are written out, without pointers. */
+  readonly plain?: true;
+}
+
+const TYPES = { A: 1, CNAME: 5, AAAA: 28 } as const;
+
+/** A reply; names that were written before are pointed to, as name servers do. */
+export function dnsReply({ id = 1, question, type = 'A', answers, flags = 0x8180, plain }: TestReply): Uint8Array {
+  const bytes: number[] = [];
+  const places = new Map<string, number>();
+  const u16 = (...values: readonly number[]) => {
+    for (const v of values) bytes.push((v >> 8) & 0xff, v & 0xff);
+  };
+  const name = (text: string) => {
+    const labels = text.split('.');
+    for (let i = 0; i < labels.length; i++) {
+      const rest = labels.slice(i).join('.').toLowerCase();
+      const known = plain === true ? undefined : places.get(rest);
+      if (known !== undefined) return u16(0xc000 | known);
+      places.set(rest, bytes.length);
+      bytes.push(labels[i]?.length ?? 0, ...Buffer.from(labels[i] ?? '', 'latin1'));
+    }
+    bytes.push(0);
+  };
+  u16(id, flags, 1, answers.length, 0, 0);
+  name(question);
+  u16(TYPES[type], 1);
+  for (const { name: owner, ttl, data } of answers) {
+    name(owner);
+    const kind = isIPv4(data) ? 'A' : data.includes(':') ? 'AAAA' : 'CNAME';
+    u16(TYPES[kind], 1, ttl >>> 16, ttl & 0xffff, 0);
+    const at = bytes.length;
+    if (kind === 'CNAME') name(data);
+    else bytes.push(...addressBytes(data));
+    const length = bytes.length - at;
+    bytes[at - 2] = length >> 8;
+    bytes[at - 1] = length & 0xff;
+  }
+  return Uint8Array.from(bytes);
+}
+
+/** An Ethernet frame with a UDP datagram. Checksums are left out, but for IPv4's. */
+export function udpFrame(options: {
+  readonly source: string;
+  readonly destination: string;
+  readonly sourcePort: number;
+  readonly destinationPort: number;
+  readonly payload: Uint8Array;
+}): Uint8Array {
+  const { source, destination, sourcePort, destinationPort, payload } = options;
+  const udp = Buffer.alloc(8 + payload.length);
+  udp.writeUInt16BE(sourcePort, 0);
+  udp.writeUInt16BE(destinationPort, 2);
+  udp.writeUInt16BE(udp.length, 4);
+  udp.set(payload, 8);
+  const v4 = isIPv4(source);
+  const header = Buffer.alloc(v4 ? 20 : 40);
+  if (v4) {
+    header.set([0x45, 0, 0, 0, 0, 0, 0, 0, 64, 17]);
+    header.writeUInt16BE(header.length + udp.length, 2);
+    header.set(addressBytes(source), 12);
+    header.set(addressBytes(destination), 16);
+    let sum = 0;
+    for (let i = 0; i < 20; i += 2) sum += header.readUInt16BE(i);
+    while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
+    header.writeUInt16BE(~sum & 0xffff, 10);
+  } else {
+    header.set([0x60]);
+    header.writeUInt16BE(udp.length, 4);
+    header.set([17, 64], 6);
+    header.set(addressBytes(source), 8);
+    header.set(addressBytes(destination), 24);
+  }
+  const ethernet = Buffer.alloc(14);
+  ethernet.writeUInt16BE(v4 ? 0x0800 : 0x86dd, 12);
+  return Uint8Array.from(Buffer.concat([ethernet, header, udp]));
+}
+
+export function addressBytes(address: string): number[] {
+  if (isIPv4(address)) return address.split('.').map(Number);
+  const [head = '', tail] = address.split('::');
+  const groups = (text: string) => (text === '' ? [] : text.split(':').map((g) => Number.parseInt(g, 16)));
+  const [before, after] = [groups(head), groups(tail ?? '')];
+  const middle = tail === undefined ? [] : new Array<number>(8 - before.length - after.length).fill(0);
+  return [...before, ...middle, ...after].flatMap((g) => [g >> 8, g & 0xff]);
+}
