@@ -3,6 +3,7 @@ import { Allocations } from '../allocation/allocations.js';
 import { ApiToken } from '../api/http/access.guard.js';
 import { Engine } from '../core/engine.js';
 import { FactTable } from '../core/fact-table.js';
+import { Refusals } from '../core/refusals.js';
 import { Watchers } from '../core/watchers.js';
 import { World } from '../core/world.js';
 import { Metrics } from '../metrics/metrics.js';
@@ -27,6 +28,7 @@ export function runtimeModule(runtime: Runtime): DynamicModule {
     { provide: Engine, useValue: runtime.engine },
     { provide: FactTable, useValue: runtime.facts },
     { provide: Metrics, useValue: runtime.metrics },
+    { provide: Refusals, useValue: runtime.refusals },
     { provide: SourceRefresher, useValue: new SourceRefresher(runtime.source, runtime.logger) },
     { provide: Watchers, useValue: runtime.watchers },
     { provide: World, useValue: runtime.world },

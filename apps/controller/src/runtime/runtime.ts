@@ -6,17 +6,20 @@ import type { Config } from '../config/config.js';
 import { Engine } from '../core/engine.js';
 import { FactTable } from '../core/fact-table.js';
 import type { OvsdbPort, SwitchesPort } from '../core/ports.js';
+import { Refusals } from '../core/refusals.js';
 import { Watchers } from '../core/watchers.js';
 import { World } from '../core/world.js';
 import { DomainObserver } from '../dns/domain-observer.js';
 import { DomainRecords } from '../dns/domain-records.js';
 import { WantedNames } from '../dns/wanted-names.js';
+import type { KubernetesWriter } from '../kubernetes/writes/kubernetes-writer.js';
 import type { Logger } from '../logging/logger.js';
 import { Metrics } from '../metrics/metrics.js';
 import { Database } from '../persistence/database.js';
 import type { Source } from '../source/model.js';
 import { createSource } from './create-source.js';
 import { engineEvents } from './engine-events.js';
+import { createWriter } from './write-back.js';
 
 /** The parts that talk to switches; they are made when the compiler and the ledger are there. */
 export interface Southbound {
@@ -53,6 +56,11 @@ export interface RuntimeOptions {
 
 /** The controller without its API: database, source, compiler and drivers, put together. */
 export class Runtime {
+  /** Attaches that were refused. */
+  readonly refusals = new Refusals();
+  /** Tells the cluster how far things are, where there is one. */
+  private writer: KubernetesWriter | undefined;
+
   private constructor(
     readonly config: Config,
     readonly logger: Logger,
@@ -106,7 +114,7 @@ export class Runtime {
       config.source.kind === 'kubernetes' ? 'given' : 'own',
       wanted,
     );
-    const { source } = await createSource({ config: config.source, clock, database, logger });
+    const { source, cluster } = await createSource({ config: config.source, clock, database, logger });
     const compiler = options.createCompiler(allocations.ledger);
     // The drivers ask for the engine's state, the engine tells the drivers: one of them must come first.
     let engine: Engine | undefined;
@@ -149,7 +157,7 @@ export class Runtime {
       failed: (what, error) => logger.error({ event: 'operation-failed', what, error }),
     });
     await domains.load(facts);
-    return new Runtime(
+    const runtime = new Runtime(
       config,
       logger,
       metrics,
@@ -164,6 +172,8 @@ export class Runtime {
       domains,
       southbound,
     );
+    runtime.writer = cluster && createWriter(runtime, cluster, clock);
+    return runtime;
   }
 
   /** Reads the source, compiles, then lets switches in. */
@@ -171,10 +181,12 @@ export class Runtime {
     await this.engine.start();
     this.domains.start();
     await this.southbound.start();
+    this.writer?.start();
   }
 
   /** Stops in the order that loses nothing: no more changes, no more switches, then the database. */
   async stop(): Promise<void> {
+    await this.writer?.stop();
     await this.source.stop();
     await this.engine.stop();
     await this.southbound.stop();

@@ -12,6 +12,7 @@ import {
 } from '@heddle/api';
 import { Controller, Param } from '@nestjs/common';
 import { z } from 'zod';
+import { Refusals } from '../../core/refusals.js';
 import { Refusal } from '../../errors.js';
 import { Metrics } from '../../metrics/metrics.js';
 import { Gone, Input, Operation } from '../http/operation.js';
@@ -28,6 +29,7 @@ export class AgentController {
   constructor(
     private readonly agents: AgentService,
     private readonly metrics: Metrics,
+    private readonly refusals: Refusals,
   ) {}
 
   @Operation({
@@ -85,6 +87,7 @@ export class AgentController {
       return attachment;
     } catch (e) {
       observed({ result: e instanceof Refusal ? e.code : 'internal' });
+      if (e instanceof Refusal) this.refusals.refused(body, e);
       throw e;
     }
   }
