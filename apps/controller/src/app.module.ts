@@ -7,6 +7,7 @@ import { AccessGuard } from './api/http/access.guard.js';
 import { ErrorFilter } from './api/http/error.filter.js';
 import { InputInterceptor } from './api/http/input.interceptor.js';
 import { OperationsModule } from './api/operations/operations.module.js';
+import { PoliciesModule } from './api/policies/policies.module.js';
 import type { Logger } from './logging/logger.js';
 import type { Runtime } from './runtime/runtime.js';
 import { runtimeModule } from './runtime/runtime.module.js';
@@ -19,7 +20,7 @@ class AppModule {}
 export function appModule(runtime: Runtime): DynamicModule {
   return {
     module: AppModule,
-    imports: [runtimeModule(runtime), AgentModule, ClusterModule, ExplainModule, OperationsModule],
+    imports: [runtimeModule(runtime), AgentModule, ClusterModule, ExplainModule, OperationsModule, PoliciesModule],
     providers: [
       { provide: APP_GUARD, useClass: AccessGuard },
       { provide: APP_INTERCEPTOR, useClass: InputInterceptor },

@@ -56,6 +56,7 @@ export class Attachments {
   private readonly byPort = new Map<number, Lease>();
   private readonly byContainer = new Map<string, Lease>();
   private readonly byPod = new Map<string, Lease>();
+  private readonly byAddress = new Map<string, Lease>();
   private readonly ofports = new Map<string, Set<number>>();
 
   constructor(private readonly options: AttachmentsOptions) {}
@@ -78,6 +79,10 @@ export class Attachments {
   }
   ofPod(namespace: string, pod: string): Lease | undefined {
     return this.byPod.get(`${namespace}/${pod}`);
+  }
+  /** The pod that has an address of the default VPC. */
+  ofAddress(address: string): Lease | undefined {
+    return this.byAddress.get(address);
   }
   ofNode(node: string): Lease[] {
     return [...this.byPort.values()].filter((l) => l.record.node === node);
@@ -258,6 +263,7 @@ export class Attachments {
     this.byPort.delete(portKey);
     this.byContainer.delete(containerKey(lease.record));
     this.byPod.delete(`${lease.record.namespace}/${lease.record.pod}`);
+    for (const address of lease.ips) this.byAddress.delete(address);
     this.ofports.get(node)?.delete(lease.record.ofport);
   }
 
@@ -278,6 +284,7 @@ export class Attachments {
     this.byPort.set(portKey, lease);
     this.byContainer.set(containerKey(lease.record), lease);
     this.byPod.set(`${namespace}/${pod}`, lease);
+    for (const address of lease.ips) this.byAddress.set(address, lease);
     const ports = this.ofports.get(node);
     if (ports === undefined) this.ofports.set(node, new Set([ofport]));
     else ports.add(ofport);

@@ -12,6 +12,13 @@ const LIMITS: Readonly<Record<IdKind, { readonly first: number; readonly last: n
   conjunction: { first: 1, last: 0xffff_ffff },
   object: { first: 1, last: 0xffff_ffff },
 };
+interface Kind {
+  readonly numbers: Map<string, number>;
+  last: number;
+  /** Keys in the order of their numbers, from the first time that somebody asks for one. */
+  keys: string[] | undefined;
+}
+
 /** SQLite allows 32766 values in one statement. */
 const ROWS_PER_INSERT = 1_000;
 
@@ -20,7 +27,7 @@ const ROWS_PER_INSERT = 1_000;
  * one thing for ever; whoever tells a switch a number awaits `flush` first.
  */
 export class Ledger implements IdSource {
-  private readonly kinds = new Map<IdKind, { readonly numbers: Map<string, number>; last: number }>();
+  private readonly kinds = new Map<IdKind, Kind>();
   private pending: LedgerRecord[] = [];
   private readonly flushes = new Serial();
 
@@ -44,8 +51,19 @@ export class Ledger implements IdSource {
     if (number > LIMITS[kind].last) throw new Refusal('pool_exhausted', `no ${kind} number is left`);
     known.last = number;
     known.numbers.set(key, number);
+    if (known.keys !== undefined) known.keys[number - LIMITS[kind].first] = key;
     this.pending.push({ kind, key, digest: createHash('sha256').update(key).digest('hex'), number });
     return number;
+  }
+
+  /** The key that a number was given to. The first question goes through all entries of the kind. */
+  keyOf(kind: IdKind, number: number): string | undefined {
+    const known = this.kind(kind);
+    if (known.keys === undefined) {
+      known.keys = [];
+      for (const [key, n] of known.numbers) known.keys[n - LIMITS[kind].first] = key;
+    }
+    return known.keys[number - LIMITS[kind].first];
   }
 
   /** How many keys of a kind are recorded. */
@@ -70,10 +88,10 @@ export class Ledger implements IdSource {
     });
   }
 
-  private kind(kind: IdKind) {
+  private kind(kind: IdKind): Kind {
     let known = this.kinds.get(kind);
     if (known === undefined) {
-      known = { numbers: new Map(), last: LIMITS[kind].first - 1 };
+      known = { numbers: new Map(), last: LIMITS[kind].first - 1, keys: undefined };
       this.kinds.set(kind, known);
     }
     return known;

@@ -57,6 +57,13 @@ export class NodeRegistry {
   byDatapathId(id: bigint): NodeRecord | undefined {
     return this.byDatapath.get(id);
   }
+  /** The machine that has an address, on the underlay, on heddle0 or of its own. */
+  ofAddress(address: string): NodeRecord | undefined {
+    for (const node of this.nodes.values())
+      if (node.encapIp === address || node.gatewayIps.includes(address) || node.addresses.includes(address))
+        return node;
+    return undefined;
+  }
   blocksOf(name: string): readonly BlockRecord[] {
     return this.options.pool.blocksOf(name);
   }

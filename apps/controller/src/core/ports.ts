@@ -1,5 +1,5 @@
-import type { NodeDelta, NodeName } from '@heddle/compiler';
-import type { Match } from 'openflow-ts';
+import type { Flow, NodeDelta, NodeName } from '@heddle/compiler';
+import type { FlowCount, Match } from 'openflow-ts';
 
 /** One switch as its driver sees it. */
 export interface SwitchState {
@@ -32,6 +32,18 @@ export interface PacketInEvent {
   readonly data: Uint8Array;
 }
 
+/** Counters of flows of policies on one switch; of those that have matched. */
+export interface CountsEvent {
+  readonly node: NodeName;
+  /** `all`: what is not among them has not matched, or is not there. `leaving`: some of them are about to be removed. */
+  readonly kind: 'all' | 'leaving';
+  readonly counts: readonly FlowCount[];
+  /** The flows that are removed. */
+  readonly leaving: readonly Flow[];
+  /** OpenFlow version of the connection: `FlowCount.key` is comparable within one. */
+  readonly version: string;
+}
+
 /** What the core needs of the OpenFlow drivers. */
 export interface SwitchesPort {
   notify(generation: number, deltas: ReadonlyMap<NodeName, NodeDelta>): void;
@@ -44,6 +56,10 @@ export interface SwitchesPort {
    * each switch and are taken between other work; what does not fit is dropped and counted.
    */
   onPacketIn(listener: (event: PacketInEvent) => void): void;
+  /** Calls when counters were read: when a switch has connected, before flows are removed, and when somebody asked. */
+  onCounts(listener: (event: CountsEvent) => void): void;
+  /** Reads the counters of a switch, unless it is away or has changes to make. Resolves with whether it did. */
+  readCounts(node: NodeName): Promise<boolean>;
 }
 
 /** What the API shows of the OVSDB side. */

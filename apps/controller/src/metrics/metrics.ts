@@ -47,6 +47,18 @@ export class Metrics {
     buckets: FAST_SECONDS,
     registers: [this.registry],
   });
+  readonly policyVerdicts = new Counter({
+    name: 'heddle_policy_verdicts_logged_total',
+    help: 'Packets that switches told of for policies that ask for it',
+    labelNames: ['verdict'],
+    registers: [this.registry],
+  });
+  readonly policyVerdictsSuppressed = new Counter({
+    name: 'heddle_policy_verdicts_suppressed_total',
+    help: 'Packets that switches told of and that were left out of the log, as there were too many different ones',
+    labelNames: ['node'],
+    registers: [this.registry],
+  });
 
   constructor() {
     // Process and event loop figures (nodejs_eventloop_lag_seconds among them).

@@ -106,6 +106,27 @@ export class DomainAddressRecord {
   @Column({ type: 'bigint', transformer: asNumber }) expires!: number;
 }
 
+/** What was counted under the recorded text of a rule, or of what isolation drops. */
+@Entity({ name: 'policy_counter' })
+export class PolicyCounterRecord {
+  /** SHA-256 of `object`. */
+  @PrimaryColumn({ type: 'text' }) digest!: string;
+  @Column({ type: 'text' }) object!: string;
+  @Column({ type: 'bigint', transformer: asNumber }) packets!: number;
+  @Column({ type: 'bigint', transformer: asNumber }) bytes!: number;
+  /** When counting began, milliseconds since 1970. */
+  @Column({ type: 'bigint', transformer: asNumber }) since!: number;
+}
+
+/** Counters of a switch's flows as they are in the totals: what a switch counts above them is not yet. */
+@Entity({ name: 'counted_switch' })
+export class CountedSwitchRecord {
+  @PrimaryColumn({ type: 'text' }) node!: string;
+  @Column({ type: 'text' }) version!: string;
+  /** By a digest of the flow's place: packets, bytes. */
+  @Column({ type: 'text', transformer: asJson }) flows!: Record<string, [packets: number, bytes: number]>;
+}
+
 export const RECORDS = [
   SequenceRecord,
   SettingRecord,
@@ -116,5 +137,7 @@ export const RECORDS = [
   AddressRecord,
   ServiceAddressRecord,
   SourceFileRecord,
+  PolicyCounterRecord,
+  CountedSwitchRecord,
   DomainAddressRecord,
 ];

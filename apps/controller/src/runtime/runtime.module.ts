@@ -6,7 +6,10 @@ import { FactTable } from '../core/fact-table.js';
 import { Refusals } from '../core/refusals.js';
 import { Watchers } from '../core/watchers.js';
 import { World } from '../core/world.js';
+import { DomainObserver } from '../dns/domain-observer.js';
 import { Metrics } from '../metrics/metrics.js';
+import { PolicyCounters } from '../policy-counters/policy-counters.js';
+import { PolicyLog } from '../policy-log/policy-log.js';
 import type { Runtime } from './runtime.js';
 import { SourceRefresher } from './source-refresher.js';
 import { COMPILER, CONFIG, LOGGER, OVSDB, SOURCE, SWITCHES } from './tokens.js';
@@ -25,9 +28,12 @@ export function runtimeModule(runtime: Runtime): DynamicModule {
     { provide: SWITCHES, useValue: runtime.switches },
     { provide: OVSDB, useValue: runtime.ovsdb },
     { provide: Allocations, useValue: runtime.allocations },
+    { provide: DomainObserver, useValue: runtime.domains },
     { provide: Engine, useValue: runtime.engine },
     { provide: FactTable, useValue: runtime.facts },
     { provide: Metrics, useValue: runtime.metrics },
+    { provide: PolicyCounters, useValue: runtime.policyWatch.counters },
+    { provide: PolicyLog, useValue: runtime.policyWatch.log },
     { provide: Refusals, useValue: runtime.refusals },
     { provide: SourceRefresher, useValue: new SourceRefresher(runtime.source, runtime.logger) },
     { provide: Watchers, useValue: runtime.watchers },

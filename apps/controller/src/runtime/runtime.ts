@@ -19,6 +19,7 @@ import { Database } from '../persistence/database.js';
 import type { Source } from '../source/model.js';
 import { createSource } from './create-source.js';
 import { engineEvents } from './engine-events.js';
+import { PolicyWatch, type PolicyWatchTimes } from './policy-watch.js';
 import { createWriter } from './write-back.js';
 
 /** The parts that talk to switches; they are made when the compiler and the ledger are there. */
@@ -52,6 +53,7 @@ export interface RuntimeOptions {
   readonly createSouthbound: (needs: SouthboundNeeds) => Southbound;
   /** Milliseconds since 1970; default Date.now. */
   readonly wallNow?: (() => number) | undefined;
+  readonly policyWatchTimes?: PolicyWatchTimes | undefined;
 }
 
 /** The controller without its API: database, source, compiler and drivers, put together. */
@@ -74,6 +76,7 @@ export class Runtime {
     readonly watchers: Watchers,
     readonly engine: Engine,
     readonly domains: DomainObserver,
+    readonly policyWatch: PolicyWatch,
     private readonly southbound: Southbound,
   ) {}
 
@@ -157,6 +160,12 @@ export class Runtime {
       failed: (what, error) => logger.error({ event: 'operation-failed', what, error }),
     });
     await domains.load(facts);
+    const policyWatch = await PolicyWatch.create({
+      ...{ logger, clock, metrics, database, allocations, compiler, switches },
+      wallClock: options.wallNow ?? Date.now,
+      changed: () => watchers.changed(),
+      times: options.policyWatchTimes,
+    });
     const runtime = new Runtime(
       config,
       logger,
@@ -170,6 +179,7 @@ export class Runtime {
       watchers,
       engine,
       domains,
+      policyWatch,
       southbound,
     );
     runtime.writer = cluster && createWriter(runtime, cluster, clock);
@@ -181,6 +191,7 @@ export class Runtime {
     await this.engine.start();
     this.domains.start();
     await this.southbound.start();
+    this.policyWatch.start();
     this.writer?.start();
   }
 
@@ -190,6 +201,7 @@ export class Runtime {
     await this.source.stop();
     await this.engine.stop();
     await this.southbound.stop();
+    await this.policyWatch.stop();
     await this.domains.stop();
     await this.allocations.flush();
     await this.database.close();

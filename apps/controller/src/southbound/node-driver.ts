@@ -1,7 +1,8 @@
-import { type NodeDelta, type NodeName, tableById } from '@heddle/compiler';
+import { type Flow, type NodeDelta, type NodeName, tableById } from '@heddle/compiler';
 import { formatCloseReason, type Mod, OpenFlowPeerError, type OpenFlowSession, type RejectedMod } from 'openflow-ts';
-import type { PacketInEvent, SwitchState } from '../core/ports.js';
+import type { CountsEvent, PacketInEvent, SwitchState } from '../core/ports.js';
 import { Dirty, frozen, frozenPart, Installed } from './content.js';
+import { isCounted, readAllCounts, readCountsOf } from './counts.js';
 import type { DesiredState, SouthboundClock, SouthboundLogger } from './desired.js';
 import { askForPackets, PacketInQueue } from './packet-in.js';
 import { type Content, type Difference, differences, inOrder, planDelta } from './plan.js';
@@ -41,6 +42,7 @@ export interface NodeSwitchState extends SwitchState {
 export interface DriverEvents {
   realized(generation: number): void;
   packetIn(event: PacketInEvent): void;
+  counts(event: CountsEvent): void;
 }
 
 const RETRY_MS = { first: 500, last: 30_000 } as const;
@@ -55,6 +57,8 @@ interface Work {
   readonly mods: readonly Mod[];
   /** Realized when the mods are. */
   readonly generation: number;
+  /** Flows among those that the mods remove whose counters somebody wants to know. */
+  readonly leaving: readonly Flow[];
   /** Called when the switch has the mods. */
   readonly done: () => void;
 }
@@ -159,6 +163,14 @@ export class NodeDriver {
     this.#kick();
   }
 
+  /** Reads counters, if there is nothing more urgent to do with the switch. False: not now. */
+  async readCounts(): Promise<boolean> {
+    const session = this.#session;
+    const behind = this.#running || this.#resync !== undefined || this.#dirty.size > 0;
+    if (session === undefined || behind || this.#stopped || this.#waiting !== undefined) return false;
+    return this.#tellCounts(session, 'all', readAllCounts(session));
+  }
+
   stop(): void {
     this.#stopped = true;
     this.#forget();
@@ -239,6 +251,9 @@ export class NodeDriver {
       await this.options.beforeSend();
       if (this.#session !== session) return;
       const startedAt = this.options.clock.now();
+      // On its way before the bundle, so the switch answers with what the flows have when they go.
+      if (work.leaving.length > 0)
+        void this.#tellCounts(session, 'leaving', readCountsOf(session, work.leaving), work.leaving);
       const result = await session.apply(work.mods, { timeoutMs: this.options.bundleTimeoutMs ?? 30_000 });
       if (this.#session !== session) return;
       this.#bundlesSent++;
@@ -262,8 +277,13 @@ export class NodeDriver {
     const dirty = this.#dirty;
     this.#dirty = new Dirty();
     const content = frozenPart(set, dirty);
+    const leaving = [...dirty.flows].flatMap((key) => {
+      const flow = content.flows.has(key) ? undefined : this.#installed.flows.get(key);
+      return flow !== undefined && isCounted(flow) ? [flow] : [];
+    });
     return {
       content,
+      leaving,
       mods: planDelta(content, this.#installed, dirty, session.version),
       generation: this.#generation,
       done: () => this.#installed.take(content, dirty),
@@ -275,7 +295,10 @@ export class NodeDriver {
     if (this.options.encap === 'geneve' && (await ensureTlvMap(session)))
       this.options.logger.info({ event: 'tlv-map-added', node: this.node });
     if (cause === 'connect') await this.#askForPackets(session);
+    // Before anything is removed. After a drift check only what others made is.
+    const counted = cause === 'drift' || this.#tellCounts(session, 'all', readAllCounts(session));
     const actual = await readBack(session);
+    await counted;
     const set = this.options.desired.node(this.node);
     if (set === undefined || this.#session !== session) return undefined;
     // From here on what changes is dirty again; what changed before is in the snapshot.
@@ -303,7 +326,26 @@ export class NodeDriver {
       });
     }
     const mods = inOrder(found.map((d) => d.mod));
-    return { content, mods, generation, done: () => this.#installed.reset(content) };
+    return { content, mods, generation, leaving: [], done: () => this.#installed.reset(content) };
+  }
+
+  /** Tells counters when they come; what goes wrong with them keeps nothing else from going on. */
+  async #tellCounts(
+    session: OpenFlowSession,
+    kind: CountsEvent['kind'],
+    reading: Promise<CountsEvent['counts']>,
+    leaving: readonly Flow[] = [],
+  ): Promise<boolean> {
+    const { node } = this;
+    try {
+      const counts = await reading;
+      if (this.#session !== session) return false;
+      this.events.counts({ node, kind, counts, leaving, version: session.version });
+      return true;
+    } catch (error) {
+      this.options.logger.debug({ event: 'counters-not-read', node, error: String(error) });
+      return false;
+    }
   }
 
   /** A switch that cannot be asked still does what its flows say: only what it would tell is missing. */

@@ -6,7 +6,7 @@ import {
   type OpenFlowSession,
   type TlsOptions,
 } from 'openflow-ts';
-import type { PacketInEvent } from '../core/ports.js';
+import type { CountsEvent, PacketInEvent } from '../core/ports.js';
 import { type DriverOptions, NodeDriver, type NodeSwitchState } from './node-driver.js';
 
 export interface ListenOptions {
@@ -28,6 +28,7 @@ export class SwitchManager {
   readonly #unknown = new Set<OpenFlowSession>();
   readonly #listeners: ((node: NodeName, generation: number) => void)[] = [];
   readonly #packetListeners: ((event: PacketInEvent) => void)[] = [];
+  readonly #countListeners: ((event: CountsEvent) => void)[] = [];
   #server: OpenFlowServer | undefined;
   #generation = 0;
   #cancelPoll: (() => void) | undefined;
@@ -77,6 +78,16 @@ export class SwitchManager {
     this.#packetListeners.push(listener);
   }
 
+  /** As `SwitchesPort.onCounts`. */
+  onCounts(listener: (event: CountsEvent) => void): void {
+    this.#countListeners.push(listener);
+  }
+
+  /** As `SwitchesPort.readCounts`. */
+  async readCounts(node: NodeName): Promise<boolean> {
+    return (await this.#drivers.get(node)?.readCounts()) ?? false;
+  }
+
   /** Looks for changes that others made, now, on one node or all. */
   checkDrift(node?: NodeName): void {
     for (const driver of this.#drivers.values()) if (node === undefined || driver.node === node) driver.checkDrift();
@@ -118,6 +129,9 @@ export class SwitchManager {
       },
       packetIn: (event) => {
         for (const listener of this.#packetListeners) listener(event);
+      },
+      counts: (event) => {
+        for (const listener of this.#countListeners) listener(event);
       },
     });
     this.#drivers.set(node, driver);

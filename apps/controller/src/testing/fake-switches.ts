@@ -1,5 +1,5 @@
 import type { NodeDelta, NodeName } from '@heddle/compiler';
-import type { PacketInEvent, SwitchesPort, SwitchState } from '../core/ports.js';
+import type { CountsEvent, PacketInEvent, SwitchesPort, SwitchState } from '../core/ports.js';
 
 /** Switches that acknowledge when a spec says so, or at once. */
 export class FakeSwitches implements SwitchesPort {
@@ -7,6 +7,7 @@ export class FakeSwitches implements SwitchesPort {
   private readonly states = new Map<string, { connected: boolean; realizedGeneration: number }>();
   private listeners: ((node: NodeName, generation: number) => void)[] = [];
   private readonly packetListeners: ((event: PacketInEvent) => void)[] = [];
+  private readonly countListeners: ((event: CountsEvent) => void)[] = [];
   private newest = 0;
   /** Connected switches acknowledge every generation by themselves. */
   automatic = true;
@@ -54,6 +55,19 @@ export class FakeSwitches implements SwitchesPort {
   /** As if a switch had sent it. */
   packetIn(event: PacketInEvent): void {
     for (const listener of this.packetListeners) listener(event);
+  }
+
+  onCounts(listener: (event: CountsEvent) => void): void {
+    this.countListeners.push(listener);
+  }
+
+  /** As if a switch had been read. */
+  counts(event: CountsEvent): void {
+    for (const listener of this.countListeners) listener(event);
+  }
+
+  async readCounts(): Promise<boolean> {
+    return false;
   }
 
   onRealized(listener: (node: NodeName, generation: number) => void): void {

@@ -3,6 +3,7 @@ export { type ConnectOptions, connectOpenFlow, connectSocket, type TlsOptions } 
 export type { Clock } from './clock.js';
 export { type Endpoint, formatOpenFlowEndpoint, parseOpenFlowEndpoint } from './endpoint.js';
 export * from './errors.js';
+export { type FlowCount, readFlowCounts } from './flow-counts.js';
 export { FrameReader, type Header, OpenFlowFramingError, readHeader } from './framing.js';
 export { type WatchOptions, watchFlows } from './monitor.js';
 export { resumePacket, usePacketIn2 } from './packets.js';

@@ -1,0 +1,227 @@
+import { type Compiler, clusterPolicyName, type NodeName, nodeName, ruleObject } from '@heddle/compiler';
+import type { Clock } from '../clock.js';
+import type { CountsEvent, SwitchesPort } from '../core/ports.js';
+import type { Database } from '../persistence/database.js';
+import { type Decider, type Deciders, isolationObject } from '../policy-log/deciders.js';
+import { Accumulator, type Total } from './accumulator.js';
+import { CounterStore } from './store.js';
+
+export interface PolicyCountersOptions {
+  readonly database: Database;
+  readonly compiler: Pick<Compiler, 'policy' | 'clusterPolicy'>;
+  readonly deciders: Deciders;
+  readonly switches: Pick<SwitchesPort, 'onCounts' | 'readCounts'>;
+  /** Nodes whose switches are read. */
+  readonly nodes: () => readonly string[];
+  readonly clock: Clock;
+  /** Milliseconds since 1970. */
+  readonly wallClock: () => number;
+  /** From 0 to 1. */
+  readonly random: () => number;
+  readonly failed: (error: unknown) => void;
+  /** Between two readings of one switch. Default 10000. */
+  readonly readIntervalMs?: number | undefined;
+  /** Between two writes to the database. Default 30000. */
+  readonly writeIntervalMs?: number | undefined;
+}
+
+/** How often one rule of a policy, or what isolates for it, has decided. */
+export interface RuleCounter {
+  readonly direction: 'ingress' | 'egress';
+  /** Null: no rule allowed it. */
+  readonly rule: number | null;
+  readonly name: string;
+  readonly verdict: Decider['verdict'];
+  readonly packets: number;
+  readonly bytes: number;
+  /** Null: never counted anything. */
+  readonly since: number | null;
+}
+
+/** Totals of a policy by what came of the packets. */
+export interface PolicyTotal {
+  /** Key of the policy. */
+  readonly policy: string;
+  readonly allowed: number;
+  readonly denied: number;
+}
+
+/** No two readings follow each other more closely, however many switches there are. */
+const MIN_PAUSE_MS = 5;
+const WITHOUT_NODES_MS = 1_000;
+/** Totals of policies that are gone are kept, as they may come back, up to so many in all. */
+const MAX_TOTALS = 50_000;
+const NOTHING: Omit<Total, 'since'> & { readonly since: null } = { packets: 0, bytes: 0, since: null };
+
+/** Reads the counters of all switches in turn, adds up by rule, and keeps the sums. */
+export class PolicyCounters {
+  readonly #accumulator: Accumulator;
+  readonly #store: CounterStore;
+  /** Packets dropped since the start, by node and direction. */
+  readonly #drops = new Map<string, { readonly node: string; readonly direction: string; packets: number }>();
+  #cancelRead: () => void = () => undefined;
+  #cancelWrite: () => void = () => undefined;
+  /** Switches that are read before their turn. */
+  readonly #again = new Set<NodeName>();
+  #place = 0;
+  #stopped = false;
+  #writing: Promise<void> = Promise.resolve();
+
+  constructor(private readonly options: PolicyCountersOptions) {
+    this.#store = new CounterStore(options.database);
+    this.#accumulator = new Accumulator(options.deciders, options.wallClock, ({ node, decider, packets }) => {
+      if (decider.verdict === 'denied') this.#drop(node, decider.direction, packets);
+    });
+    options.switches.onCounts((event) => this.#take(event));
+  }
+
+  async load(): Promise<void> {
+    await this.#store.load(this.#accumulator);
+  }
+
+  start(): void {
+    this.#readLater();
+    this.#writeLater();
+  }
+
+  /** Writes what is not written yet. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#cancelRead();
+    this.#cancelWrite();
+    await this.#write();
+  }
+
+  /** Reads every switch that can be read, now. */
+  async readAll(): Promise<void> {
+    await Promise.all(this.options.nodes().map((node) => this.options.switches.readCounts(nodeName(node))));
+  }
+
+  /** Counters of the rules that a policy has now, in their order; undefined if there is no such policy. */
+  of(policy: string): readonly RuleCounter[] | undefined {
+    const resolved = this.#resolve(policy);
+    if (resolved === undefined) return undefined;
+    const rules = resolved.rules.map((rule): RuleCounter => {
+      const { direction, index, name, action } = rule;
+      const verdict = ({ Accept: 'allowed', Deny: 'denied', Pass: 'passed' } as const)[action];
+      return { direction, rule: index, name, verdict, ...this.#total(ruleObject(policy, rule)) };
+    });
+    const isolation = resolved.isolates.map(
+      (direction): RuleCounter => ({
+        direction,
+        rule: null,
+        name: '',
+        verdict: 'denied',
+        ...this.#total(isolationObject(policy, direction)),
+      }),
+    );
+    return [...rules, ...isolation];
+  }
+
+  /** Totals of the policies that have decided anything, by key. */
+  all(): ReadonlyMap<string, PolicyTotal> {
+    const all = new Map<string, { policy: string; allowed: number; denied: number }>();
+    for (const [object, { packets }] of this.#accumulator.totals) {
+      const decider = this.options.deciders.named(object);
+      if (decider === undefined || decider.verdict === 'passed') continue;
+      const { policy, verdict } = decider;
+      const total = all.get(policy) ?? { policy, allowed: 0, denied: 0 };
+      total[verdict] += packets;
+      all.set(policy, total);
+    }
+    return all;
+  }
+
+  drops(): Iterable<{ readonly node: string; readonly direction: string; readonly packets: number }> {
+    return this.#drops.values();
+  }
+
+  #resolve(policy: string) {
+    const name = clusterPolicyName(policy);
+    return name === undefined ? this.options.compiler.policy(policy) : this.options.compiler.clusterPolicy(name);
+  }
+
+  #total(object: string): Pick<RuleCounter, 'packets' | 'bytes' | 'since'> {
+    return this.#accumulator.totals.get(object) ?? NOTHING;
+  }
+
+  #take(event: CountsEvent): void {
+    this.#accumulator.take(event);
+    // A flow that comes again soon would seem to go on where the old one was: after this it is known that it is gone.
+    if (event.kind === 'leaving') this.#again.add(event.node);
+  }
+
+  /** A node is gone for good; what it counted stays. */
+  #forget(node: string): void {
+    this.#accumulator.forget(node);
+    for (const [key, drop] of this.#drops) if (drop.node === node) this.#drops.delete(key);
+  }
+
+  #drop(node: string, direction: string, packets: number): void {
+    const key = `${node} ${direction}`;
+    const drop = this.#drops.get(key);
+    if (drop === undefined) this.#drops.set(key, { node, direction, packets });
+    else drop.packets += packets;
+  }
+
+  /** One switch after the other, spread over the interval, so that they never all answer at once. */
+  #readLater(): void {
+    if (this.#stopped) return;
+    const nodes = this.options.nodes().length;
+    const interval = this.options.readIntervalMs ?? 10_000;
+    const pause = nodes === 0 ? WITHOUT_NODES_MS : Math.max(MIN_PAUSE_MS, interval / nodes);
+    // Not in step with anything else that goes by the clock.
+    const ms = this.#again.size > 0 ? Math.min(pause, WITHOUT_NODES_MS) : pause * (0.5 + this.options.random());
+    this.#cancelRead = this.options.clock.after(ms, () => {
+      void this.#readNext().then(
+        () => this.#readLater(),
+        (error: unknown) => {
+          this.options.failed(error);
+          this.#readLater();
+        },
+      );
+    });
+  }
+
+  async #readNext(): Promise<void> {
+    const [urgent] = this.#again;
+    if (urgent !== undefined) {
+      this.#again.delete(urgent);
+      await this.options.switches.readCounts(urgent);
+      return;
+    }
+    const nodes = this.options.nodes();
+    const node = nodes[this.#place++ % Math.max(1, nodes.length)];
+    if (node !== undefined) await this.options.switches.readCounts(nodeName(node));
+  }
+
+  #writeLater(): void {
+    if (this.#stopped) return;
+    this.#cancelWrite = this.options.clock.after(this.options.writeIntervalMs ?? 30_000, () => {
+      void this.#write().then(() => this.#writeLater());
+    });
+  }
+
+  #write(): Promise<void> {
+    this.#writing = this.#writing.then(async () => {
+      try {
+        const nodes = new Set(this.options.nodes());
+        for (const node of this.#accumulator.baselines.keys()) if (!nodes.has(node)) this.#forget(node);
+        await this.#store.save(this.#accumulator);
+        await this.#store.remove(this.#forgotten());
+      } catch (error) {
+        this.options.failed(error);
+      }
+    });
+    return this.#writing;
+  }
+
+  /** Totals of policies that are gone, once there are too many. */
+  #forgotten(): readonly string[] {
+    const { totals } = this.#accumulator;
+    if (totals.size <= MAX_TOTALS) return [];
+    const forgotten = [...totals.keys()].filter((object) => this.options.deciders.named(object) === undefined);
+    for (const object of forgotten) totals.delete(object);
+    return forgotten;
+  }
+}
