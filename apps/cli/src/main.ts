@@ -1,5 +1,6 @@
 import {
   ApiError,
+  DomainView,
   ExplainView,
   FlowsView,
   NodeView,
@@ -19,6 +20,7 @@ import { ofCommand } from './of/command.js';
 import { ovsdbCommand } from './ovsdb/command.js';
 import { parseProtocolPort, resolveSource, resolveTarget } from './targets.js';
 import {
+  domainsText,
   explainText,
   flowsText,
   nodesText,
@@ -110,7 +112,14 @@ const LISTS = [
   ['nodes', 'nodes, their switches, and what they have acknowledged', ROUTES.nodes, NodeView, nodesText],
   ['pods', 'pods with their addresses and identities', ROUTES.pods, PodView, podsText],
   ['services', 'services with their endpoints', ROUTES.services, ServiceView, servicesText],
-  ['policies', 'policies and the pods that they apply to', ROUTES.policies, PolicyView, policiesText],
+  [
+    'policies',
+    'policies of every kind in the order of their tiers, and the pods that they apply to',
+    ROUTES.policies,
+    PolicyView,
+    policiesText,
+  ],
+  ['domains', 'addresses that domainNames of policies were seen to have', ROUTES.domains, DomainView, domainsText],
 ] as const;
 
 for (const [name, description, route, schema, text] of LISTS)

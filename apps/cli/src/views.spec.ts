@@ -1,5 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { explainText, flowsText, nodesText, podsText, problemsText, removedNodeText, statusText } from './views.js';
+import {
+  domainsText,
+  explainText,
+  flowsText,
+  nodesText,
+  podsText,
+  policiesText,
+  problemsText,
+  removedNodeText,
+  statusText,
+} from './views.js';
 
 const policy = { kind: 'NetworkPolicy', namespace: 'shop', name: 'default-deny' };
 
@@ -119,6 +129,43 @@ Output (table 90)
 Groups
   group_id=1`);
     expect(flowsText({ node: 'node1', flows: [], groups: [] })).toBe('no such flows on node1');
+  });
+
+  it('policies: with the place of their tier and priority', () => {
+    const common = { existingConnections: 'recheck' as const, log: 'none' as const };
+    const text = policiesText([
+      {
+        ...common,
+        kind: 'ClusterNetworkPolicy',
+        namespace: '',
+        name: 'guard',
+        tier: 'Admin',
+        priority: 10,
+        policyTypes: ['Ingress', 'Egress'],
+        subjects: [],
+      },
+      { ...common, ...policy, tier: 'NetworkPolicy', priority: null, policyTypes: ['Ingress'], subjects: ['shop/db'] },
+    ]);
+    expect(text.split('\n').map((line) => line.trimEnd().split(/ {2,}/))).toEqual([
+      ['KIND', 'NAMESPACE', 'POLICY', 'TIER', 'PRIORITY', 'TYPES', 'APPLIES TO'],
+      ['ClusterNetworkPolicy', '-', 'guard', 'Admin', '10', 'Ingress,Egress', 'no pod'],
+      ['NetworkPolicy', 'shop', 'default-deny', 'NetworkPolicy', '-', 'Ingress', 'shop/db'],
+    ]);
+  });
+
+  it('domains: a line for each address', () => {
+    const addresses = [
+      { address: '192.0.2.1', secondsLeft: 30 },
+      { address: '2001:db8::1', secondsLeft: 5 },
+    ];
+    expect(
+      domainsText([{ name: 'example.com', addresses }])
+        .split('\n')
+        .slice(1),
+    ).toEqual([
+      expect.stringMatching(/^example\.com +192\.0\.2\.1 +30 s$/),
+      expect.stringMatching(/^example\.com +2001:db8::1 +5 s$/),
+    ]);
   });
 
   it('status: says what it waits for', () => {

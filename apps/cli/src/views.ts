@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import {
+  type DomainView,
   type ExplainView,
   type FlowsView,
   formatObjectRef,
@@ -90,10 +91,17 @@ export function policiesText(policies: readonly Of<typeof PolicyView>[]): string
     p.kind,
     orDash(p.namespace),
     p.name,
-    p.policyTypes.join(','),
+    p.tier,
+    p.priority === null ? '-' : String(p.priority),
+    orDash(p.policyTypes.join(',')),
     p.subjects.length === 0 ? 'no pod' : p.subjects.join(' '),
   ]);
-  return table(['KIND', 'NAMESPACE', 'POLICY', 'TYPES', 'APPLIES TO'], rows);
+  return table(['KIND', 'NAMESPACE', 'POLICY', 'TIER', 'PRIORITY', 'TYPES', 'APPLIES TO'], rows);
+}
+
+export function domainsText(domains: readonly Of<typeof DomainView>[]): string {
+  const rows = domains.flatMap((d) => d.addresses.map((a) => [d.name, a.address, `${a.secondsLeft} s`]));
+  return table(['NAME', 'ADDRESS', 'COUNTS FOR'], rows);
 }
 
 export function problemsText(problems: readonly Of<typeof ProblemView>[]): string {

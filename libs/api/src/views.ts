@@ -124,14 +124,32 @@ export const ServiceView = z.object({
 export type ServiceView = z.infer<typeof ServiceView>;
 
 export const PolicyView = z.object({
+  /** NetworkPolicy, ClusterNetworkPolicy, AdminNetworkPolicy or BaselineAdminNetworkPolicy. */
   kind: z.string(),
+  /** Empty for policies that are part of no namespace. */
   namespace: z.string(),
   name: z.string(),
+  /** Tiers judge in this order. */
+  tier: z.enum(['Admin', 'NetworkPolicy', 'Baseline']),
+  /** Within the tier the lowest is judged first; null in the tier NetworkPolicy, which has no order. */
+  priority: z.number().int().nullable(),
   policyTypes: z.array(z.string()),
+  /** What happens to connections that were allowed before and that the policy would deny. */
+  existingConnections: z.enum(['keep', 'recheck', 'cut']),
+  /** Of which decisions the switches tell. */
+  log: z.enum(['none', 'drops', 'all']),
   /** namespace/name of the pods that the policy applies to. */
   subjects: z.array(z.string()),
 });
 export type PolicyView = z.infer<typeof PolicyView>;
+
+/** A name that a policy asks for, with the addresses that name servers were seen to give for it. */
+export const DomainView = z.object({
+  /** In lower case without the final dot. */
+  name: z.string(),
+  addresses: z.array(z.object({ address: z.string(), secondsLeft: z.number().int() })),
+});
+export type DomainView = z.infer<typeof DomainView>;
 
 /** Something in the source that could not be used as written. */
 export const ProblemView = z.object({

@@ -77,8 +77,10 @@ export class DomainObserver {
     return { answers, unreadable, refused, addresses: this.book.size };
   }
   /** What is known now, by name. */
-  entries(): readonly DomainAddress[] {
-    return this.book.allNames().flatMap((name) => this.book.entriesOf(name));
+  entries(): readonly (DomainAddress & { readonly secondsLeft: number })[] {
+    const now = this.options.wallNow();
+    const left = ({ expires }: DomainAddress) => Math.max(0, Math.round((expires - now) / 1_000));
+    return this.book.allNames().flatMap((n) => this.book.entriesOf(n).map((e) => ({ ...e, secondsLeft: left(e) })));
   }
 
   /** Puts what was recorded, before anything is compiled: a restart takes no address away. */

@@ -103,7 +103,7 @@ export async function notAs(api: ApiClient, objects: readonly ManifestObject[], 
     if (o.kind === 'Pod')
       return pods.some((p) => same(p) && (!present || Object.entries(o.labels).every(([k, v]) => p.labels[k] === v)));
     if (o.kind === 'Service') return services.some(same);
-    if (o.kind === 'NetworkPolicy') return policies.some(same);
+    if (o.kind.endsWith('NetworkPolicy')) return policies.some((p) => p.kind === o.kind && same(p));
     if (o.pods === 0) return undefined;
     const replicas = pods.filter((p) => p.namespace === o.namespace && p.name.startsWith(`${o.name}-`)).length;
     return present ? replicas >= o.pods : replicas > 0;

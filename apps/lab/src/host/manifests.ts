@@ -21,7 +21,13 @@ export interface ManifestFile {
 
 const YAML = /\.(ya?ml|json)$/;
 const REPLICATED = new Set(['Deployment', 'ReplicaSet', 'StatefulSet']);
-const CLUSTER_SCOPED = new Set(['Namespace', 'Node']);
+const CLUSTER_SCOPED = new Set([
+  'Namespace',
+  'Node',
+  'ClusterNetworkPolicy',
+  'AdminNetworkPolicy',
+  'BaselineAdminNetworkPolicy',
+]);
 
 /** The YAML files of a directory (not of its folders), or the one file. @throws Error when there is none */
 export async function readManifests(source: string): Promise<ManifestFile[]> {

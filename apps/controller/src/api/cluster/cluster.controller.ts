@@ -117,7 +117,7 @@ export class ClusterController {
     method: 'GET',
     route: ROUTES.policies,
     permission: 'read',
-    summary: 'Every policy with the pods that it applies to.',
+    summary: 'Every policy with the pods that it applies to, in the order in which they judge.',
     answer: z.array(PolicyView),
   })
   policies(): PolicyView[] {

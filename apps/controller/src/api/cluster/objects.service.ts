@@ -1,11 +1,12 @@
 import type { PodView, PolicyView, ServiceView } from '@heddle/api';
-import { type Compiler, factKey } from '@heddle/compiler';
+import { type Compiler, clusterPolicyKey, clusterPolicyObject, factKey, type PolicyOptions } from '@heddle/compiler';
 import { Inject, Injectable } from '@nestjs/common';
 import { Allocations } from '../../allocation/allocations.js';
 import { Engine } from '../../core/engine.js';
 import { FactTable } from '../../core/fact-table.js';
 import { World } from '../../core/world.js';
 import { COMPILER } from '../../runtime/tokens.js';
+import type { SourceClusterPolicy } from '../../source/model.js';
 
 /** Kubernetes objects as the controller understands them. */
 @Injectable()
@@ -53,13 +54,36 @@ export class ObjectsService {
   }
 
   policies(): PolicyView[] {
-    return byName(this.world.objects.policies).map(({ namespace, name, ingress, egress }) => ({
-      kind: 'NetworkPolicy',
-      namespace,
-      name,
-      policyTypes: [...(ingress === undefined ? [] : ['Ingress']), ...(egress === undefined ? [] : ['Egress'])],
-      subjects: [...this.compiler.subjectsOf(factKey(namespace, name))].sort(),
-    }));
+    const cluster = byName(this.world.objects.clusterPolicies)
+      .map((policy) => this.clusterPolicy(policy))
+      .sort((a, b) => (a.priority ?? 0) - (b.priority ?? 0));
+    const own = byName(this.world.objects.policies).map((policy): PolicyView => {
+      const { namespace, name, ingress, egress } = policy;
+      return {
+        kind: 'NetworkPolicy',
+        namespace,
+        name,
+        tier: 'NetworkPolicy',
+        priority: null,
+        policyTypes: typesOf({ ingress: ingress !== undefined, egress: egress !== undefined }),
+        ...optionsOf(policy),
+        subjects: [...this.compiler.subjectsOf(factKey(namespace, name))].sort(),
+      };
+    });
+    return [...cluster.filter((p) => p.tier === 'Admin'), ...own, ...cluster.filter((p) => p.tier === 'Baseline')];
+  }
+
+  private clusterPolicy(policy: SourceClusterPolicy): PolicyView {
+    const { name, tier, priority, ingress, egress } = policy;
+    return {
+      ...clusterPolicyObject(name),
+      namespace: '',
+      tier,
+      priority,
+      policyTypes: typesOf({ ingress: ingress.length > 0, egress: egress.length > 0 }),
+      ...optionsOf(policy),
+      subjects: [...this.compiler.subjectsOf(clusterPolicyKey(name))].sort(),
+    };
   }
 
   private attachment(namespace: string, pod: string): PodView['attachment'] {
@@ -77,6 +101,15 @@ export class ObjectsService {
     };
   }
 }
+
+const typesOf = (has: { readonly ingress: boolean; readonly egress: boolean }): string[] => [
+  ...(has.ingress ? ['Ingress'] : []),
+  ...(has.egress ? ['Egress'] : []),
+];
+const optionsOf = ({ existing = 'recheck', logging = 'none' }: PolicyOptions) => ({
+  existingConnections: existing,
+  log: logging,
+});
 
 function byName<T>(map: ReadonlyMap<string, T>): T[] {
   return [...map].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, value]) => value);

@@ -1,12 +1,12 @@
 import type { NodeView, ProblemView, StatusView } from '@heddle/api';
-import { type Compiler, nodeName } from '@heddle/compiler';
+import { BAND_SLOTS, type Compiler, clusterPolicyObject, nodeName } from '@heddle/compiler';
 import { Inject, Injectable } from '@nestjs/common';
 import { Allocations } from '../../allocation/allocations.js';
 import { Engine } from '../../core/engine.js';
 import type { OvsdbPort, SwitchesPort, SwitchState } from '../../core/ports.js';
 import { World } from '../../core/world.js';
 import { COMPILER, OVSDB, SOURCE, SWITCHES } from '../../runtime/tokens.js';
-import type { Source } from '../../source/model.js';
+import type { Source, SourceClusterPolicy } from '../../source/model.js';
 import { VERSION } from '../../version.js';
 
 const AWAY: SwitchState = {
@@ -93,7 +93,7 @@ export class StatusViews {
   view(): StatusView {
     const nodes = this.status.nodes();
     const waitingFor = this.status.waitingFor();
-    const { pods, services, policies } = this.world.objects;
+    const { pods, services, policies, clusterPolicies } = this.world.objects;
     const identities = new Set([...pods.values()].map((p) => this.compiler.identityOf(p.namespace, p.name)?.number));
     identities.delete(undefined);
     return {
@@ -115,7 +115,7 @@ export class StatusViews {
         pods: pods.size,
         attached: nodes.reduce((sum, n) => sum + n.pods, 0),
         services: services.size,
-        policies: policies.size,
+        policies: policies.size + clusterPolicies.size,
         identities: identities.size,
         flows: nodes.reduce((sum, n) => sum + n.flows, 0),
       },
@@ -130,6 +130,35 @@ export class StatusViews {
       const place = this.source.placeOf(object);
       return { severity: 'error', file: place?.file ?? '', line: place?.line ?? null, object, reason };
     });
-    return [...this.source.problems(), ...own];
+    return [...this.source.problems(), ...own, ...this.crowdedPolicies()];
   }
+
+  /** Rules beyond those of a priority that have a place of their own: which of them counts first is open. */
+  private crowdedPolicies(): ProblemView[] {
+    const { clusterPolicies } = this.world.objects;
+    return mayBeCrowded(clusterPolicies.values()).flatMap(({ name, priority }): ProblemView[] => {
+      const rules = this.compiler.clusterPolicy(name)?.rules.filter((r) => r.crowded) ?? [];
+      if (rules.length === 0) return [];
+      const object = { ...clusterPolicyObject(name), namespace: '' };
+      const place = this.source.placeOf(object);
+      const reason =
+        `${rules.map((r) => `spec.${r.direction}[${r.index}]`).join(', ')}: ${BAND_SLOTS} rules of one direction have a place of ` +
+        `their own at priority ${priority}; these share the last one, so where they contradict each other either may count`;
+      return [{ severity: 'warning', file: place?.file ?? '', line: place?.line ?? null, object, reason }];
+    });
+  }
+}
+
+/** Policies that share a priority with so many rules that some may have no place of their own. */
+function mayBeCrowded(policies: Iterable<SourceClusterPolicy>): readonly SourceClusterPolicy[] {
+  const groups = new Map<string, { readonly members: SourceClusterPolicy[]; ingress: number; egress: number }>();
+  for (const policy of policies) {
+    const key = `${policy.tier} ${policy.priority}`;
+    const group = groups.get(key) ?? { members: [], ingress: 0, egress: 0 };
+    group.members.push(policy);
+    group.ingress += policy.ingress.length;
+    group.egress += policy.egress.length;
+    groups.set(key, group);
+  }
+  return [...groups.values()].flatMap((g) => (Math.max(g.ingress, g.egress) > BAND_SLOTS ? g.members : []));
 }
