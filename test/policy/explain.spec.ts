@@ -13,7 +13,8 @@ const rows = TRUTH_TABLE.flatMap((c) => c.probes.map((p) => [`${c.name}, ${p.pro
 
 test.each(rows)('explained: %s', (_, setting, probe) => {
   fabric.become(factsOf(clusterUnder(setting)));
-  const names = new Set(clusterUnder(setting).policies.map((p) => p.metadata.name));
+  const { policies, clusterPolicies } = clusterUnder(setting);
+  const names = new Set([...policies, ...clusterPolicies].map((p) => p.metadata.name));
   const got = formatReach((from, to) => {
     const target = probe.viaService ? `svc:${to}` : to;
     const { verdict, paths, summary } = explain(fabric.compiler, {
