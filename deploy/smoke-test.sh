@@ -1,7 +1,7 @@
 #!/bin/sh
 # Shows that a cluster with Heddle works: pods on every node reach each other and a service, a policy cuts them off within a moment, and
 # its end lets them in again. Makes the namespace heddle-smoke, and removes it.
-# Needs kubectl, with a KUBECONFIG that may make namespaces. Exit code 0 only if everything was as it should be.
+# Needs kubectl, with a KUBECONFIG that may make namespaces. HEDDLE_AGENT_IMAGE names the agent's image if it is not the default. Exit code 0 only if everything was as it should be.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)/smoke
 namespace=heddle-smoke
@@ -33,11 +33,17 @@ check() {
 
 # The policy is one bundle on each node: `Programmed` says that all have acknowledged it.
 programmed() {
-  kubectl -n $namespace wait --for=condition=Programmed --timeout=30s realization/networkpolicy-closed >/dev/null
+  tries=0
+  # It may not be there yet, which `kubectl wait` takes for an error.
+  until kubectl -n $namespace wait --for=condition=Programmed --timeout=30s realization/networkpolicy-closed >/dev/null 2>&1; do
+    tries=$((tries + 1))
+    [ $tries -lt 30 ] || { echo "FAILED  the policy is not acknowledged by every node in 30 s" >&2; exit 1; }
+    sleep 1
+  done
 }
 
 kubectl wait --for=condition=Ready --timeout=3m nodes --all
-kubectl apply -f "$here/smoke.yaml"
+sed "s|image: .*|image: ${HEDDLE_AGENT_IMAGE:-localhost/heddle-agent:0.1.0}|" "$here/smoke.yaml" | kubectl apply -f -
 kubectl -n $namespace rollout status daemonset/server --timeout=2m
 kubectl -n $namespace rollout status deployment/client --timeout=2m
 service=$(kubectl -n $namespace get service server -o 'jsonpath={.spec.clusterIP}')
