@@ -28,7 +28,7 @@ export class PodsAttachedError extends Error {
   override readonly name = 'PodsAttachedError';
   constructor(readonly pods: readonly string[]) {
     super(
-      `${pods.length} pods are attached to this node (${pods.slice(0, 5).join(', ')}${pods.length > 5 ? ', ...' : ''}): ` +
+      `${pods.length === 1 ? '1 pod is' : `${pods.length} pods are`} attached to this node (${pods.slice(0, 5).join(', ')}${pods.length > 5 ? ', ...' : ''}): ` +
         'drain it first, or take their network away with --force',
     );
   }
