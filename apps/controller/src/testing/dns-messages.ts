@@ -64,6 +64,8 @@ export function udpFrame(options: {
   readonly sourcePort: number;
   readonly destinationPort: number;
   readonly payload: Uint8Array;
+  /** `xx:xx:xx:xx:xx:xx`; default zeros. */
+  readonly ethernet?: { readonly source: string; readonly destination: string };
 }): Uint8Array {
   const { source, destination, sourcePort, destinationPort, payload } = options;
   const udp = Buffer.alloc(8 + payload.length);
@@ -90,6 +92,9 @@ export function udpFrame(options: {
     header.set(addressBytes(destination), 24);
   }
   const ethernet = Buffer.alloc(14);
+  const mac = (text = '') => Buffer.from(text.replaceAll(':', ''), 'hex');
+  ethernet.set(mac(options.ethernet?.destination), 0);
+  ethernet.set(mac(options.ethernet?.source), 6);
   ethernet.writeUInt16BE(v4 ? 0x0800 : 0x86dd, 12);
   return Uint8Array.from(Buffer.concat([ethernet, header, udp]));
 }

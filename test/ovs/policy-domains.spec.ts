@@ -1,0 +1,263 @@
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
+import { join } from 'node:path';
+import { ApiClient, Attachment, DomainView, NodeConfig, NodeView, path, ROUTES, StatusView } from '@heddle/api';
+import { l4Packet, TCP_FLAGS } from '@heddle/compiler';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { type Clock, systemClock } from '../../apps/controller/src/clock.js';
+import { readConfig } from '../../apps/controller/src/config/config.js';
+import { Controller } from '../../apps/controller/src/controller.js';
+import { createLogger } from '../../apps/controller/src/logging/logger.js';
+import { production } from '../../apps/controller/src/runtime/production.js';
+import { dnsReply, type TestRecord, udpFrame } from '../../apps/controller/src/testing/dns-messages.js';
+import { TestFolder } from '../../apps/controller/src/testing/folder.js';
+import { hasOvs, startSwitch, type TestSwitch } from '../support/ovs.js';
+import { describe as describeFrame, framesOf, toBytes } from './evaluate-bytes.js';
+
+// Names in cluster policies, with a real controller and a real switch: answers of a name server go through the switch, the
+// controller gets a copy, and connections to the addresses in it pass.
+if (!hasOvs()) console.log('skipped: Open vSwitch is not installed');
+
+const pod = (namespace: string, name: string) =>
+  `apiVersion: v1\nkind: Pod\nmetadata: { name: ${name}, namespace: ${namespace}, labels: { app: ${name} } }\nspec: { containers: [{ name: c }] }\n`;
+const DNS = `apiVersion: v1
+kind: Service
+metadata: { name: kube-dns, namespace: kube-system }
+spec: { clusterIP: 10.96.0.10, selector: { app: dns }, ports: [{ name: dns, protocol: UDP, port: 53 }] }
+`;
+const POLICY = `apiVersion: policy.networking.k8s.io/v1alpha2
+kind: ClusterNetworkPolicy
+metadata: { name: names }
+spec:
+  tier: Admin
+  priority: 10
+  subject: { pods: { podSelector: { matchLabels: { app: web } } } }
+  egress:
+  - { action: Accept, to: [{ pods: { podSelector: { matchLabels: { app: dns } } } }] }
+  - action: Accept
+    to: [{ domainNames: ["*.example.com"] }]
+    protocols: [{ tcp: { destinationPort: { number: 443 } } }]
+  - { action: Deny, to: [{ networks: [0.0.0.0/0, "::/0"] }] }
+`;
+const HOST = { ofport: 2, mac: '0a:59:00:00:00:01' };
+const ROUTER = '0a:58:00:00:00:01';
+const SERVER = '192.0.2.80';
+const { syn, ack } = TCP_FLAGS;
+
+/** Timers above this are fired by specs, not by time. */
+const LONG_MS = 30_000;
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+describe.skipIf(!hasOvs())('names of cluster policies', () => {
+  let folder: TestFolder;
+  let controller: Controller | undefined;
+  let ovs: TestSwitch;
+  let client: ApiClient;
+  let port: number;
+  let web: Attachment;
+  let dns: Attachment;
+  /** Seconds by which the clock on the wall is ahead. */
+  let ahead = 0;
+  const timers = new Set<() => void>();
+  const clock: Clock = {
+    now: systemClock.now,
+    after: (ms, callback) => {
+      if (ms < LONG_MS) return systemClock.after(ms, callback);
+      timers.add(callback);
+      return () => timers.delete(callback);
+    },
+  };
+
+  beforeEach(async () => {
+    ahead = 0;
+    timers.clear();
+    folder = new TestFolder();
+    folder.write('pods.yaml', [pod('shop', 'web'), pod('kube-system', 'dns'), DNS].join('---\n'));
+    folder.write('policy.yaml', POLICY);
+    port = await freePort();
+    await start();
+    const body = { encapIp: '172.31.99.1', addresses: ['172.31.99.1'], underlayMtu: 1500, datapathType: 'netdev' };
+    const node = await client.put(path(ROUTES.agentNode, 'node1'), NodeConfig, { body });
+    ovs = await startSwitch({ datapathId: BigInt(`0x${node.datapathId}`) });
+    const attach = (namespace: string, name: string) =>
+      client.post(ROUTES.agentAttach, Attachment, {
+        body: { node: 'node1', containerId: name, ifname: 'eth0', namespace, pod: name },
+      });
+    web = await attach('shop', 'web');
+    dns = await attach('kube-system', 'dns');
+    for (const n of [HOST.ofport, web.ofport, dns.ofport])
+      await ovs.vsctl(
+        ...['add-port', 'br-int', `p${n}`, '--', 'set', 'interface', `p${n}`, 'type=dummy', `ofport_request=${n}`],
+        `options:tx_pcap=${join(ovs.dir, `p${n}.pcap`)}`,
+      );
+    await ovs.vsctl('set-fail-mode', 'br-int', 'secure');
+    await ovs.vsctl('set-controller', 'br-int', `tcp:127.0.0.1:${port}`);
+    await settled();
+  });
+  afterEach(async () => {
+    await stop();
+    await ovs?.stop();
+    folder.remove();
+  });
+
+  async function start(): Promise<void> {
+    const config = readConfig({
+      HEDDLE_SOURCE: `manifests:${folder.manifests}`,
+      HEDDLE_DATABASE_URL: `sqlite:${join(folder.path, 'db')}`,
+      HEDDLE_OPENFLOW_LISTEN: `tcp:127.0.0.1:${port}`,
+      HEDDLE_OVSDB_LISTEN: `unix:${join(folder.path, 'ovsdb.sock')}`,
+      HEDDLE_API_LISTEN: `unix:${folder.socket}`,
+      HEDDLE_LOG_LEVEL: 'error',
+    });
+    client = new ApiClient({ url: `unix:${folder.socket}` });
+    const wallNow = () => Date.now() + ahead * 1_000;
+    controller = await Controller.start({ config, logger: createLogger('error'), clock, wallNow, ...production });
+  }
+  async function stop(): Promise<void> {
+    await controller?.stop();
+    controller = undefined;
+  }
+  const settled = async () => {
+    const status = await client.get(ROUTES.status, StatusView, { query: { waitMs: 20_000 } });
+    expect(status.waitingFor).toEqual([]);
+  };
+  /** As if so much time had passed. */
+  const lapse = (seconds: number) => {
+    ahead += seconds;
+    for (const callback of [...timers]) {
+      timers.delete(callback);
+      callback();
+    }
+  };
+
+  /** What leaves through a port while a frame is sent into another. */
+  async function through(from: number, frame: Uint8Array, to: number): Promise<readonly Buffer[]> {
+    const seen = () => framesOf(readFileSync(join(ovs.dir, `p${to}.pcap`)));
+    const before = seen().length;
+    await ovs.appctl('netdev-dummy/receive', `p${from}`, Buffer.from(frame).toString('hex'));
+    await ovs.appctl('revalidator/purge');
+    return seen().slice(before);
+  }
+  const ip = ({ ips }: Attachment) => ips.find((a) => a.includes('.')) ?? '';
+  const tcp = (srcPort: number, flags: number, reply = false) => {
+    const ends = { src: ip(web), dst: SERVER, srcPort, dstPort: 443 };
+    const back = { src: SERVER, dst: ip(web), srcPort: 443, dstPort: srcPort };
+    const [ethSrc, ethDst] = reply ? [HOST.mac, ROUTER] : [web.mac, ROUTER];
+    return toBytes(l4Packet({ protocol: 'tcp', ethSrc, ethDst, ...(reply ? back : ends), tcpFlags: flags }));
+  };
+  /** Whether a packet of the pod to the server leaves through heddle0. */
+  const leaves = async (srcPort: number, flags: number) =>
+    (await through(web.ofport, tcp(srcPort, flags), HOST.ofport)).length === 1;
+  const returns = async (srcPort: number, flags: number) =>
+    (await through(HOST.ofport, tcp(srcPort, flags, true), web.ofport)).length === 1;
+
+  let lastPort = 40_000;
+  /** The pod asks through the service, and the name server answers. Gives what the pod gets. */
+  async function resolve(name: string, ...answers: readonly TestRecord[]): Promise<readonly string[]> {
+    const clientPort = ++lastPort;
+    const question = udpFrame({
+      ethernet: { source: web.mac, destination: ROUTER },
+      ...{ source: ip(web), destination: '10.96.0.10', sourcePort: clientPort, destinationPort: 53 },
+      payload: Uint8Array.from([0]),
+    });
+    expect(await through(web.ofport, question, dns.ofport)).toHaveLength(1);
+    const answer = udpFrame({
+      ethernet: { source: dns.mac, destination: ROUTER },
+      ...{ source: ip(dns), destination: ip(web), sourcePort: 53, destinationPort: clientPort },
+      payload: dnsReply({ question: name, answers }),
+    });
+    const frames = await through(dns.ofport, answer, web.ofport);
+    return frames.map((f) => describeFrame(f).replace(/^.*? /, '').replace(String(clientPort), 'PORT'));
+  }
+  const domains = async () => {
+    const views = await client.get(ROUTES.domains, z.array(DomainView));
+    return views.map((d) => [d.name, ...d.addresses.map((a) => a.address)]);
+  };
+  const hex = (address: string) =>
+    address
+      .split('.')
+      .map((n) => Number(n).toString(16).padStart(2, '0'))
+      .join('');
+  const record = (name: string, ttl: number, data: string): TestRecord => ({ name, ttl, data });
+  const learned = async (...expected: readonly (readonly string[])[]) => {
+    await expect.poll(domains).toEqual(expected);
+    await settled();
+  };
+
+  it('let connections to an address pass once a name server has given it, and not before', async () => {
+    expect(await leaves(1001, syn)).toBe(false);
+    // The answer comes to the pod as it is, from the service that it asked, without waiting for anybody.
+    const www = record('www.example.com', 60, SERVER);
+    expect(await resolve('www.example.com', www)).toEqual([
+      `${hex('10.96.0.10')}>${hex(ip(web))} proto 17 ttl 63 53>PORT`,
+    ]);
+    await learned(['www.example.com', SERVER]);
+    expect(await leaves(1001, syn)).toBe(true);
+    expect(await returns(1001, syn | ack)).toBe(true);
+    const elsewhere = { src: ip(web), dst: '192.0.2.81', srcPort: 1002, dstPort: 443 };
+    const other = toBytes(l4Packet({ protocol: 'tcp', ethSrc: web.mac, ethDst: ROUTER, ...elsewhere, tcpFlags: syn }));
+    expect(await through(web.ofport, other, HOST.ofport)).toEqual([]);
+  });
+
+  it('follow aliases, and leave names alone that no policy asks for', async () => {
+    await resolve('evil.example.net', record('evil.example.net', 60, SERVER));
+    const alias = record('www.example.com', 60, 'cdn.example.org');
+    await resolve('www.example.com', alias, record('cdn.example.org', 60, '192.0.2.99'));
+    await learned(['www.example.com', '192.0.2.99']);
+    expect(await leaves(1001, syn)).toBe(false);
+  });
+
+  it('are read from answers to questions only: what another pod, or another port, says counts nothing', async () => {
+    const payload = dnsReply({ question: 'www.example.com', answers: [record('www.example.com', 60, SERVER)] });
+    const ends = { source: ip(dns), destination: ip(web), sourcePort: 53, destinationPort: 39_999, payload };
+    // Nobody has asked: it is a packet of its own, of no connection.
+    await through(dns.ofport, udpFrame({ ethernet: { source: dns.mac, destination: ROUTER }, ...ends }), web.ofport);
+    // Something that is known by its effect: it was sent later, and has been read.
+    await resolve('a.example.com', record('a.example.com', 60, '192.0.2.7'));
+    await learned(['a.example.com', '192.0.2.7']);
+  });
+
+  it('survive a restart of the controller: it finds every flow as it has to be', async () => {
+    await resolve('www.example.com', record('www.example.com', 0, SERVER));
+    await learned(['www.example.com', SERVER]);
+    const before = await ovs.flows();
+    await stop();
+    // Longer than the answer counts.
+    ahead += 3_600;
+    await start();
+    await settled();
+    const [node] = await client.get(ROUTES.nodes, z.array(NodeView));
+    expect(node).toMatchObject({ modsAtConnect: 0, modsSent: 0 });
+    expect(await ovs.flows()).toEqual(before);
+    expect(await leaves(1001, syn)).toBe(true);
+  });
+
+  it('end with their time, which cuts no connection', async () => {
+    await resolve('www.example.com', record('www.example.com', 60, SERVER));
+    await learned(['www.example.com', SERVER]);
+    expect([await leaves(1001, syn), await returns(1001, syn | ack), await leaves(1001, ack)]).toEqual([
+      true,
+      true,
+      true,
+    ]);
+    lapse(71);
+    await learned();
+    expect(await leaves(1002, syn)).toBe(false);
+    expect([await leaves(1001, ack), await returns(1001, ack), await leaves(1001, ack)]).toEqual([true, true, true]);
+    // The rule itself is what the connection lives by.
+    folder.write('policy.yaml', POLICY.replace('*.example.com', '*.example.org'));
+    await settled();
+    expect(await leaves(1001, ack)).toBe(false);
+    expect(await returns(1001, ack)).toBe(false);
+  });
+});
