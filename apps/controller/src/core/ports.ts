@@ -32,13 +32,19 @@ export interface PacketInEvent {
   readonly data: Uint8Array;
 }
 
+/** How often a flow of a policy has matched. */
+export interface CountedFlow extends Omit<FlowCount, 'flow'> {
+  /** It is about to be removed. */
+  readonly leaves: boolean;
+}
+
 /** Counters of flows of policies on one switch; of those that have matched. */
 export interface CountsEvent {
   readonly node: NodeName;
   /** `all`: what is not among them has not matched, or is not there. `leaving`: some of them are about to be removed. */
   readonly kind: 'all' | 'leaving';
-  readonly counts: readonly FlowCount[];
-  /** The flows that are removed. */
+  readonly counts: readonly CountedFlow[];
+  /** The flows that are removed, whether they have matched or not. */
   readonly leaving: readonly Flow[];
   /** OpenFlow version of the connection: `FlowCount.key` is comparable within one. */
   readonly version: string;

@@ -44,12 +44,12 @@ describe('what switches count', () => {
     );
   });
 
-  type Row = readonly [key: string, object: number, packets: number];
+  type Row = readonly [key: string, object: number, packets: number, leaves?: boolean];
   const event = (rows: readonly Row[], more: Partial<CountsEvent> = {}): CountsEvent => ({
     node: NODE,
     kind: 'all',
-    counts: rows.map(([key, object, packets]) => ({
-      ...{ key, cookie: cookie('policy', object), tableId: 61, packets, bytes: packets * 100 },
+    counts: rows.map(([key, object, packets, leaves = false]) => ({
+      ...{ key, cookie: cookie('policy', object), tableId: 61, packets, bytes: packets * 100, leaves },
     })),
     leaving: [],
     version: 'OF1.5',
@@ -85,9 +85,15 @@ describe('what switches count', () => {
       ['a', 1, 5],
       ['b', 2, 5],
     ]);
-    take([['a', 1, 9]], { kind: 'leaving' });
+    take([['a', 1, 9, true]], { kind: 'leaving' });
     take([['b', 2, 6]]);
     expect(packets()).toEqual({ [TEXTS[0] as string]: 9, [TEXTS[1] as string]: 6 });
+  });
+  it('counts from nothing where a flow comes again in the place of one that went', () => {
+    take([['a', 1, 5]]);
+    take([['a', 1, 9, true]], { kind: 'leaving' });
+    take([['a', 1, 10]]);
+    expect(packets()).toEqual({ [TEXTS[0] as string]: 19 });
   });
   it('is not counted twice where flows cannot be told apart from those before', () => {
     take([['a', 1, 5]]);

@@ -52,10 +52,13 @@ export class Accumulator {
     const comparable = before === undefined || before.version === version;
     const flows = kind === 'all' || !comparable ? new Map<string, Count>() : (before?.flows ?? new Map());
     let moved = before === undefined || !comparable || (kind === 'all' && before.flows.size !== counts.length);
-    for (const { key, cookie, packets, bytes } of counts) {
+    for (const { key, cookie, packets, bytes, leaves } of counts) {
       const digest = digestOf(key);
       const last = before?.flows.get(digest);
-      flows.set(digest, { packets, bytes });
+      // One that comes again in its place counts from nothing.
+      if (leaves) flows.delete(digest);
+      else flows.set(digest, { packets, bytes });
+      if (leaves) moved = true;
       if (last?.packets === packets && last.bytes === bytes) continue;
       moved = true;
       // Whose counters these were cannot be told: what came since the last look is lost, but nothing is counted twice.

@@ -1,6 +1,6 @@
-import { type Compiler, clusterPolicyName, type NodeName, nodeName, ruleObject } from '@heddle/compiler';
+import { type Compiler, clusterPolicyName, nodeName, ruleObject } from '@heddle/compiler';
 import type { Clock } from '../clock.js';
-import type { CountsEvent, SwitchesPort } from '../core/ports.js';
+import type { SwitchesPort } from '../core/ports.js';
 import type { Database } from '../persistence/database.js';
 import { type Decider, type Deciders, isolationObject } from '../policy-log/deciders.js';
 import { Accumulator, type Total } from './accumulator.js';
@@ -61,8 +61,6 @@ export class PolicyCounters {
   readonly #drops = new Map<string, { readonly node: string; readonly direction: string; packets: number }>();
   #cancelRead: () => void = () => undefined;
   #cancelWrite: () => void = () => undefined;
-  /** Switches that are read before their turn. */
-  readonly #again = new Set<NodeName>();
   #place = 0;
   #stopped = false;
   #writing: Promise<void> = Promise.resolve();
@@ -72,7 +70,7 @@ export class PolicyCounters {
     this.#accumulator = new Accumulator(options.deciders, options.wallClock, ({ node, decider, packets }) => {
       if (decider.verdict === 'denied') this.#drop(node, decider.direction, packets);
     });
-    options.switches.onCounts((event) => this.#take(event));
+    options.switches.onCounts((event) => this.#accumulator.take(event));
   }
 
   async load(): Promise<void> {
@@ -145,12 +143,6 @@ export class PolicyCounters {
     return this.#accumulator.totals.get(object) ?? NOTHING;
   }
 
-  #take(event: CountsEvent): void {
-    this.#accumulator.take(event);
-    // A flow that comes again soon would seem to go on where the old one was: after this it is known that it is gone.
-    if (event.kind === 'leaving') this.#again.add(event.node);
-  }
-
   /** A node is gone for good; what it counted stays. */
   #forget(node: string): void {
     this.#accumulator.forget(node);
@@ -171,7 +163,7 @@ export class PolicyCounters {
     const interval = this.options.readIntervalMs ?? 10_000;
     const pause = nodes === 0 ? WITHOUT_NODES_MS : Math.max(MIN_PAUSE_MS, interval / nodes);
     // Not in step with anything else that goes by the clock.
-    const ms = this.#again.size > 0 ? Math.min(pause, WITHOUT_NODES_MS) : pause * (0.5 + this.options.random());
+    const ms = pause * (0.5 + this.options.random());
     this.#cancelRead = this.options.clock.after(ms, () => {
       void this.#readNext().then(
         () => this.#readLater(),
@@ -184,12 +176,6 @@ export class PolicyCounters {
   }
 
   async #readNext(): Promise<void> {
-    const [urgent] = this.#again;
-    if (urgent !== undefined) {
-      this.#again.delete(urgent);
-      await this.options.switches.readCounts(urgent);
-      return;
-    }
     const nodes = this.options.nodes();
     const node = nodes[this.#place++ % Math.max(1, nodes.length)];
     if (node !== undefined) await this.options.switches.readCounts(nodeName(node));

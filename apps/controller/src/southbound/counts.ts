@@ -1,5 +1,7 @@
 import { COOKIE_OURS, COOKIE_OWNER_MASK, FEATURES, type Flow } from '@heddle/compiler';
-import { type FlowCount, type OpenFlowSession, readFlowCounts } from 'openflow-ts';
+import { type FlowCount, flowKey, type OpenFlowSession, readFlowCounts } from 'openflow-ts';
+import type { CountedFlow } from '../core/ports.js';
+import { placeOf } from './mods.js';
 
 /** Selects the flows of policies and isolations on a switch: their features' numbers differ in the lowest bit alone. */
 const COUNTED = {
@@ -17,13 +19,22 @@ export function isCounted({ cookie, instructions: [first] }: Flow): boolean {
 }
 
 /** Counters of all flows of policies that have matched. @throws as `readFlowCounts` */
-export const readAllCounts = (session: OpenFlowSession): Promise<readonly FlowCount[]> =>
-  readFlowCounts(session, COUNTED);
-
-/** Counters of these flows, and of others of the same objects. The requests are on their way when it returns. */
-export async function readCountsOf(session: OpenFlowSession, flows: readonly Flow[]): Promise<readonly FlowCount[]> {
-  const cookies = [...new Set(flows.map((f) => f.cookie))];
-  if (cookies.length > MAX_SINGLE) return readAllCounts(session);
-  const replies = cookies.map((cookie) => readFlowCounts(session, { cookie, cookieMask: EXACTLY }));
-  return (await Promise.all(replies)).flat();
+export async function readAllCounts(session: OpenFlowSession): Promise<readonly CountedFlow[]> {
+  return (await readFlowCounts(session, COUNTED)).map((count) => counted(count, false));
 }
+
+/** Counters of flows that leave, and of others of the same objects. The requests are on their way when it returns. */
+export async function readCountsOf(
+  session: OpenFlowSession,
+  leaving: readonly Flow[],
+): Promise<readonly CountedFlow[]> {
+  const cookies = [...new Set(leaving.map((f) => f.cookie))];
+  const filters = cookies.length > MAX_SINGLE ? [COUNTED] : cookies.map((cookie) => ({ cookie, cookieMask: EXACTLY }));
+  const replies = await Promise.all(filters.map((filter) => readFlowCounts(session, filter)));
+  const places = new Set(leaving.map(placeOf));
+  return replies.flat().map((count) => counted(count, places.has(flowKey(count.flow()))));
+}
+
+const counted = ({ cookie, tableId, key, packets, bytes }: FlowCount, leaves: boolean): CountedFlow => ({
+  ...{ cookie, tableId, key, packets, bytes, leaves },
+});

@@ -1,6 +1,7 @@
-import { type FlowStatsFilter, flowStatsRequest } from '../codec/index.js';
+import { type FlowStats, type FlowStatsFilter, flowStatsRequest } from '../codec/index.js';
 import type { WaitOptions } from './deadline.js';
 import { OpenFlowProtocolError } from './errors.js';
+import { decodeFlow, MULTIPART_HEADER } from './one-flow.js';
 import type { OpenFlowSession } from './session.js';
 
 /** How often a flow has matched. */
@@ -11,13 +12,14 @@ export interface FlowCount {
   readonly key: string;
   readonly packets: number;
   readonly bytes: number;
+  /** The whole flow, decoded when it is asked for. @throws OpenFlowDecodeError */
+  readonly flow: () => FlowStats;
 }
 
 // 1.3, 1.4: u16 length; u8 table, pad; u32 sec, nsec; u16 priority, idle, hard, flags, importance; pad[2]; u64 cookie, packets, bytes; match; instructions
 // 1.5:      u16 length; pad[2]; u8 table, pad; u16 priority, idle, hard, flags, importance; u64 cookie; match; stats; instructions
 const OLD = { table: 2, priority: 12, cookie: 24, packets: 32, bytes: 40, match: 48 } as const;
 const OF15 = { table: 4, priority: 6, cookie: 16, match: 24 } as const;
-const MULTIPART_HEADER = 16;
 /** OXS of 64 bits (OpenFlow 1.5.1, 7.2.4): class, field << 1, length. */
 const OXS_PACKET_COUNT = 0x8002_0808;
 const OXS_BYTE_COUNT = 0x8002_0a08;
@@ -46,7 +48,7 @@ function readPart(part: Uint8Array, is15: boolean, counts: FlowCount[]): void {
   const layout = is15 ? OF15 : OLD;
   for (let at = MULTIPART_HEADER; at < bytes.length; ) {
     const length = at + 2 <= bytes.length ? bytes.readUInt16BE(at) : 0;
-    const end = at + length;
+    const [from, end] = [at, at + length];
     if (length < layout.match + 4 || end > bytes.length)
       throw new OpenFlowProtocolError(`a flow of ${length} bytes at ${at} of ${bytes.length}`);
     const match = at + layout.match;
@@ -62,6 +64,7 @@ function readPart(part: Uint8Array, is15: boolean, counts: FlowCount[]): void {
         key: `${bytes[at + layout.table]}/${bytes.readUInt16BE(at + layout.priority)}/${bytes.toString('latin1', match + 4, match + matchLength)}`,
         packets: Number(packets),
         bytes: Number(octets),
+        flow: () => decodeFlow(part, from, end),
       });
     at = end;
   }

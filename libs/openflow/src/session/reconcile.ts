@@ -1,6 +1,5 @@
 import {
   ByteWriter,
-  decodeMessage,
   type FlowMod,
   type FlowStats,
   type FlowStatsFilter,
@@ -13,6 +12,7 @@ import {
 } from '../codec/index.js';
 import type { ApplyResult } from './bundle.js';
 import type { WaitOptions } from './deadline.js';
+import { decodeFlow, MULTIPART_HEADER } from './one-flow.js';
 import type { OpenFlowSession } from './session.js';
 
 /** What `reconcile` found and did. */
@@ -55,7 +55,6 @@ const STATS: Layout = { cookie: 24, table: 2, idle: 14, hard: 16, priority: 12, 
 const STATS_15: Layout = { cookie: 16, table: 4, idle: 8, hard: 10, priority: 6, flags: 12, match: 24, stats: true };
 /** send_flow_rem, no_pkt_counts, no_byt_counts: the others are orders, not properties. */
 const KEPT_FLAGS = 0x19;
-const MULTIPART_HEADER = 16;
 
 const MAX_SORTED = 64;
 const HEADERS = new Float64Array(MAX_SORTED);
@@ -161,16 +160,6 @@ function indexWanted(wanted: readonly FlowMod[], version: Version): Map<string, 
     w.truncate(0);
   }
   return map;
-}
-
-/** One flow of a reply, decoded by itself. */
-function decodeFlow(part: Uint8Array, from: number, to: number): FlowStats {
-  const bytes = new Uint8Array(MULTIPART_HEADER + to - from);
-  bytes.set(part.subarray(0, MULTIPART_HEADER));
-  bytes.set(part.subarray(from, to), MULTIPART_HEADER);
-  new DataView(bytes.buffer).setUint16(2, bytes.length);
-  const { message } = decodeMessage(bytes);
-  return (message as { elements: readonly FlowStats[] }).elements[0] as FlowStats;
 }
 
 /** Compares what is left over once all that is the same byte for byte is gone, in normal form; the result is what to send. */

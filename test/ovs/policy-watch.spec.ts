@@ -1,0 +1,280 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
+import { join } from 'node:path';
+import { Writable } from 'node:stream';
+import {
+  ApiClient,
+  Attachment,
+  NodeConfig,
+  PolicyCountersView,
+  PolicyLogView,
+  path,
+  RealizedAnswer,
+  ROUTES,
+  StatusView,
+} from '@heddle/api';
+import { l4Packet, TCP_FLAGS } from '@heddle/compiler';
+import { pino } from 'pino';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../../apps/controller/src/clock.js';
+import { readConfig } from '../../apps/controller/src/config/config.js';
+import { Controller } from '../../apps/controller/src/controller.js';
+import { production } from '../../apps/controller/src/runtime/production.js';
+import { TestFolder } from '../../apps/controller/src/testing/folder.js';
+import { hasOvs, startSwitch, type TestSwitch } from '../support/ovs.js';
+import { toBytes } from './evaluate-bytes.js';
+
+const POD = (name: string) => `apiVersion: v1
+kind: Pod
+metadata: { name: ${name}, namespace: shop, labels: { app: ${name} } }
+spec: { containers: [{ name: main }] }
+---
+`;
+const policy = (log: string, ports: readonly number[]) => `apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: { name: guard, namespace: shop, annotations: { heddle.dev/log: ${log} } }
+spec:
+  podSelector: { matchLabels: { app: db } }
+  ingress:
+${ports.map((port) => `  - { from: [{ podSelector: { matchLabels: { app: web } } }], ports: [{ port: ${port} }] }`).join('\n')}
+`;
+const CLUSTER_POLICY = `apiVersion: policy.networking.k8s.io/v1alpha2
+kind: ClusterNetworkPolicy
+metadata: { name: never, annotations: { heddle.dev/log: drops } }
+spec:
+  tier: Admin
+  priority: 10
+  subject: { namespaces: {} }
+  ingress:
+  - name: no-ssh
+    action: Deny
+    from: [{ namespaces: {} }]
+    protocols: [{ tcp: { destinationPort: { number: 22 } } }]
+`;
+const ROUTER = '0a:58:00:00:00:01';
+const BURST = 50;
+
+type Line = Readonly<Record<string, unknown>>;
+
+describe.skipIf(!hasOvs())('policies at work on a real switch', () => {
+  let folder: TestFolder;
+  let controller: Controller | undefined;
+  let ovs: TestSwitch | undefined;
+  let client: ApiClient;
+  let port: number;
+  let lines: Line[];
+  let pods: { readonly web: Attachment; readonly db: Attachment };
+
+  beforeEach(async () => {
+    folder = new TestFolder();
+    lines = [];
+    folder.write('pods.yaml', POD('web') + POD('db'));
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    port = (server.address() as AddressInfo).port;
+    server.close();
+    await once(server, 'close');
+    await start();
+    await bringUp();
+  });
+  afterEach(async () => {
+    await controller?.stop();
+    controller = undefined;
+    await ovs?.stop();
+    ovs = undefined;
+    folder.remove();
+  });
+
+  async function start(readIntervalMs = 100): Promise<void> {
+    const config = readConfig({
+      HEDDLE_SOURCE: `manifests:${folder.manifests}`,
+      HEDDLE_DATABASE_URL: `sqlite:${join(folder.path, 'db')}`,
+      HEDDLE_OPENFLOW_LISTEN: `tcp:127.0.0.1:${port}`,
+      HEDDLE_OVSDB_LISTEN: `unix:${join(folder.path, 'ovsdb.sock')}`,
+      HEDDLE_API_LISTEN: `unix:${folder.socket}`,
+      HEDDLE_LOG_LEVEL: 'info',
+    });
+    client = new ApiClient({ url: `unix:${folder.socket}` });
+    const sink = new Writable({
+      write(chunk, _, done) {
+        lines.push(JSON.parse(String(chunk)) as Line);
+        done();
+      },
+    });
+    const policyWatchTimes = { windowMs: 400, readIntervalMs, writeIntervalMs: 200 };
+    const logger = pino({ level: 'info', base: undefined }, sink);
+    controller = await Controller.start({ config, logger, clock: systemClock, policyWatchTimes, ...production });
+  }
+  async function restart(readIntervalMs?: number): Promise<void> {
+    await controller?.stop();
+    controller = undefined;
+    await start(readIntervalMs);
+    await settled();
+  }
+  const settled = async () =>
+    expect(await client.get(ROUTES.status, StatusView, { query: { waitMs: 20_000 } })).toMatchObject({
+      realized: true,
+    });
+
+  async function bringUp(): Promise<void> {
+    const body = { encapIp: '172.31.99.1', addresses: ['172.31.99.1'], underlayMtu: 1500, datapathType: 'netdev' };
+    const node = await client.put(path(ROUTES.agentNode, 'node1'), NodeConfig, { body });
+    ovs = await startSwitch({ datapathId: BigInt(`0x${node.datapathId}`) });
+    await ovs.vsctl('set-controller', 'br-int', `tcp:127.0.0.1:${port}`);
+    await ovs.vsctl('set', 'controller', 'br-int', 'max_backoff=1000');
+    const attach = async (pod: string): Promise<Attachment> => {
+      const request = { node: 'node1', containerId: `c-${pod}`, ifname: 'eth0', namespace: 'shop', pod };
+      const attachment = await client.post(ROUTES.agentAttach, Attachment, { body: request });
+      await ovs?.vsctl(
+        ...['add-port', 'br-int', pod, '--', 'set', 'interface', pod, 'type=dummy'],
+        `ofport_request=${attachment.ofport}`,
+      );
+      const realized = { portKey: attachment.portKey, timeoutMs: 10_000 };
+      await client.post(ROUTES.agentRealized, RealizedAnswer, { body: realized });
+      return attachment;
+    };
+    pods = { web: await attach('web'), db: await attach('db') };
+    await settled();
+  }
+  async function put(file: string, text: string): Promise<void> {
+    folder.write(file, text);
+    await settled();
+  }
+
+  const address = (pod: Attachment): string => pod.ips.find((a) => !a.includes(':')) ?? '';
+  let source = 1_000;
+  /** So many new connections from web to a port of db; in bursts that a dummy device takes. */
+  async function knock(dstPort: number, n: number, from = source): Promise<void> {
+    for (let sent = 0; sent < n; ) {
+      const packets = Array.from({ length: Math.min(BURST, n - sent) }, (_, i) =>
+        toBytes(
+          l4Packet({
+            ...{ ethSrc: pods.web.mac, ethDst: ROUTER, src: address(pods.web), dst: address(pods.db) },
+            ...{ protocol: 'tcp', srcPort: from + sent + i, dstPort, tcpFlags: TCP_FLAGS.syn },
+          }),
+        ).toString('hex'),
+      );
+      await ovs?.appctl('netdev-dummy/receive', 'web', ...packets);
+      sent += packets.length;
+      // The datapath hands its counters in, and has taken everything when it is empty.
+      await ovs?.appctl('revalidator/purge');
+    }
+    if (from === source) source += n;
+  }
+  const counters = async () => {
+    const { rules } = await client.get(path(ROUTES.policyCounters, 'shop', 'guard'), PolicyCountersView);
+    return rules.map((r) => [r.rule ?? r.direction, r.packets]);
+  };
+  const log = (query: Record<string, string | number> = {}) => client.get(ROUTES.policyLog, PolicyLogView, { query });
+  const quick = { timeout: 5_000, interval: 20 };
+
+  it('says once a window, with the count, what was denied, and what a chosen rule allowed', async () => {
+    await put('policy.yaml', policy('all', [8080]));
+    await knock(9090, 20);
+    await knock(8080, 5);
+    await expect.poll(async () => (await log()).events.length, quick).toBe(2);
+    const { events } = await log();
+    const common = { node: 'node1', direction: 'ingress', from: 'shop/web', to: 'shop/db', protocol: 'tcp' };
+    expect(events).toMatchObject([
+      { ...common, verdict: 'denied', port: 9090, policies: ['shop/guard'], rule: null, count: 20 },
+      { ...common, verdict: 'allowed', port: 8080, policies: ['shop/guard'], rule: 0, count: 5 },
+    ]);
+    const written = lines.filter((l) => l.event === 'policy-verdict');
+    expect(written).toMatchObject(events.map(({ time, ...e }) => ({ ...e, since: time })));
+    expect((await log({ verdict: 'denied' })).events).toHaveLength(1);
+    expect((await log({ pod: 'shop/other' })).events).toHaveLength(0);
+    expect((await log({ policy: 'shop/guard', after: events[0]?.seq ?? 0 })).events).toEqual(events.slice(1));
+  });
+  it('says nothing of what nobody asks for, and begins and ends with the annotation', async () => {
+    await put('policy.yaml', policy('none', [8080]));
+    await knock(9090, 3);
+    await knock(8080, 3);
+    await put('policy.yaml', policy('drops', [8080]));
+    await knock(8080, 3);
+    await knock(9091, 4);
+    await expect.poll(async () => (await log()).events.length, quick).toBe(1);
+    expect((await log()).events).toMatchObject([{ verdict: 'denied', port: 9091, count: 4 }]);
+  });
+  it('tells of denials by cluster policies, and counts them', async () => {
+    await put('cluster.yaml', CLUSTER_POLICY);
+    await knock(22, 7);
+    await expect.poll(async () => (await log()).events.length, quick).toBe(1);
+    expect((await log({ policy: 'never' })).events).toMatchObject([
+      { verdict: 'denied', port: 22, policies: ['never'], rule: 0, count: 7 },
+    ]);
+    await expect
+      .poll(
+        async () => (await client.get(path(ROUTES.clusterPolicyCounters, 'never'), PolicyCountersView)).rules,
+        quick,
+      )
+      .toMatchObject([{ direction: 'ingress', rule: 0, name: 'no-ssh', verdict: 'denied', packets: 7 }]);
+  });
+  it('counts every packet once, over recompilation and restarts of the controller and of the switch', async () => {
+    await put('policy.yaml', policy('none', [8080]));
+    await knock(8080, 30);
+    await knock(9090, 12);
+    await expect.poll(counters, quick).toEqual([
+      [0, 30],
+      ['ingress', 12],
+    ]);
+    // Another rule joins: the first one's flows are made anew where they differ.
+    await put('policy.yaml', policy('none', [8080, 8443]));
+    await knock(8080, 5);
+    await knock(8443, 6);
+    await expect.poll(counters, quick).toEqual([
+      [0, 35],
+      [1, 6],
+      ['ingress', 12],
+    ]);
+    await restart();
+    expect(await counters()).toEqual([
+      [0, 35],
+      [1, 6],
+      ['ingress', 12],
+    ]);
+    await knock(8080, 7);
+    await expect.poll(counters, quick).toEqual([
+      [0, 42],
+      [1, 6],
+      ['ingress', 12],
+    ]);
+    // What the switch counts while no controller runs is not lost.
+    await controller?.stop();
+    controller = undefined;
+    await knock(9090, 9);
+    await start();
+    await settled();
+    await expect.poll(counters, quick).toEqual([
+      [0, 42],
+      [1, 6],
+      ['ingress', 21],
+    ]);
+    await ovs?.killVswitchd();
+    await ovs?.startVswitchd();
+    await expect.poll(async () => (await ovs?.flows('table=61'))?.length, { timeout: 15_000 }).toBeGreaterThan(2);
+    await settled();
+    // Fewer, and more, than before the restart.
+    await knock(8080, 3);
+    await knock(8443, 100);
+    await expect.poll(counters, quick).toEqual([
+      [0, 45],
+      [1, 106],
+      ['ingress', 21],
+    ]);
+  });
+  it('counts what came between the last reading and the removal of a flow', async () => {
+    await put('policy.yaml', policy('none', [8080, 8443]));
+    // As good as never: only what is read because flows go.
+    await restart(600_000);
+    await knock(8443, 11);
+    await put('policy.yaml', policy('none', [8080]));
+    await put('policy.yaml', policy('none', [8080, 8443]));
+    await knock(8443, 12);
+    await controller?.runtime.policyWatch.counters.readAll();
+    expect(await counters()).toEqual([
+      [0, 0],
+      [1, 23],
+      ['ingress', 0],
+    ]);
+  });
+});
