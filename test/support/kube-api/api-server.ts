@@ -5,6 +5,7 @@ import type { Cluster } from './cluster.ts';
 import { apiGroupDocument, apiGroupList, apiResourceList, apiVersions, VERSION } from './discovery.ts';
 import { forbidden, methodNotAllowed, noSuchPath, StatusError, unauthorized } from './errors.ts';
 import type { Answer, Handlers } from './handlers.ts';
+import { openApiDocument, openApiIndex } from './openapi.ts';
 import { flag, parseTarget, type Target, type Verb } from './requests.ts';
 import type { Resource } from './resources.ts';
 
@@ -153,6 +154,8 @@ export class ApiServer {
     const resources = this.cluster.resources.all();
     if (path === '/api') return apiVersions(request.headers.host ?? '');
     if (path === '/apis') return apiGroupList(resources);
+    if (path === '/openapi/v3') return openApiIndex(resources);
+    if (path.startsWith('/openapi/v3/')) return openApiDocument(resources, path.slice('/openapi/v3/'.length));
     const parts = path.split('/').slice(1);
     if (parts[0] === 'api' && parts.length === 2) return apiResourceList(resources, '', parts[1] as string);
     if (parts[0] === 'apis' && parts.length === 2) return apiGroupDocument(resources, parts[1] as string);

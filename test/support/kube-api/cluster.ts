@@ -14,6 +14,7 @@ import {
   StatusError,
   unsupportedMediaType,
 } from './errors.ts';
+import { applyKeys } from './merge-keys.ts';
 import { jsonPatch, mergePatch, strategicPatch, withoutDropped } from './patch.ts';
 import { apiVersionOf, type Resource, ResourceTable } from './resources.ts';
 import { applySchema, checkSchema, unknownMembers } from './schema.ts';
@@ -231,9 +232,10 @@ export class Cluster {
   private patched(resource: Resource, current: KubeObject, kind: PatchKind, patch: Json, last: Json): Json {
     if (kind === 'json') return jsonPatch(current, patch);
     if (kind === 'merge') return mergePatch(current, patch);
+    const keys = resource.mergeKeys;
     const base =
-      kind === 'apply' && last !== undefined ? withoutDropped(current, last, patch, resource.mergeKeys) : current;
-    return strategicPatch(base, patch, resource.mergeKeys);
+      kind === 'apply' && last !== undefined ? withoutDropped(current, last, patch, applyKeys(keys)) : current;
+    return strategicPatch(base, patch, kind === 'apply' ? applyKeys(keys) : keys);
   }
 
   /** Removes the object, or marks it when it has a grace period or finalizers. Answers with the object as it is then. */

@@ -44,6 +44,20 @@ export function mergeKeysOf(kind: string): MergeKeys {
   return (path) => keys[path];
 }
 
+/** Lists of ports, which apply tells apart by their protocol too (listMapKeys of k8s.io/api); a strategic merge patch does not. */
+const PORTS: Readonly<Record<string, readonly string[]>> = {
+  containerPort: ['containerPort', 'protocol'],
+  port: ['port', 'protocol'],
+};
+
+/** The keys of a server-side apply. */
+export const applyKeys =
+  (keys: MergeKeys): MergeKeys =>
+  (path) => {
+    const key = keys(path);
+    return (path.endsWith('ports') && typeof key === 'string' && PORTS[key]) || key;
+  };
+
 /** Of a custom resource, for apply: x-kubernetes-list-map-keys. */
 export function schemaMergeKeys(schema: Schema | undefined): MergeKeys {
   return (path) => {

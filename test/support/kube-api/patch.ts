@@ -89,7 +89,11 @@ export function jsonPatch(target: Json, operations: Json): Json {
 /** The member that tells elements of a list apart; '' for a list of plain values that is merged as a set. */
 export type MergeKeys = (path: string) => string | readonly string[] | undefined;
 
-const keyOf = (item: Json, keys: readonly string[]): string => JSON.stringify(keys.map((k) => item?.[k] ?? null));
+/** The one key with a default: who applies a port need not name its protocol. */
+const KEY_DEFAULTS: Readonly<Record<string, string>> = { protocol: 'TCP' };
+
+const keyOf = (item: Json, keys: readonly string[]): string =>
+  JSON.stringify(keys.map((k) => item?.[k] ?? KEY_DEFAULTS[k] ?? null));
 
 function mergeList(target: Json[], patch: Json[], keys: readonly string[], path: string, mergeKeys: MergeKeys): Json[] {
   if (patch.some((p) => p?.$patch === 'replace')) return patch.filter((p) => p?.$patch !== 'replace');
