@@ -13,7 +13,7 @@ import {
   podLabels,
   SERVICE_PORTS,
 } from '../../policy/cluster.js';
-import { type AddressBook, expandAddresses } from '../../policy/manifests.js';
+import { type AddressBook, expandAddresses, expandNetworks } from '../../policy/manifests.js';
 import { CLUSTER_CIDRS, splitName } from '../../policy/pods.js';
 import { formatReach, parseReach } from '../../policy/reach.js';
 import type { TRUTH_TABLE } from '../../policy/truth-table.js';
@@ -94,7 +94,10 @@ export function policySuite({ lab, cases, put, source = async () => [] }: Policy
       metadata: { namespace: 'marker', name: `change-${changes}` },
       spec: { podSelector: { matchLabels: { no: 'pod' } } },
     };
-    const policies = setting.policies.map((p) => expandAddresses(p, book));
+    const policies = [
+      ...setting.policies.map((p) => expandAddresses(p, book)),
+      ...(setting.clusterPolicies ?? []).map((p) => expandNetworks(p, book)),
+    ];
     const text = documents([...clusterObjects(setting), ...policies, marker]);
     if (put === undefined) lab.writeManifest('cluster.yaml', text);
     else await put('cluster.yaml', text);
