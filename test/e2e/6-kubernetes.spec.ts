@@ -2,9 +2,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe } from 'vitest';
+import { KubeClient } from '../../apps/lab/src/kube/client.js';
+import { readKubeconfig } from '../../apps/lab/src/kube/kubeconfig.js';
 import { TRUTH_TABLE } from '../policy/truth-table.js';
+import { CLUSTER_POLICIES, CLUSTER_POLICY_CRD } from '../support/cluster-policy-crd.js';
 import { type ApiHandle, startKubeApi, startRealKubeApi, whyNoRealKubeApi } from '../support/kube-api/index.js';
-import { TestLab } from '../support/lab.js';
+import { TestLab, until } from '../support/lab.js';
 import { kubeletSuite } from './suites/kubelet.js';
 import { networkSuite } from './suites/network.js';
 import { policySuite } from './suites/policy.js';
@@ -31,6 +34,10 @@ describe.each(servers)('with %s', (_name, skip, start) => {
       const folder = mkdtempSync(join(tmpdir(), 'heddle-e2e-'));
       beforeAll(async () => {
         server = await start();
+        const kube = new KubeClient(readKubeconfig(await server.kubeconfigFile(folder)));
+        await kube.create('/apis/apiextensions.k8s.io/v1/customresourcedefinitions', CLUSTER_POLICY_CRD);
+        await until('cluster policies are served', async () => (await kube.find(CLUSTER_POLICIES)) !== undefined);
+        kube.close();
       }, 180_000);
       afterAll(async () => {
         await server?.stop();
