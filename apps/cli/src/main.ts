@@ -5,7 +5,6 @@ import {
   FlowsView,
   NodeView,
   PodView,
-  PolicyView,
   ProblemView,
   path,
   RemovedNodeView,
@@ -18,6 +17,7 @@ import { z } from 'zod';
 import { connect, describeError } from './connection.js';
 import { ofCommand } from './of/command.js';
 import { ovsdbCommand } from './ovsdb/command.js';
+import { policiesCommand, policyLogCommand } from './policies.js';
 import { parseProtocolPort, resolveSource, resolveTarget } from './targets.js';
 import {
   domainsText,
@@ -25,7 +25,6 @@ import {
   flowsText,
   nodesText,
   podsText,
-  policiesText,
   problemsText,
   removedNodeText,
   servicesText,
@@ -112,13 +111,6 @@ const LISTS = [
   ['nodes', 'nodes, their switches, and what they have acknowledged', ROUTES.nodes, NodeView, nodesText],
   ['pods', 'pods with their addresses and identities', ROUTES.pods, PodView, podsText],
   ['services', 'services with their endpoints', ROUTES.services, ServiceView, servicesText],
-  [
-    'policies',
-    'policies of every kind in the order of their tiers, and the pods that they apply to',
-    ROUTES.policies,
-    PolicyView,
-    policiesText,
-  ],
   ['domains', 'addresses that domainNames of policies were seen to have', ROUTES.domains, DomainView, domainsText],
 ] as const;
 
@@ -132,6 +124,9 @@ for (const [name, description, route, schema, text] of LISTS)
       const data = await connect().get(route, z.array(schema as z.ZodType));
       print(o, data, text as (data: unknown[]) => string);
     });
+
+program.addCommand(policiesCommand());
+program.addCommand(policyLogCommand());
 
 program
   .command('node')

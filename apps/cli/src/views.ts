@@ -7,12 +7,15 @@ import {
   type NodeView,
   orDash,
   type PodView,
+  type PolicyCountersView,
+  type PolicyTotalView,
   type PolicyView,
   type ProblemView,
   type RemovedNodeView,
   type ServiceView,
   type StatusView,
   table,
+  type VerdictView,
 } from '@heddle/api';
 import type { z } from 'zod';
 
@@ -86,7 +89,12 @@ export function servicesText(services: readonly Of<typeof ServiceView>[]): strin
   return table(['NAMESPACE', 'SERVICE', 'TYPE', 'CLUSTER IPS', 'PORT', 'TARGET', 'ENDPOINTS'], rows);
 }
 
-export function policiesText(policies: readonly Of<typeof PolicyView>[]): string {
+/** With `totals` what they did is told too: packets allowed and denied. */
+export function policiesText(
+  policies: readonly Of<typeof PolicyView>[],
+  totals?: readonly Of<typeof PolicyTotalView>[],
+): string {
+  const decided = new Map(totals?.map((t) => [formatObjectRef(t), t]));
   const rows = policies.map((p) => [
     p.kind,
     orDash(p.namespace),
@@ -94,9 +102,39 @@ export function policiesText(policies: readonly Of<typeof PolicyView>[]): string
     p.tier,
     p.priority === null ? '-' : String(p.priority),
     orDash(p.policyTypes.join(',')),
+    ...(totals === undefined ? [] : wide(p, decided.get(formatObjectRef(p)))),
     p.subjects.length === 0 ? 'no pod' : p.subjects.join(' '),
   ]);
-  return table(['KIND', 'NAMESPACE', 'POLICY', 'TIER', 'PRIORITY', 'TYPES', 'APPLIES TO'], rows);
+  const more = totals === undefined ? [] : ['LOG', 'ALLOWED', 'DENIED'];
+  return table(['KIND', 'NAMESPACE', 'POLICY', 'TIER', 'PRIORITY', 'TYPES', ...more, 'APPLIES TO'], rows);
+}
+const wide = ({ log }: Of<typeof PolicyView>, total: Of<typeof PolicyTotalView> | undefined) => [
+  log,
+  String(total?.allowed ?? 0),
+  String(total?.denied ?? 0),
+];
+
+export function policyCountersText({ kind, namespace, name, rules }: PolicyCountersView): string {
+  const rows = rules.map((r) => [
+    r.direction,
+    r.rule === null ? 'no rule allows it' : `rule ${r.rule}${r.name === '' ? '' : ` (${r.name})`}`,
+    r.verdict,
+    String(r.packets),
+    String(r.bytes),
+    r.since ?? '-',
+  ]);
+  return `${formatObjectRef({ kind, namespace, name })}\n${table(['DIRECTION', 'RULE', 'VERDICT', 'PACKETS', 'BYTES', 'SINCE'], rows)}`;
+}
+
+/** One line an event, with nothing that would be wider in another one: for a log that goes on. */
+export function policyLogText(events: readonly VerdictView[]): string {
+  return events
+    .map((e) => {
+      const what = `${e.from} -> ${e.to} ${e.protocol}${e.port === null ? '' : `/${e.port}`}`;
+      const who = `${e.policies.join(', ')}${e.rule === null ? ', no rule allows it' : ` rule ${e.rule}`}`;
+      return `${e.time} ${e.verdict} ${e.direction} ${what} x${e.count} on ${e.node}: ${who}`;
+    })
+    .join('\n');
 }
 
 export function domainsText(domains: readonly Of<typeof DomainView>[]): string {

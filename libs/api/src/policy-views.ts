@@ -4,7 +4,9 @@ import { z } from 'zod';
 
 /** GET policyCounters, clusterPolicyCounters: how often the rules of a policy have decided. */
 export const PolicyCountersView = z.object({
-  /** Empty for cluster policies. */
+  /** NetworkPolicy, ClusterNetworkPolicy, AdminNetworkPolicy or BaselineAdminNetworkPolicy. */
+  kind: z.string(),
+  /** Empty for policies that are part of no namespace. */
   namespace: z.string(),
   name: z.string(),
   rules: z.array(
@@ -26,7 +28,8 @@ export type PolicyCountersView = z.infer<typeof PolicyCountersView>;
 
 /** One entry of GET policyTotals: packets by what came of them. */
 export const PolicyTotalView = z.object({
-  /** Empty for cluster policies. */
+  kind: z.string(),
+  /** Empty for policies that are part of no namespace. */
   namespace: z.string(),
   name: z.string(),
   allowed: z.number().int(),
@@ -48,7 +51,7 @@ export const VerdictView = z.object({
   to: z.string(),
   protocol: z.string(),
   port: z.number().int().nullable(),
-  /** NAMESPACE/NAME, or the name of a cluster policy. */
+  /** NAMESPACE/NAME; NAME, anp/NAME or banp/NAME of policies that are part of no namespace. */
   policies: z.array(z.string()),
   /** Place of the rule in its list; null: no rule of these policies allowed it. */
   rule: z.number().int().nullable(),

@@ -8,6 +8,19 @@ export interface MetricReaders {
   readonly problems: () => { readonly errors: number; readonly warnings: number };
   readonly attachments: () => number;
   readonly heldPods: () => number;
+  /** Packets by what policies did with them; of few policies. */
+  readonly policyPackets: () => readonly {
+    readonly namespace: string;
+    readonly policy: string;
+    readonly verdict: 'allowed' | 'denied';
+    readonly packets: number;
+  }[];
+  /** Packets that policies dropped since the start. */
+  readonly policyDrops: () => Iterable<{
+    readonly node: string;
+    readonly direction: string;
+    readonly packets: number;
+  }>;
   readonly nodes: () => readonly {
     readonly name: string;
     readonly connected: boolean;
@@ -92,6 +105,26 @@ export class Metrics {
         const { errors, warnings } = readers.problems();
         this.set({ severity: 'error' }, errors);
         this.set({ severity: 'warning' }, warnings);
+      },
+    });
+    new Counter({
+      name: 'heddle_policy_packets_total',
+      help: 'Packets that policies decided on: policies that ask to be told (heddle.dev/log), and the 20 that decided most',
+      labelNames: ['namespace', 'policy', 'verdict'],
+      registers: [this.registry],
+      collect() {
+        this.reset();
+        for (const { packets, ...labels } of readers.policyPackets()) this.inc(labels, packets);
+      },
+    });
+    new Counter({
+      name: 'heddle_policy_dropped_packets_total',
+      help: 'Packets that policies dropped, as read from the switches',
+      labelNames: ['node', 'direction'],
+      registers: [this.registry],
+      collect() {
+        this.reset();
+        for (const { node, direction, packets } of readers.policyDrops()) this.inc({ node, direction }, packets);
       },
     });
     type NodeReading = ReturnType<MetricReaders['nodes']>[number];

@@ -1,9 +1,28 @@
 import { nodeName } from '@heddle/compiler';
+import { partsOfPolicy } from '../policy-log/policy-log.js';
 import type { Runtime } from '../runtime/runtime.js';
 
 /** Lets the gauges read the running controller. */
-export function observe({ metrics, engine, source, world, allocations, switches, compiler }: Runtime): void {
+export function observe({
+  metrics,
+  engine,
+  source,
+  world,
+  allocations,
+  switches,
+  compiler,
+  policyWatch: { counters },
+}: Runtime): void {
   metrics.observe({
+    policyPackets: () =>
+      counters.foremost().flatMap(({ policy: key, allowed, denied }) => {
+        const { namespace, name: policy } = partsOfPolicy(key);
+        return [
+          { namespace, policy, verdict: 'allowed' as const, packets: allowed },
+          { namespace, policy, verdict: 'denied' as const, packets: denied },
+        ];
+      }),
+    policyDrops: () => counters.drops(),
     generation: () => engine.generation,
     problems: () => {
       const all = source.problems();

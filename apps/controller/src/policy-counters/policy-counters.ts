@@ -8,7 +8,7 @@ import { CounterStore } from './store.js';
 
 export interface PolicyCountersOptions {
   readonly database: Database;
-  readonly compiler: Pick<Compiler, 'policy' | 'clusterPolicy'>;
+  readonly compiler: Pick<Compiler, 'fact' | 'policy' | 'clusterPolicy'>;
   readonly deciders: Deciders;
   readonly switches: Pick<SwitchesPort, 'onCounts' | 'readCounts'>;
   /** Nodes whose switches are read. */
@@ -51,6 +51,9 @@ const MIN_PAUSE_MS = 5;
 const WITHOUT_NODES_MS = 1_000;
 /** Totals of policies that are gone are kept, as they may come back, up to so many in all. */
 const MAX_TOTALS = 50_000;
+/** Series of a metric: policies that ask to be told, and others. */
+const MAX_TOLD = 200;
+const MAX_FOREMOST = 20;
 const NOTHING: Omit<Total, 'since'> & { readonly since: null } = { packets: 0, bytes: 0, since: null };
 
 /** Reads the counters of all switches in turn, adds up by rule, and keeps the sums. */
@@ -130,8 +133,25 @@ export class PolicyCounters {
     return all;
   }
 
+  /**
+   * Totals of the policies that a metric may have a series for: those that ask to be told, and those that decided most. Few,
+   * however many policies there are.
+   */
+  foremost(): readonly PolicyTotal[] {
+    const all = [...this.all().values()].sort((a, b) => b.allowed + b.denied - (a.allowed + a.denied));
+    const told = all.filter(({ policy }) => this.#isTold(policy));
+    return [...new Set([...told.slice(0, MAX_TOLD), ...all.slice(0, MAX_FOREMOST)])];
+  }
+
   drops(): Iterable<{ readonly node: string; readonly direction: string; readonly packets: number }> {
     return this.#drops.values();
+  }
+
+  #isTold(policy: string): boolean {
+    const name = clusterPolicyName(policy);
+    const { compiler } = this.options;
+    const fact = name === undefined ? compiler.fact('policy', policy) : compiler.fact('clusterPolicy', name);
+    return (fact?.logging ?? 'none') !== 'none';
   }
 
   #resolve(policy: string) {

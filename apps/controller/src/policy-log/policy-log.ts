@@ -1,4 +1,11 @@
-import { type Compiler, clusterPolicyName, parseCookie, readRegister, TABLE_ID } from '@heddle/compiler';
+import {
+  type Compiler,
+  clusterPolicyName,
+  clusterPolicyObject,
+  parseCookie,
+  readRegister,
+  TABLE_ID,
+} from '@heddle/compiler';
 import type { Allocations } from '../allocation/allocations.js';
 import type { PacketInEvent } from '../core/ports.js';
 import type { Decider, Deciders } from './deciders.js';
@@ -25,6 +32,24 @@ export interface EventFilter {
 
 /** A policy's name as people say it. */
 export const policyName = (key: string): string => clusterPolicyName(key) ?? key;
+
+/** Namespace (empty for cluster policies) and name of the policy under a key. */
+export function partsOfPolicy(key: string): { readonly namespace: string; readonly name: string } {
+  const slash = key.indexOf('/');
+  return { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
+}
+
+/** The Kubernetes object that the policy under a key is. */
+export function objectOfPolicy(key: string): {
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+} {
+  const name = clusterPolicyName(key);
+  return name === undefined
+    ? { kind: 'NetworkPolicy', ...partsOfPolicy(key) }
+    : { namespace: '', ...clusterPolicyObject(name) };
+}
 
 /** Makes verdicts of the packets that flows of policies tell of. */
 export class PolicyLog {

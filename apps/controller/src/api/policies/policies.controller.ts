@@ -1,11 +1,11 @@
 import { PolicyCountersView, PolicyLogView, PolicyTotalView, ROUTES } from '@heddle/api';
-import { clusterPolicyKey, clusterPolicyName, factKey } from '@heddle/compiler';
+import { clusterPolicyKey, factKey } from '@heddle/compiler';
 import { Controller, Param } from '@nestjs/common';
 import { z } from 'zod';
 import { Watchers } from '../../core/watchers.js';
 import { Refusal } from '../../errors.js';
 import { PolicyCounters } from '../../policy-counters/policy-counters.js';
-import { PolicyLog, policyName } from '../../policy-log/policy-log.js';
+import { objectOfPolicy, PolicyLog, policyName } from '../../policy-log/policy-log.js';
 import { Gone, Input, Operation } from '../http/operation.js';
 
 const LogQuery = z.object({
@@ -56,7 +56,7 @@ export class PoliciesController {
     answer: z.array(PolicyTotalView),
   })
   policyTotals(): PolicyTotalView[] {
-    return [...this.counters.all().values()].map(({ policy, ...total }) => ({ ...partsOf(policy), ...total }));
+    return [...this.counters.all().values()].map(({ policy, ...total }) => ({ ...objectOfPolicy(policy), ...total }));
   }
 
   @Operation({
@@ -82,15 +82,8 @@ export class PoliciesController {
     const rules = this.counters.of(policy);
     if (rules === undefined) throw new Refusal('not_found', `there is no policy ${policyName(policy)}`);
     return {
-      ...partsOf(policy),
+      ...objectOfPolicy(policy),
       rules: rules.map((r) => ({ ...r, since: r.since === null ? null : new Date(r.since).toISOString() })),
     };
   }
-}
-
-function partsOf(policy: string): { readonly namespace: string; readonly name: string } {
-  const name = clusterPolicyName(policy);
-  if (name !== undefined) return { namespace: '', name };
-  const slash = policy.indexOf('/');
-  return { namespace: policy.slice(0, slash), name: policy.slice(slash + 1) };
 }
