@@ -6,6 +6,7 @@ import {
   ApiClient,
   Attachment,
   NodeConfig,
+  NodeView,
   PolicyCountersView,
   PolicyLogView,
   path,
@@ -16,6 +17,7 @@ import {
 import { l4Packet, TCP_FLAGS } from '@heddle/compiler';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { systemClock } from '../../apps/controller/src/clock.js';
 import { readConfig } from '../../apps/controller/src/config/config.js';
 import { Controller } from '../../apps/controller/src/controller.js';
@@ -142,22 +144,27 @@ describe.skipIf(!hasOvs())('policies at work on a real switch', () => {
   }
 
   const address = (pod: Attachment): string => pod.ips.find((a) => !a.includes(':')) ?? '';
+  const segment = (from: Attachment, to: Attachment, srcPort: number, dstPort: number, tcpFlags: number): string =>
+    toBytes(
+      l4Packet({
+        ...{ ethSrc: from.mac, ethDst: ROUTER, src: address(from), dst: address(to), protocol: 'tcp' },
+        ...{ srcPort, dstPort, tcpFlags },
+      }),
+    ).toString('hex');
+  /** The datapath hands its counters in, and has taken everything when it is empty. */
+  async function send(pod: string, ...packets: readonly string[]): Promise<void> {
+    await ovs?.appctl('netdev-dummy/receive', pod, ...packets);
+    await ovs?.appctl('revalidator/purge');
+  }
   let source = 1_000;
   /** So many new connections from web to a port of db; in bursts that a dummy device takes. */
   async function knock(dstPort: number, n: number, from = source): Promise<void> {
     for (let sent = 0; sent < n; ) {
       const packets = Array.from({ length: Math.min(BURST, n - sent) }, (_, i) =>
-        toBytes(
-          l4Packet({
-            ...{ ethSrc: pods.web.mac, ethDst: ROUTER, src: address(pods.web), dst: address(pods.db) },
-            ...{ protocol: 'tcp', srcPort: from + sent + i, dstPort, tcpFlags: TCP_FLAGS.syn },
-          }),
-        ).toString('hex'),
+        segment(pods.web, pods.db, from + sent + i, dstPort, TCP_FLAGS.syn),
       );
-      await ovs?.appctl('netdev-dummy/receive', 'web', ...packets);
+      await send('web', ...packets);
       sent += packets.length;
-      // The datapath hands its counters in, and has taken everything when it is empty.
-      await ovs?.appctl('revalidator/purge');
     }
     if (from === source) source += n;
   }
@@ -208,6 +215,36 @@ describe.skipIf(!hasOvs())('policies at work on a real switch', () => {
         quick,
       )
       .toMatchObject([{ direction: 'ingress', rule: 0, name: 'no-ssh', verdict: 'denied', packets: 7 }]);
+  });
+  it('cuts a connection that it tells of, as it would without telling', async () => {
+    await put('policy.yaml', policy('drops', [8080]));
+    const { syn, ack } = TCP_FLAGS;
+    const [request, answer] = [
+      (flags: number) => ['web', segment(pods.web, pods.db, 999, 8080, flags)] as const,
+      (flags: number) => ['db', segment(pods.db, pods.web, 8080, 999, flags)] as const,
+    ];
+    const delivered = async (pod: string) =>
+      Number(/tx pkts=(\d+)/.exec((await ovs?.ofctl('dump-ports', 'br-int', pod)) ?? '')?.[1]);
+    await send(...request(syn));
+    await send(...answer(syn | ack));
+    await send(...request(ack));
+    expect([await delivered('web'), await delivered('db')]).toEqual([1, 2]);
+    await put('policy.yaml', policy('drops', [9999]));
+    await send(...request(ack));
+    await send(...answer(ack));
+    expect([await delivered('web'), await delivered('db')]).toEqual([1, 2]);
+    await expect
+      .poll(async () => (await log()).events, quick)
+      .toMatchObject([{ verdict: 'denied', port: 8080, count: 1 }]);
+  });
+  it('does not count as dropped what isolation leaves alone', async () => {
+    const none = policy('none', []).replace('app: db', 'app: web').replace('ingress:', 'policyTypes: [Egress]');
+    await put('policy.yaml', none);
+    const { gatewayIps = [] } = (await client.get(ROUTES.nodes, z.array(NodeView)))[0] ?? {};
+    const gateway = { ...pods.db, ips: gatewayIps };
+    for (let i = 0; i < 5; i++) await send('web', segment(pods.web, gateway, 900 + i, 80, TCP_FLAGS.syn));
+    await knock(8080, 3);
+    await expect.poll(counters, quick).toEqual([['egress', 3]]);
   });
   it('counts every packet once, over recompilation and restarts of the controller and of the switch', async () => {
     await put('policy.yaml', policy('none', [8080]));

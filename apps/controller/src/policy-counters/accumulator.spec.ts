@@ -14,6 +14,7 @@ const TEXTS = [
   'policy//guard/egress/0',
   'policy//anp/old/ingress/0',
   'node/node1',
+  'policy/x/p/ingress/0@00ff',
 ];
 
 describe('what switches count', () => {
@@ -49,7 +50,7 @@ describe('what switches count', () => {
     node: NODE,
     kind: 'all',
     counts: rows.map(([key, object, packets, leaves = false]) => ({
-      ...{ key, cookie: cookie('policy', object), tableId: 61, packets, bytes: packets * 100, leaves },
+      ...{ key, cookie: cookie('policy', object), tableId: 61, priority: 300, packets, bytes: packets * 100, leaves },
     })),
     leaving: [],
     version: 'OF1.5',
@@ -128,6 +129,12 @@ describe('what switches count', () => {
       ['/guard', 'egress', 0, 'denied', 3],
       ['/anp/old', 'ingress', 0, 'denied', 4],
     ]);
+  });
+  it('goes on where a rule of a policy that cuts has been changed', () => {
+    take([['a', 1, 5]]);
+    take([['b', 8, 4]]);
+    expect(packets()).toEqual({ [TEXTS[0] as string]: 9 });
+    expect(counted.at(-1)?.decider.rule).toBe(0);
   });
   it('belongs to nobody where it is no rule', () => {
     take([

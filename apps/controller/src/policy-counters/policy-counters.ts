@@ -2,7 +2,7 @@ import { type Compiler, clusterPolicyName, nodeName, ruleObject } from '@heddle/
 import type { Clock } from '../clock.js';
 import type { SwitchesPort } from '../core/ports.js';
 import type { Database } from '../persistence/database.js';
-import { type Decider, type Deciders, isolationObject } from '../policy-log/deciders.js';
+import { countedObject, type Decider, type Deciders, isolationObject } from '../policy-log/deciders.js';
 import { Accumulator, type Total } from './accumulator.js';
 import { CounterStore } from './store.js';
 
@@ -105,7 +105,7 @@ export class PolicyCounters {
     const rules = resolved.rules.map((rule): RuleCounter => {
       const { direction, index, name, action } = rule;
       const verdict = ({ Accept: 'allowed', Deny: 'denied', Pass: 'passed' } as const)[action];
-      return { direction, rule: index, name, verdict, ...this.#total(ruleObject(policy, rule)) };
+      return { direction, rule: index, name, verdict, ...this.#total(countedObject(ruleObject(policy, rule))) };
     });
     const isolation = resolved.isolates.map(
       (direction): RuleCounter => ({

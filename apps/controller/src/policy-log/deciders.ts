@@ -24,6 +24,9 @@ export interface Decider {
 /** Text under which is counted what a policy's isolation drops. */
 export const isolationObject = (policy: string, direction: Direction): string => `isolated/${policy}/${direction}`;
 
+/** What is counted for a rule that is recorded under this text: an edition of a rule goes on where the one before was. */
+export const countedObject = (text: string): string => text.replace(/@[0-9a-f]+$/, '');
+
 // A namespace and a NetworkPolicy have no slash in their names, a cluster policy has one after `anp` and `banp`.
 const RULE = /^policy\/((?:[^/]+|(?=\/))\/(?:(?<=\/\/)(?:anp\/|banp\/))?[^/]+)\/(ingress|egress)\/(.+)$/;
 const ISOLATION = /^isolation\/(ingress|egress)\/(\d+)$/;
@@ -95,7 +98,8 @@ export class Deciders {
 
   #ofText(node: NodeName, text: string): readonly Decider[] {
     const [, policy, direction, place] = RULE.exec(text) ?? [];
-    if (policy !== undefined && place !== undefined) return this.#rule(text, policy, direction as Direction, place);
+    if (policy !== undefined && place !== undefined)
+      return this.#rule(countedObject(text), policy, direction as Direction, countedObject(place));
     const [, side, identity] = ISOLATION.exec(text) ?? [];
     if (side !== undefined)
       return this.#isolation(this.compiler.isolatedBy(side as Direction, Number(identity)), side as Direction);
@@ -112,7 +116,7 @@ export class Deciders {
       ? Number(place)
       : this.compiler
           .clusterPolicy(name)
-          ?.rules.find((r) => r.direction === direction && ruleObject(policy, r) === object)?.index;
+          ?.rules.find((r) => r.direction === direction && countedObject(ruleObject(policy, r)) === object)?.index;
     if (rule === undefined) return [];
     const { action } = rules[rule] ?? { action: 'Accept' };
     const verdict = ({ Accept: 'allowed', Deny: 'denied', Pass: 'passed' } as const)[action];

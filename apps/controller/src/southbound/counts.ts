@@ -1,4 +1,4 @@
-import { COOKIE_OURS, COOKIE_OWNER_MASK, FEATURES, type Flow } from '@heddle/compiler';
+import { COOKIE_OURS, COOKIE_OWNER_MASK, FEATURES, type Flow, POLICY_PRIORITY, TABLE_ID } from '@heddle/compiler';
 import { type FlowCount, flowKey, type OpenFlowSession, readFlowCounts } from 'openflow-ts';
 import type { CountedFlow } from '../core/ports.js';
 import { placeOf } from './mods.js';
@@ -12,15 +12,30 @@ const EXACTLY = 0xffff_ffff_ffff_ffffn;
 /** Open vSwitch finds the flows of one cookie at once, and goes through all of them for a mask. */
 const MAX_SINGLE = 16;
 
-/** Whether it is told how often the flow matched: flows that decide for a policy. Conditions of a rule match nothing themselves. */
-export function isCounted({ cookie, instructions: [first] }: Flow): boolean {
-  if ((cookie & COUNTED.cookieMask) !== COUNTED.cookie) return false;
-  return first?.kind !== 'apply_actions' || first.actions[0]?.kind !== 'conjunction';
+/** Tables in which policies judge. What their flows do elsewhere prepares for it. */
+const JUDGING: ReadonlySet<number> = new Set(
+  (['EgressAdmin', 'EgressPolicy', 'EgressBaseline', 'IngressAdmin', 'IngressPolicy', 'IngressBaseline'] as const).map(
+    (name) => TABLE_ID[name],
+  ),
+);
+const ISOLATION = COOKIE_OURS | (BigInt(FEATURES.isolation) << 48n);
+const FEATURE_MASK = COOKIE_OWNER_MASK | (0xffn << 48n);
+
+/** Whether a flow decides for a policy, if it matches: a verdict of a rule, or a drop by isolation, which has exceptions. */
+export function isVerdict({ cookie, tableId, priority }: Pick<Flow, 'cookie' | 'tableId' | 'priority'>): boolean {
+  if ((cookie & COUNTED.cookieMask) !== COUNTED.cookie || !JUDGING.has(tableId)) return false;
+  return (cookie & FEATURE_MASK) !== ISOLATION || priority === POLICY_PRIORITY.isolation;
+}
+
+/** Whether somebody wants to know how often the flow has matched. A condition of a rule matches nothing by itself. */
+export function isCounted(flow: Flow): boolean {
+  const [first] = flow.instructions;
+  return isVerdict(flow) && (first?.kind !== 'apply_actions' || first.actions[0]?.kind !== 'conjunction');
 }
 
 /** Counters of all flows of policies that have matched. @throws as `readFlowCounts` */
 export async function readAllCounts(session: OpenFlowSession): Promise<readonly CountedFlow[]> {
-  return (await readFlowCounts(session, COUNTED)).map((count) => counted(count, false));
+  return (await readFlowCounts(session, COUNTED)).filter(isVerdict).map((count) => counted(count, false));
 }
 
 /** Counters of flows that leave, and of others of the same objects. The requests are on their way when it returns. */
@@ -32,9 +47,12 @@ export async function readCountsOf(
   const filters = cookies.length > MAX_SINGLE ? [COUNTED] : cookies.map((cookie) => ({ cookie, cookieMask: EXACTLY }));
   const replies = await Promise.all(filters.map((filter) => readFlowCounts(session, filter)));
   const places = new Set(leaving.map(placeOf));
-  return replies.flat().map((count) => counted(count, places.has(flowKey(count.flow()))));
+  return replies
+    .flat()
+    .filter(isVerdict)
+    .map((count) => counted(count, places.has(flowKey(count.flow()))));
 }
 
-const counted = ({ cookie, tableId, key, packets, bytes }: FlowCount, leaves: boolean): CountedFlow => ({
-  ...{ cookie, tableId, key, packets, bytes, leaves },
+const counted = ({ cookie, tableId, priority, key, packets, bytes }: FlowCount, leaves: boolean): CountedFlow => ({
+  ...{ cookie, tableId, priority, key, packets, bytes, leaves },
 });

@@ -1,5 +1,13 @@
 import { type Flow, type NodeDelta, type NodeName, tableById } from '@heddle/compiler';
-import { formatCloseReason, type Mod, OpenFlowPeerError, type OpenFlowSession, type RejectedMod } from 'openflow-ts';
+import {
+  formatCloseReason,
+  type Mod,
+  NO_BUFFER,
+  OpenFlowPeerError,
+  type OpenFlowSession,
+  PORT,
+  type RejectedMod,
+} from 'openflow-ts';
 import type { CountsEvent, PacketInEvent, SwitchState } from '../core/ports.js';
 import { Dirty, frozen, frozenPart, Installed } from './content.js';
 import { isCounted, readAllCounts, readCountsOf } from './counts.js';
@@ -169,6 +177,15 @@ export class NodeDriver {
     const behind = this.#running || this.#resync !== undefined || this.#dirty.size > 0;
     if (session === undefined || behind || this.#stopped || this.#waiting !== undefined) return false;
     return this.#tellCounts(session, 'all', readAllCounts(session));
+  }
+
+  /** Sends a packet through the tables, as if it had come in by the port. Whoever sent it is not told of its fate either. */
+  packetOut(inPort: number, data: Uint8Array): void {
+    const session = this.#session;
+    const actions = [{ kind: 'output', port: PORT.TABLE }] as const;
+    const failed = (error: unknown) =>
+      this.options.logger.warn({ event: 'packet-out-failed', node: this.node, error: String(error) });
+    session?.send({ kind: 'packet_out', bufferId: NO_BUFFER, inPort, actions, data }).catch(failed);
   }
 
   stop(): void {

@@ -73,6 +73,11 @@ export class SwitchManager {
     this.#listeners.push(listener);
   }
 
+  /** As `SwitchesPort.packetOut`. */
+  packetOut(node: NodeName, inPort: number, data: Uint8Array): void {
+    this.#drivers.get(node)?.packetOut(inPort, data);
+  }
+
   /** As `SwitchesPort.onPacketIn`. */
   onPacketIn(listener: (event: PacketInEvent) => void): void {
     this.#packetListeners.push(listener);

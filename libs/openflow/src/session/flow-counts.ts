@@ -8,6 +8,7 @@ import type { OpenFlowSession } from './session.js';
 export interface FlowCount {
   readonly cookie: bigint;
   readonly tableId: number;
+  readonly priority: number;
   /** Table, priority and match as the switch wrote them: tells a switch's flows apart within one OpenFlow version, no more. */
   readonly key: string;
   readonly packets: number;
@@ -54,14 +55,17 @@ function readPart(part: Uint8Array, is15: boolean, counts: FlowCount[]): void {
     const match = at + layout.match;
     const matchLength = bytes.readUInt16BE(match + 2);
     if (match + matchLength > end) throw new OpenFlowProtocolError(`a match of ${matchLength} bytes at ${match}`);
+    const tableId = bytes[at + layout.table] as number;
+    const priority = bytes.readUInt16BE(at + layout.priority);
     const [packets, octets] = is15
       ? countsOf15(bytes, match + ((matchLength + 7) & ~7), end)
       : [bytes.readBigUInt64BE(at + OLD.packets), bytes.readBigUInt64BE(at + OLD.bytes)];
     if (packets > 0n && packets < UNSAID)
       counts.push({
         cookie: bytes.readBigUInt64BE(at + layout.cookie),
-        tableId: bytes[at + layout.table] as number,
-        key: `${bytes[at + layout.table]}/${bytes.readUInt16BE(at + layout.priority)}/${bytes.toString('latin1', match + 4, match + matchLength)}`,
+        tableId,
+        priority,
+        key: `${tableId}/${priority}/${bytes.toString('latin1', match + 4, match + matchLength)}`,
         packets: Number(packets),
         bytes: Number(octets),
         flow: () => decodeFlow(part, from, end),
