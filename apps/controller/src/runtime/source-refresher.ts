@@ -9,6 +9,7 @@ export class SourceRefresher {
   ) {}
 
   refreshInBackground(): void {
+    if (!this.source.refreshHastens) return;
     this.source.refresh().catch((error: unknown) => this.logger.error({ event: 'source-refresh-failed', error }));
   }
 }

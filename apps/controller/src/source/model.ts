@@ -125,6 +125,8 @@ export interface Source {
   start(listener: (change: SourceChange) => Promise<void>): Promise<SourceObjects>;
   /** Resolves when everything that was changed before the call has gone through the listener. */
   refresh(): Promise<void>;
+  /** Whether `refresh` may bring news sooner than they come by themselves. */
+  readonly refreshHastens: boolean;
   /** Where an object is defined, if the source can tell. */
   placeOf(object: ObjectRef): { readonly file: string; readonly line: number | null } | undefined;
   /** What is wrong with the source now. */

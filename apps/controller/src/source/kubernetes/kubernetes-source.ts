@@ -51,6 +51,8 @@ type Pending = { -readonly [K in keyof SourceObjects]?: Map<string, unknown> };
  */
 export class KubernetesSource implements Source {
   readonly kind = 'kubernetes';
+  /** The watches are as fast as any answer. */
+  readonly refreshHastens = false;
   readonly location: string;
   private readonly watched: readonly Watched[];
   private readonly stopping = deferred<never>();

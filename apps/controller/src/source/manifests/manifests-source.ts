@@ -30,6 +30,8 @@ interface FileState extends FileObjects {
 /** A directory of ordinary Kubernetes YAML as a source. */
 export class ManifestsSource implements Source {
   readonly kind = 'manifests';
+  /** Files are not read before they have been quiet for a moment. */
+  readonly refreshHastens = true;
   readonly location: string;
   private readonly directory: ManifestDirectory;
   private readonly scans = new Serial();
