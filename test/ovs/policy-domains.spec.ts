@@ -9,6 +9,7 @@ import { z } from 'zod';
 import { type Clock, systemClock } from '../../apps/controller/src/clock.js';
 import { readConfig } from '../../apps/controller/src/config/config.js';
 import { Controller } from '../../apps/controller/src/controller.js';
+import { deferred } from '../../apps/controller/src/deferred.js';
 import { createLogger } from '../../apps/controller/src/logging/logger.js';
 import { production } from '../../apps/controller/src/runtime/production.js';
 import { dnsReply, type TestRecord, udpFrame } from '../../apps/controller/src/testing/dns-messages.js';
@@ -66,6 +67,8 @@ describe.skipIf(!hasOvs())('names of cluster policies', () => {
   let port: number;
   let web: Attachment;
   let dns: Attachment;
+  /** Nothing is sent to the switch before. */
+  let gate = Promise.resolve();
   /** Seconds by which the clock on the wall is ahead. */
   let ahead = 0;
   const timers = new Set<() => void>();
@@ -80,6 +83,7 @@ describe.skipIf(!hasOvs())('names of cluster policies', () => {
 
   beforeEach(async () => {
     ahead = 0;
+    gate = Promise.resolve();
     timers.clear();
     folder = new TestFolder();
     folder.write('pods.yaml', [pod('shop', 'web'), pod('kube-system', 'dns'), DNS].join('---\n'));
@@ -121,7 +125,12 @@ describe.skipIf(!hasOvs())('names of cluster policies', () => {
     });
     client = new ApiClient({ url: `unix:${folder.socket}` });
     const wallNow = () => Date.now() + ahead * 1_000;
-    controller = await Controller.start({ config, logger: createLogger('error'), clock, wallNow, ...production });
+    const createSouthbound: typeof production.createSouthbound = (needs) => {
+      const beforeSend = () => gate.then(needs.beforeSend);
+      return production.createSouthbound({ ...needs, beforeSend });
+    };
+    const options = { config, logger: createLogger('error'), clock, wallNow, ...production, createSouthbound };
+    controller = await Controller.start(options);
   }
   async function stop(): Promise<void> {
     await controller?.stop();
@@ -162,21 +171,26 @@ describe.skipIf(!hasOvs())('names of cluster policies', () => {
     (await through(HOST.ofport, tcp(srcPort, flags, true), web.ofport)).length === 1;
 
   let lastPort = 40_000;
-  /** The pod asks through the service, and the name server answers. Gives what the pod gets. */
-  async function resolve(name: string, ...answers: readonly TestRecord[]): Promise<readonly string[]> {
+  /** The pod asks through the service. Gives the frame of the name server's answer. */
+  async function question(name: string, ...answers: readonly TestRecord[]): Promise<[hex: string, port: number]> {
     const clientPort = ++lastPort;
-    const question = udpFrame({
+    const asked = udpFrame({
       ethernet: { source: web.mac, destination: ROUTER },
       ...{ source: ip(web), destination: '10.96.0.10', sourcePort: clientPort, destinationPort: 53 },
       payload: Uint8Array.from([0]),
     });
-    expect(await through(web.ofport, question, dns.ofport)).toHaveLength(1);
+    expect(await through(web.ofport, asked, dns.ofport)).toHaveLength(1);
     const answer = udpFrame({
       ethernet: { source: dns.mac, destination: ROUTER },
       ...{ source: ip(dns), destination: ip(web), sourcePort: 53, destinationPort: clientPort },
       payload: dnsReply({ question: name, answers }),
     });
-    const frames = await through(dns.ofport, answer, web.ofport);
+    return [Buffer.from(answer).toString('hex'), clientPort];
+  }
+  /** The same, and the answer is sent. Gives what the pod gets. */
+  async function resolve(name: string, ...answers: readonly TestRecord[]): Promise<readonly string[]> {
+    const [answer, clientPort] = await question(name, ...answers);
+    const frames = await through(dns.ofport, Buffer.from(answer, 'hex'), web.ofport);
     return frames.map((f) => describeFrame(f).replace(/^.*? /, '').replace(String(clientPort), 'PORT'));
   }
   const domains = async () => {
@@ -207,6 +221,25 @@ describe.skipIf(!hasOvs())('names of cluster policies', () => {
     const elsewhere = { src: ip(web), dst: '192.0.2.81', srcPort: 1002, dstPort: 443 };
     const other = toBytes(l4Packet({ protocol: 'tcp', ethSrc: web.mac, ethDst: ROUTER, ...elsewhere, tcpFlags: syn }));
     expect(await through(web.ofport, other, HOST.ofport)).toEqual([]);
+  });
+
+  it('let the first packet pass too that comes right behind the answer', async () => {
+    const left = () => framesOf(readFileSync(join(ovs.dir, `p${HOST.ofport}.pcap`))).length;
+    const before = left();
+    const open = deferred<void>();
+    gate = open.promise;
+    await resolve('www.example.com', record('www.example.com', 60, SERVER));
+    // The switch does not have the address yet, as it is between any answer and the packet right behind it.
+    expect(await leaves(1001, syn)).toBe(false);
+    open.resolve();
+    await expect.poll(() => left() - before).toBe(1);
+    // A connection that the policy denies is denied as ever, and nothing is sent round and round.
+    await settled();
+    const elsewhere = { src: ip(web), dst: SERVER, srcPort: 1003, dstPort: 80 };
+    const other = toBytes(l4Packet({ protocol: 'tcp', ethSrc: web.mac, ethDst: ROUTER, ...elsewhere, tcpFlags: syn }));
+    expect(await through(web.ofport, other, HOST.ofport)).toEqual([]);
+    expect(await leaves(1001, syn)).toBe(true);
+    expect(left() - before).toBe(2);
   });
 
   it('follow aliases, and leave names alone that no policy asks for', async () => {

@@ -134,11 +134,15 @@ export class Engine {
     await this.operations.idle();
   }
 
-  /** Puts facts that are seen rather than said, as one more change. Before the first compilation they become a part of it. */
-  update(put: (facts: FactTable) => void): Promise<void> {
+  /**
+   * Puts facts that are seen rather than said, as one more change. Before the first compilation they become a part of it.
+   * Resolves with the generation that has them.
+   */
+  update(put: (facts: FactTable) => void): Promise<number> {
     return this.operations.run(() => {
       put(this.options.facts);
       if (this.synchronized) this.commit();
+      return this.currentGeneration;
     });
   }
 

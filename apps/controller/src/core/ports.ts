@@ -62,6 +62,8 @@ export interface SwitchesPort {
    * each switch and are taken between other work; what does not fit is dropped and counted.
    */
   onPacketIn(listener: (event: PacketInEvent) => void): void;
+  /** Sends a packet through the tables of a switch, as if it had come in by the port. Nothing happens while it is away. */
+  packetOut(node: NodeName, inPort: number, data: Uint8Array): void;
   /** Calls when counters were read: when a switch has connected, before flows are removed, and when somebody asked. */
   onCounts(listener: (event: CountsEvent) => void): void;
   /** Reads the counters of a switch, unless it is away or has changes to make. Resolves with whether it did. */

@@ -41,8 +41,9 @@ async function start() {
   const facts = new FactTable();
   const own = clock;
   let listener: ((event: PacketInEvent) => void) | undefined;
-  const updates: Promise<void>[] = [];
+  const updates: Promise<number>[] = [];
   const failures: unknown[] = [];
+  const learned: (number | string)[][] = [];
   const observer = new DomainObserver({
     clock: own,
     wallNow: () => START + own.now(),
@@ -54,17 +55,22 @@ async function start() {
       },
     },
     update: (put) => {
-      const done = Promise.resolve().then(() => put(facts));
+      const done = Promise.resolve().then(() => {
+        put(facts);
+        return 7;
+      });
       updates.push(done);
       return done;
     },
+    learned: (addresses, generation) => void generation.then((g) => learned.push([g, ...addresses])),
     failed: (_, error) => void failures.push(error),
   });
   observers.push(observer);
   await observer.load(facts);
   observer.start();
   const settled = async () => {
-    while (updates.length > 0) await Promise.all(updates.splice(0));
+    await new Promise((done) => setImmediate(done));
+    await Promise.all(updates.splice(0));
   };
   const frame = (data: Uint8Array, feature: 'dns' | 'policyLog' = 'dns') =>
     listener?.({
@@ -91,6 +97,7 @@ async function start() {
     observer,
     facts,
     failures,
+    learned,
     settled,
     frame,
     answer,
@@ -112,6 +119,20 @@ describe('an answer', () => {
     expect(await addresses('example.com')).toEqual(['192.0.2.1', '192.0.2.2']);
     expect(facts.changes()).toEqual([
       { kind: 'domain', key: 'example.com', value: { name: 'example.com', addresses: ['192.0.2.1', '192.0.2.2'] } },
+    ]);
+  });
+
+  it('that is new is told with the generation that will have it, and told once', async () => {
+    const { address, settled, learned } = await start();
+    address('example.com', 60, '192.0.2.1');
+    await settled();
+    address('example.com', 90, '192.0.2.1');
+    await settled();
+    address('example.com', 60, '192.0.2.2');
+    await settled();
+    expect(learned).toEqual([
+      [7, '192.0.2.1'],
+      [7, '192.0.2.2'],
     ]);
   });
 

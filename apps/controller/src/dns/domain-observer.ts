@@ -1,4 +1,4 @@
-import { type DomainFact, parseCookie } from '@heddle/compiler';
+import { type DomainFact, type Ip, parseCookie, TABLE_ID } from '@heddle/compiler';
 import type { Clock } from '../clock.js';
 import type { FactTable } from '../core/fact-table.js';
 import type { PacketInEvent, SwitchesPort } from '../core/ports.js';
@@ -31,8 +31,10 @@ export interface DomainObserverOptions {
   readonly wanted: WantedNames;
   readonly records: DomainRecords;
   readonly switches: Pick<SwitchesPort, 'onPacketIn'>;
-  /** Puts facts as one change, in its turn. */
-  readonly update: (put: (facts: FactTable) => void) => Promise<void>;
+  /** Puts facts as one change, in its turn; resolves with the generation that has them. */
+  readonly update: (put: (facts: FactTable) => void) => Promise<number>;
+  /** Told of addresses that were not known before, and of the generation that will have them. */
+  readonly learned?: ((addresses: readonly Ip[], generation: Promise<number>) => void) | undefined;
   /** Told of what goes wrong in the background; the next answer or sweep tries again. */
   readonly failed: (what: string, error: unknown) => void;
   readonly limits?: DomainLimits | undefined;
@@ -56,6 +58,8 @@ export class DomainObserver {
   private readonly writes = new Serial();
   /** Names whose addresses the facts do not say yet. */
   private readonly changed = new Set<string>();
+  /** Addresses that came since the facts were put last. */
+  private fresh: Ip[] = [];
   /** Names whose rows are behind, and whether a switch may be told of one of them. */
   private readonly unwritten = new Set<string>();
   private urgent = false;
@@ -111,8 +115,8 @@ export class DomainObserver {
     return this.urgent ? this.write() : this.writes.idle();
   }
 
-  private take({ cookie, data }: PacketInEvent): void {
-    if (!this.running || parseCookie(cookie)?.feature !== 'dns') return;
+  private take({ cookie, tableId, data }: PacketInEvent): void {
+    if (!this.running || tableId !== TABLE_ID.IngressAdmin || parseCookie(cookie)?.feature !== 'dns') return;
     const datagram = datagramOf(data);
     const reply = datagram?.sourcePort === DNS_PORT ? parseDnsReply(datagram.payload) : undefined;
     if (reply === undefined) {
@@ -127,7 +131,9 @@ export class DomainObserver {
         const seconds = Math.min(Math.max(ttl, MIN_TTL_SECONDS), MAX_TTL_SECONDS) + MARGIN_SECONDS;
         const { changed, refused } = this.book.take({ name, address, expires: now + seconds * 1_000 });
         this.refused += refused;
-        if (changed) this.tell(name);
+        if (!changed) continue;
+        this.fresh.push(address);
+        this.tell(name);
       }
       this.unwritten.add(name);
     }
@@ -160,19 +166,24 @@ export class DomainObserver {
     this.changed.add(name);
     this.unwritten.add(name);
     this.urgent = true;
+    this.writeLater();
     if (this.updating) return;
     this.updating = true;
-    this.options
-      .update((facts) => {
-        this.updating = false;
-        for (const changed of this.changed) facts.put('domain', changed, this.factOf(changed));
-        this.changed.clear();
-      })
-      .catch((error: unknown) => {
-        this.updating = false;
-        this.options.failed('addresses of names', error);
-      });
-    this.writeLater();
+    // In a moment: what came in the same burst belongs to the same change.
+    setImmediate(() => this.update());
+  }
+
+  private update(): void {
+    this.updating = false;
+    const names = [...this.changed];
+    const addresses = this.fresh;
+    this.changed.clear();
+    this.fresh = [];
+    const generation = this.options.update((facts) => {
+      for (const name of names) facts.put('domain', name, this.factOf(name));
+    });
+    generation.catch((error: unknown) => this.options.failed('addresses of names', error));
+    if (addresses.length > 0) this.options.learned?.(addresses, generation);
   }
 
   private factOf(name: string): DomainFact | undefined {

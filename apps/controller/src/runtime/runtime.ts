@@ -11,6 +11,7 @@ import { Watchers } from '../core/watchers.js';
 import { World } from '../core/world.js';
 import { DomainObserver } from '../dns/domain-observer.js';
 import { DomainRecords } from '../dns/domain-records.js';
+import { FirstPackets } from '../dns/first-packets.js';
 import { WantedNames } from '../dns/wanted-names.js';
 import type { KubernetesWriter } from '../kubernetes/writes/kubernetes-writer.js';
 import type { Logger } from '../logging/logger.js';
@@ -150,6 +151,12 @@ export class Runtime {
     });
     const { switches } = southbound;
     const update: Engine['update'] = (put) => (engine as Engine).update(put);
+    const first = new FirstPackets({
+      clock,
+      switches,
+      realized: (node, generation, timeoutMs) =>
+        watchers.until(() => engine?.isRealized(node, generation) ?? false, timeoutMs),
+    });
     domains = new DomainObserver({
       clock,
       wallNow: options.wallNow ?? Date.now,
@@ -157,6 +164,7 @@ export class Runtime {
       records: new DomainRecords(database),
       switches,
       update,
+      learned: (addresses, generation) => first.learned(addresses, generation),
       failed: (what, error) => logger.error({ event: 'operation-failed', what, error }),
     });
     await domains.load(facts);

@@ -52,6 +52,11 @@ export class FakeSwitches implements SwitchesPort {
     this.packetListeners.push(listener);
   }
 
+  readonly packetsOut: { readonly node: string; readonly inPort: number; readonly data: Uint8Array }[] = [];
+  packetOut(node: NodeName, inPort: number, data: Uint8Array): void {
+    this.packetsOut.push({ node, inPort, data });
+  }
+
   /** As if a switch had sent it. */
   packetIn(event: PacketInEvent): void {
     for (const listener of this.packetListeners) listener(event);

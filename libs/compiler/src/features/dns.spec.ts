@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { type Compiler, createCompiler } from '../compiler.js';
 import { ip, nodeName } from '../model/brands.js';
 import type { ClusterPeer, FactChange, LabelSelector } from '../model/facts.js';
-import { PIPELINE } from '../pipeline/tables.js';
+import { PIPELINE, TABLE_ID } from '../pipeline/tables.js';
 import { attach, cluster, config, countingIds, endpoints, pod, service } from '../testing/facts.js';
 
 const tableNames = new Map(PIPELINE.map((t) => [t.id, t.name]));
@@ -16,7 +16,7 @@ const compile = (...facts: readonly (FactChange | readonly FactChange[])[]): Com
 /** Flows of a node that tell the controller of answers. */
 const observed = (compiler: Compiler, n: number): string[] =>
   [...(compiler.node(nodeName(`node${n}`))?.flows.values() ?? [])]
-    .filter((f) => f.provenance.feature === 'dns')
+    .filter((f) => f.provenance.feature === 'dns' && f.tableId === TABLE_ID.IngressAdmin)
     .map((f) => formatFlow(flowMod({ ...f, cookie: 0n }), { tableNames }))
     .sort();
 
@@ -49,6 +49,23 @@ describe('answers of name servers', () => {
       'table=IngressAdmin, priority=65510,udp,reg0=0x20/0x20,reg2=0x100,nw_src=10.96.0.10,tp_src=53 actions=CONTROLLER:65535,goto_table:EgressNat',
     ]);
     expect(observed(compiler, 2)).toEqual([]);
+  });
+
+  it('may come too late: attempts to connect that are denied are copied as well', () => {
+    const attempts = (podSelector: LabelSelector) => {
+      const compiler = compile(cluster(), A, B, DNS, names('p', podSelector, EXAMPLE_COM));
+      return [...(compiler.node(nodeName('node1'))?.flows.values() ?? [])]
+        .filter((f) => f.provenance.feature === 'dns' && f.tableId === TABLE_ID.Denied)
+        .map((f) => formatFlow(flowMod({ ...f, cookie: 0n }), { tableNames }));
+    };
+    expect(attempts({ matchLabels: { app: 'a' } })).toEqual([
+      'table=Denied, priority=50,tcp,reg0=0x1/0xf,reg1=0x100,tcp_flags=+syn-ack actions=CONTROLLER:65535',
+      'table=Denied, priority=50,tcp6,reg0=0x1/0xf,reg1=0x100,tcp_flags=+syn-ack actions=CONTROLLER:65535',
+    ]);
+    expect(attempts({})).toEqual([
+      'table=Denied, priority=50,tcp,reg0=0x1/0xf,tcp_flags=+syn-ack actions=CONTROLLER:65535',
+      'table=Denied, priority=50,tcp6,reg0=0x1/0xf,tcp_flags=+syn-ack actions=CONTROLLER:65535',
+    ]);
   });
 
   it('are copied for everybody by one flow a server where a policy is for every pod', () => {

@@ -2,9 +2,9 @@ import { type Context, type Entry, index, memo, type Root, root } from '../engin
 import { familyOf, type Ip, type NodeName } from '../model/brands.js';
 import { DNS_SERVICE } from '../model/facts.js';
 import { later } from '../model/fragment.js';
-import { matchSource, prefixOf } from '../pipeline/address.js';
-import { IPPROTO } from '../pipeline/constants.js';
-import { act, makeFlow } from '../pipeline/flow.js';
+import { matchPort, matchSource, prefixOf } from '../pipeline/address.js';
+import { IPPROTO, SOURCE_KIND } from '../pipeline/constants.js';
+import { act, because, makeFlow } from '../pipeline/flow.js';
 import { matchRegisters } from '../pipeline/registers.js';
 import { compareText, sorted } from '../policy/canonical.js';
 import { clusterPolicyKey, type PolicyShape } from '../policy/shape.js';
@@ -19,13 +19,20 @@ const namesFor = index('namesFor', 3);
 const EVERYBODY = 'everybody';
 
 const DNS_PORT = 53;
+/** Below what tells of denied packets for other reasons, and what cuts connections. */
+const DENIED_PRIORITY = 50;
+/** SYN without ACK. */
+const SYN_ALONE = [0x002, 0x012] as const;
+/** A copy to the controller; Open vSwitch sends the whole packet. */
+const tell = { kind: 'controller' } as const;
 
 const asksForNames = ({ rules }: PolicyShape): boolean =>
   rules.some(({ peers }) => peers?.some((p) => p.kind === 'domains'));
 
 /**
  * Answers of trusted name servers to pods whose policies ask for names: the controller gets a copy, and learns from it which
- * addresses the names have. The answer itself goes on at once, so that nobody waits for a controller that is away.
+ * addresses the names have. The answer itself goes on at once, so that nobody waits for a controller that is away; a pod's
+ * attempt to connect that is denied is told of as well, since the controller may know by then that it is too early only.
  */
 export function dnsFeature(env: Env, policies: Policies): readonly Root[] {
   const servers = memo<readonly Ip[]>('dnsServers', (_, cx) => {
@@ -54,26 +61,44 @@ export function dnsFeature(env: Env, policies: Policies): readonly Root[] {
           : [who];
       const nodes = sorted(new Set(subjects.flatMap((s) => [...cx.members(nodesOfIdentity, s)]))) as NodeName[];
       const receiver = who === EVERYBODY ? {} : { destinationIdentity: Number(who) };
+      const sender = who === EVERYBODY ? {} : { sourceIdentity: Number(who) };
+      const families = configOf(cx)?.families ?? [];
       const part = later(() => {
         const owners = names.map((n) => policyRef(clusterPolicyKey(n)));
         const why = 'Policies ask for addresses of names: the controller reads the answers of name servers.';
         const from = originOf(env, 'dns', `dns/${who}`, owners, why);
-        return {
-          flows: trusted.map((server) =>
-            makeFlow(
-              'IngressAdmin',
-              FIXED_PRIORITY.observed,
-              {
-                ...matchSource(prefixOf(server)),
-                nw_proto: IPPROTO.udp,
-                udp_src: DNS_PORT,
-                ...matchRegisters({ established: 1, ...receiver }),
-              },
-              act([{ kind: 'controller' }], 'EgressNat'),
-              from,
-            ),
+        const tooEarly = because(
+          from,
+          'A connection may come before its switch knows the address: it is tried again then.',
+        );
+        const answers = trusted.map((server) =>
+          makeFlow(
+            'IngressAdmin',
+            FIXED_PRIORITY.observed,
+            {
+              ...matchSource(prefixOf(server)),
+              nw_proto: IPPROTO.udp,
+              udp_src: DNS_PORT,
+              ...matchRegisters({ established: 1, ...receiver }),
+            },
+            act([tell], 'EgressNat'),
+            from,
           ),
-        };
+        );
+        const attempts = families.map((family) =>
+          makeFlow(
+            'Denied',
+            DENIED_PRIORITY,
+            {
+              ...matchPort(family, 'TCP'),
+              tcp_flags: SYN_ALONE,
+              ...matchRegisters({ sourceKind: SOURCE_KIND.pod, ...sender }),
+            },
+            act([tell]),
+            tooEarly,
+          ),
+        );
+        return { flows: [...answers, ...attempts] };
       });
       return { fragment: [{ part, placement: { kind: 'nodes', nodes } }] };
     }),

@@ -351,7 +351,7 @@ export const PIPELINE = definePipeline([
   {
     id: 80,
     name: 'Denied',
-    matches: ['eth_type', 'recheck', 'deniedBy'],
+    matches: ['sourceKind', 'sourceIdentity', 'eth_type', 'nw_proto', 'tcp_flags', 'recheck', 'deniedBy'],
     writes: ['ct_mark'],
     next: [],
     tells: true,
