@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createCompiler } from './compiler.js';
 import { cidr, nodeName } from './model/brands.js';
-import type { FactChange, PolicyLogging } from './model/facts.js';
+import type { ExistingConnections, FactChange, PolicyLogging } from './model/facts.js';
 import {
   attach,
   blocks,
@@ -104,6 +104,12 @@ function telling(change: FactChange, logging: PolicyLogging): FactChange {
   return { ...change, value: { ...change.value, name, logging } };
 }
 
+/** The same policy, with a wish for connections that there are. */
+function regarding(change: FactChange, existing: ExistingConnections): FactChange {
+  if (change.kind !== 'policy' || change.value === undefined) throw new TypeError(change.kind);
+  return { ...change, value: { ...change.value, existing } };
+}
+
 const LISTS: Readonly<Record<string, readonly State[]>> = {
   'pods come and go': [
     stateOf(cluster()),
@@ -186,6 +192,14 @@ const LISTS: Readonly<Record<string, readonly State[]>> = {
     stateOf(shop, clusterPolicy('fence', { ...fence.value, priority: 6 }), names, config({ encap: 'vxlan' })),
     stateOf(shop, clusterPolicy('fence', { ...fence.value, tier: 'Baseline' }), config({ families: [6] })),
     stateOf(shop),
+  ],
+  'policies that keep and cut': [
+    stateOf(shop, guard, out),
+    stateOf(shop, regarding(guard, 'keep'), out),
+    stateOf(shop, regarding(guard, 'keep'), guard2, regarding(out, 'cut')),
+    stateOf(shop, regarding(guard, 'cut'), regarding(guard2, 'keep'), open),
+    stateOf(shop, regarding(open, 'cut'), regarding(out, 'keep')),
+    stateOf(shop, guard, guard2),
   ],
   'facts that contradict each other': [
     stateOf(shop, attach('other/x', 1, 2)),

@@ -7,7 +7,7 @@ import { sorted } from '../policy/canonical.js';
 import { DIRECTIONS } from '../policy/shape.js';
 import { type Env, originOf } from './env.js';
 import { nodesOfIdentity } from './identities.js';
-import { clusterSubject, isolating } from './policy.js';
+import { clusterSubject, isolating, isolatingAnew } from './policy.js';
 import { acceptedTable, denial, POLICY_PRIORITY, policyRef, policyTable, subjectRegister } from './rule-flows.js';
 
 /** A pod that a policy selects for a direction is isolated there: what no rule allows is dropped. */
@@ -20,6 +20,7 @@ export function isolationFeature(env: Env): readonly Root[] {
       const policies = sorted(cx.members(isolating, key));
       // Only for these a pod's packet to itself is judged at all.
       const judgesItself = cx.members(clusterSubject, number).size > 0;
+      const keeps = cx.members(isolatingAnew, key).size === 0;
       const part = later(() => {
         const why = `Selected for ${direction} by ${policies.join(', ')}, and no rule allowed the packet.`;
         const from = originOf(env, 'isolation', `isolation/${key}`, policies.map(policyRef), why);
@@ -27,6 +28,16 @@ export function isolationFeature(env: Env): readonly Root[] {
         const table = policyTable(direction);
         const deny = denial(env.ids.number('object', `isolation/${key}`));
         const flows = [makeFlow(table, POLICY_PRIORITY.isolation, matchRegisters(subject), deny, from)];
+        if (keeps)
+          flows.push(
+            makeFlow(
+              table,
+              POLICY_PRIORITY.kept,
+              matchRegisters({ ...subject, recheck: 1 }),
+              goTo(acceptedTable(direction)),
+              because(from, `Selected for ${direction} by ${policies.join(', ')}, which keep existing connections.`),
+            ),
+          );
         const exempt = (values: Parameters<typeof matchRegisters>[0], reason: string) =>
           flows.push(
             makeFlow(

@@ -6,7 +6,7 @@ import type { ConfigFact } from '../model/facts.js';
 import { EVERYWHERE } from '../model/fragment.js';
 import type { Flow } from '../model/output.js';
 import { IS_IP, matchDestination, prefixOf } from '../pipeline/address.js';
-import { commit, commitInPlace, cut } from '../pipeline/commit.js';
+import { commit, commitInPlace, cut, end } from '../pipeline/commit.js';
 import {
   CT_MARK,
   CT_STATE,
@@ -197,6 +197,7 @@ function* tracking(from: Origin): Iterable<Flow> {
       act([setRegister('established', 1)], 'Route'),
       because(from, 'An answer within a connection that policy let through.'),
     );
+  yield* standing(from, allowed, answers);
   yield makeFlow(
     'ConntrackState',
     90,
@@ -213,6 +214,46 @@ function* tracking(from: Origin): Iterable<Flow> {
     DROP,
     because(from, 'A reply to something that policy never let through.'),
   );
+}
+
+/** Connections that rules of policies that cut let through: the rules must stand, whichever way the packet goes. */
+function* standing(from: Origin, allowed: number, answers: readonly number[]): Iterable<Flow> {
+  const asked = because(from, 'The rule that let the connection through is of a policy that cuts, and must stand.');
+  const gone = because(from, 'The rule that let the connection through stands no more.');
+  const none = because(from, 'No rule of a policy that cuts let the connection through.');
+  for (const { bit } of [CT_MARK.egressStrict, CT_MARK.ingressStrict]) {
+    const marks = allowed | (1 << bit);
+    const known = { ct_mark: [marks, marks] } as const;
+    for (const answer of answers)
+      yield makeFlow(
+        'ConntrackState',
+        120,
+        { ct_state: [CT_STATE.trk | answer, CT_STATE.trk | CT_STATE.inv | answer], ...known },
+        act([setRegister('established', 1)], 'EgressStanding'),
+        asked,
+      );
+    yield makeFlow(
+      'ConntrackState',
+      110,
+      { ct_state: [CT_STATE.trk, CT_STATE.trk | CT_STATE.inv], ...known },
+      act([setRegister('recheck', 1)], 'EgressStanding'),
+      asked,
+    );
+  }
+  const over = because(from, 'The connection ended with the rule that let it through; it must be opened anew.');
+  const ended = 1 << CT_MARK.ended.bit;
+  // A datagram that follows opens the connection anew; of TCP only a new SYN does.
+  for (const ip of [IP4, IP6])
+    yield makeFlow('ConntrackState', 130, { ...ip, nw_proto: IPPROTO.tcp, ct_mark: [ended, ended] }, DROP, over);
+  const drop = act([end, setRegister('deniedBy', Number(from.cookie & 0xffff_ffffn))], 'Denied');
+  for (const [table, { bit }, next] of [
+    ['EgressStanding', CT_MARK.egressStrict, 'IngressStanding'],
+    ['IngressStanding', CT_MARK.ingressStrict, 'DestinationIdentity'],
+  ] as const) {
+    yield makeFlow(table, 200, { ct_mark: [0, 1 << bit] }, goTo(next), none);
+    for (const ip of [IP4, IP6]) yield makeFlow(table, 10, ip, drop, gone);
+  }
+  yield makeFlow('DestinationIdentity', 310, matchRegisters({ established: 1 }), goTo('Route'), asked);
 }
 
 function* policyBypasses(from: Origin): Iterable<Flow> {

@@ -11,7 +11,7 @@ import type {
   PolicyRule,
 } from '../model/facts.js';
 import { later, type Part, type Placement } from '../model/fragment.js';
-import { compareText, compound, parts } from '../policy/canonical.js';
+import { compareText, compound, digest, parts } from '../policy/canonical.js';
 import type { IdentityInfo } from '../policy/identity.js';
 import { rulePorts } from '../policy/ports.js';
 import { subtract } from '../policy/prefixes.js';
@@ -30,7 +30,7 @@ import { type Identities, nodesOfIdentity, podsAcross, podsInNamespace } from '.
 import { addressKey, type PeerAddresses } from './peer-addresses.js';
 import { tellingPart, tellsOfDrops, toldOfIsolation } from './policy-log.js';
 import { bandPriority, firstRankKey, type PolicyOrder } from './policy-order.js';
-import { compileRule } from './rule-flows.js';
+import { compileRule, standingFlow } from './rule-flows.js';
 
 export type { Direction, PeerShape, PolicyShape, RuleShape } from '../policy/shape.js';
 
@@ -43,6 +43,8 @@ const egressPeerOf = index('egressPeerOf', 3);
 const ingressPeerOf = index('ingressPeerOf', 3);
 /** Cluster policies that an identity is a subject of, by its number. */
 export const clusterSubject = index('clusterSubject', 3);
+/** Those of `isolating` that do not leave connections alone that were allowed before; key: `isolationKey`. */
+export const isolatingAnew = index('isolatingAnew', 3);
 
 /** Policies of both kinds; keys as in `clusterPolicyKey`. */
 export interface Policies {
@@ -101,6 +103,7 @@ function networkPolicyShape(policy: NetworkPolicyFact): PolicyShape {
     isolates: DIRECTIONS.filter((d) => policy[d] !== undefined),
     rules: DIRECTIONS.flatMap((d) => (policy[d] ?? []).map((rule, i) => ruleShape(policy, d, rule, i))),
     logging: policy.logging ?? 'none',
+    existing: policy.existing ?? 'recheck',
   };
 }
 
@@ -146,7 +149,16 @@ function clusterPolicyShape(policy: ClusterPolicyFact): PolicyShape {
       ),
     ),
     logging: policy.logging ?? 'none',
+    existing: policy.existing ?? 'recheck',
   };
+}
+
+/** Rules of a policy that cuts are new ones with whatever changes in the policy; what is logged is no matter of connections. */
+function edited(policy: PolicyShape): PolicyShape {
+  if (policy.existing !== 'cut') return policy;
+  const { logging: _, ...content } = policy;
+  const edition = digest(JSON.stringify(content, (__, v: unknown) => (typeof v === 'bigint' ? v.toString(16) : v)));
+  return { ...policy, rules: policy.rules.map((rule) => ({ ...rule, edition })) };
 }
 
 const union = (lists: readonly (readonly IdentityInfo[])[]): readonly IdentityInfo[] => {
@@ -169,10 +181,10 @@ export function policyFeature(
     const name = clusterPolicyName(key);
     if (name !== undefined) {
       const policy = cx.fact('clusterPolicy', name);
-      return policy && clusterPolicyShape(policy);
+      return policy && edited(clusterPolicyShape(policy));
     }
     const policy = cx.fact('policy', key);
-    return policy && networkPolicyShape(policy);
+    return policy && edited(networkPolicyShape(policy));
   });
   const subjects = memo<readonly IdentityInfo[]>(
     'policySubjects',
@@ -241,6 +253,7 @@ export function policyFeature(
                 policy.priority,
                 cx.read(order.firstRank, firstRankKey(policy.name, rule.direction)) + rule.index,
               ),
+        keeps: policy.existing === 'keep',
       };
       return later(() => ({ flows: compileRule(env, input) }));
     },
@@ -255,6 +268,7 @@ export function policyFeature(
     for (const info of cx.read(subjects, key)) {
       for (const d of policy.isolates) {
         entries.push([isolating, isolationKey(d, info.number), key]);
+        if (policy.existing !== 'keep') entries.push([isolatingAnew, isolationKey(d, info.number), key]);
         if (tellsOfDrops(policy.logging)) entries.push([toldOfIsolation, isolationKey(d, info.number), key]);
       }
       if (policy.tier !== 'NetworkPolicy') entries.push([clusterSubject, String(info.number), key]);
@@ -270,7 +284,11 @@ export function policyFeature(
         for (const info of cx.read(peers, id)) entries.push([peerIndex, String(info.number), key]);
       const part = cx.read(rulePart, id);
       const telling = tellingPart(env, { policy: key, rule, logging: policy.logging }, part);
-      return (telling === undefined ? [part] : [part, telling]).map((p) => ({ part: p, placement }));
+      const standing =
+        rule.edition !== undefined && rule.action === 'Accept'
+          ? later(() => ({ flows: [standingFlow(env, key, policy.tier, rule)] }))
+          : undefined;
+      return [part, telling, standing].flatMap((p) => (p === undefined ? [] : [{ part: p, placement }]));
     });
     return { entries, fragment };
   };

@@ -2,7 +2,7 @@ import type { Action, Instruction, Match } from 'openflow-ts/codec';
 import type { Family } from '../model/brands.js';
 import { clusterPolicyObject } from '../model/facts.js';
 import type { Flow, ObjectRef } from '../model/output.js';
-import { matchDestination, matchPort, matchSource, type Prefix } from '../pipeline/address.js';
+import { IS_IP, matchDestination, matchPort, matchSource, type Prefix } from '../pipeline/address.js';
 import { CT_LABEL } from '../pipeline/constants.js';
 import { act, goTo, makeFlow, type Origin, origin } from '../pipeline/flow.js';
 import { matchRegisters, setRegister } from '../pipeline/registers.js';
@@ -19,9 +19,13 @@ import type { Env } from './env.js';
 export const POLICY_PRIORITY = {
   /** What no network policy is about: a pod's own node, and the pod itself. */
   exempt: 400,
+  /** Rules of policies that cut decide before others, so that connections hang on them whatever else allows the same. */
+  strict: 350,
   /** A rule with one condition: a plain flow. Not the conjunctions' priority: both may match the same. */
   allow: 300,
   conjunction: 200,
+  /** Connections that isolation leaves alone, because every policy that isolates says so. */
+  kept: 150,
   isolation: 100,
 } as const;
 
@@ -32,6 +36,7 @@ const SIDES = {
     subject: 'destinationIdentity',
     peer: 'sourceIdentity',
     verdict: 'ingressRule',
+    strict: 'ingressStrict',
     accepted: 'PolicyLog',
     block: matchSource,
   },
@@ -40,6 +45,7 @@ const SIDES = {
     subject: 'sourceIdentity',
     peer: 'destinationIdentity',
     verdict: 'egressRule',
+    strict: 'egressStrict',
     accepted: 'Route',
     block: matchDestination,
   },
@@ -55,11 +61,14 @@ export const subjectRegister = (direction: Direction) => SIDES[direction].subjec
 export const acceptedTable = (direction: Direction): TableName => SIDES[direction].accepted;
 
 /** What a rule does with what it matches. A rule that passes leaves the rest of its tier out. */
-function verdictOf({ action, direction }: RuleShape, tier: Tier, object: number): readonly Instruction[] {
+function verdictOf({ action, direction, edition }: RuleShape, tier: Tier, object: number): readonly Instruction[] {
   const side = SIDES[direction];
   switch (action) {
     case 'Accept':
-      return act([setRegister(side.verdict, object)], side.accepted);
+      return act(
+        [setRegister(side.verdict, object), ...(edition === undefined ? [] : [setRegister(side.strict, 1)])],
+        side.accepted,
+      );
     case 'Deny':
       return denial(object);
     case 'Pass':
@@ -81,6 +90,8 @@ export interface RuleInput {
   readonly prefixes: readonly Prefix[] | undefined;
   /** Priority of a cluster policy's rule; undefined for rules that need no order. */
   readonly band: number | undefined;
+  /** What the rule denies leaves connections alone that were allowed before. */
+  readonly keeps: boolean;
 }
 
 /** One conjunction: every list that is there must be met; a list that is not there is no condition. */
@@ -114,6 +125,22 @@ function whyOf(policy: string, tier: Tier, { direction, index, name, action }: R
   const whose = `${kind} ${namespace === '' ? policyName : `${namespace}/${policyName}`}`;
   if (tier === 'NetworkPolicy') return `${side} rule ${index} of ${whose}.`;
   return `${side} rule ${index}${name === '' ? '' : ` (${name})`} of ${whose} ${ACTION_WORDS[action]}.`;
+}
+
+const LABELS = { ingress: CT_LABEL.ingressRule, egress: CT_LABEL.egressRule } as const;
+const STANDING = {
+  ingress: ['IngressStanding', 'DestinationIdentity'],
+  egress: ['EgressStanding', 'IngressStanding'],
+} as const;
+
+/** What keeps connections alive that a rule of a policy that cuts let through: that the rule stands. */
+export function standingFlow(env: Env, policy: string, tier: Tier, rule: RuleShape): Flow {
+  const object = env.ids.number('object', ruleObject(policy, rule));
+  const { lsb } = LABELS[rule.direction];
+  const [table, next] = STANDING[rule.direction];
+  const label = { ct_label: [BigInt(object) << BigInt(lsb), 0xffff_ffffn << BigInt(lsb)] } as const;
+  const from = origin('policy', object, [policyRef(policy)], whyOf(policy, tier, rule));
+  return makeFlow(table, 100, label, goTo(next), from);
 }
 
 /** Flows of a rule: for each variant one flow for every value of every condition, and one for all conditions together. */
@@ -168,7 +195,8 @@ function variants({ rule, families, subjects, peers, prefixes }: RuleInput): rea
 }
 
 function variantFlows(env: Env, input: RuleInput, variant: Variant, object: number, from: Origin): readonly Flow[] {
-  const { policy, rule, tier, families, band } = input;
+  const { policy, rule, tier, families, band, keeps } = input;
+  const strict = rule.edition !== undefined && rule.action === 'Accept';
   const side = SIDES[rule.direction];
   const table = side.tables[tier];
   const conditions: Match[][] = [];
@@ -184,11 +212,16 @@ function variantFlows(env: Env, input: RuleInput, variant: Variant, object: numb
     conditions.push(families.flatMap((family) => (variant.ports ?? []).map((p) => portMatch(family, p))));
   // A condition that nothing can meet: the rule says nothing about any packet.
   if (conditions.some((c) => c.length === 0)) return [];
+  // Only conjunctions are sure to keep a verdict of their own where several rules say the same.
+  if (strict && conditions.length === 1) conditions.push(families.map((family) => IS_IP[family]));
   const verdict = verdictOf(rule, tier, object);
+  // In a clause and not beside conj_id: what meets all clauses is not asked about later conjunctions any more.
   const [first] = conditions;
-  if (conditions.length === 1 && first !== undefined)
-    return first.map((m) => makeFlow(table, band ?? POLICY_PRIORITY.allow, m, verdict, from));
-  const priority = band ?? POLICY_PRIORITY.conjunction;
+  if (keeps && rule.action === 'Deny' && first !== undefined)
+    conditions[0] = first.map((m) => ({ ...m, ...matchRegisters({ recheck: 0 }) }));
+  if (conditions.length === 1)
+    return (conditions[0] as Match[]).map((m) => makeFlow(table, band ?? POLICY_PRIORITY.allow, m, verdict, from));
+  const priority = band ?? (strict ? POLICY_PRIORITY.strict : POLICY_PRIORITY.conjunction);
   const id = env.ids.number('conjunction', `${policy}/${rule.direction}/${rule.index}${variant.name}`);
   const flows = conditions.flatMap((values, i) => {
     const action: Action = { kind: 'conjunction', id, clause: i + 1, of: conditions.length };

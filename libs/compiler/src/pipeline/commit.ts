@@ -4,11 +4,16 @@ import { subfield } from './registers.js';
 import { TABLE_ID, type TableName } from './tables.js';
 
 const ALLOWED = 1 << CT_MARK.allowed.bit;
+const ENDED = 1 << CT_MARK.ended.bit;
 const label = (at: { readonly lsb: number; readonly msb: number }) =>
   ({ field: 'ct_label', offset: at.lsb, bits: at.msb - at.lsb + 1 }) as const;
 
+const markBit = (bit: number) => ({ field: 'ct_mark', offset: bit, bits: 1 }) as const;
+
 const EXEC: readonly Action[] = [
-  { kind: 'set_field', field: 'ct_mark', value: ALLOWED, mask: ALLOWED },
+  { kind: 'set_field', field: 'ct_mark', value: ALLOWED, mask: ALLOWED | ENDED },
+  { kind: 'move', source: subfield('egressStrict'), target: markBit(CT_MARK.egressStrict.bit) },
+  { kind: 'move', source: subfield('ingressStrict'), target: markBit(CT_MARK.ingressStrict.bit) },
   { kind: 'move', source: subfield('egressRule'), target: label(CT_LABEL.egressRule) },
   { kind: 'move', source: subfield('ingressRule'), target: label(CT_LABEL.ingressRule) },
 ];
@@ -19,6 +24,14 @@ export const cut: Action = {
   commit: true,
   zone: subfield('vpc'),
   exec: [{ kind: 'set_field', field: 'ct_mark', value: 0, mask: ALLOWED }],
+};
+
+/** The same for good: it is not taken up again where policy would allow it anew. */
+export const end: Action = {
+  kind: 'ct',
+  commit: true,
+  zone: subfield('vpc'),
+  exec: [{ kind: 'set_field', field: 'ct_mark', value: ENDED, mask: ALLOWED | ENDED }],
 };
 
 /**

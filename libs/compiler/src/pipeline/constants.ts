@@ -11,6 +11,15 @@ export const CT_MARK = {
     bit: 0,
     doc: 'The connection passed policy: answers skip it from now on. Taken away when policy denies a packet of it.',
   },
+  egressStrict: {
+    bit: 1,
+    doc: 'The egress rule is of a policy that cuts: the connection ends with this rule.',
+  },
+  ingressStrict: {
+    bit: 2,
+    doc: 'The ingress rule is of a policy that cuts: the connection ends with this rule.',
+  },
+  ended: { bit: 3, doc: 'The connection ended with its rule. What TCP still sends of it is dropped.' },
 } as const;
 
 /** ct_label bits. */

@@ -1,5 +1,5 @@
 import type { Cidr } from '../model/brands.js';
-import { factKey, type PolicyLogging } from '../model/facts.js';
+import { type ExistingConnections, factKey, type PolicyLogging } from '../model/facts.js';
 import type { Prefix } from '../pipeline/address.js';
 import type { RulePorts } from './ports.js';
 
@@ -49,6 +49,8 @@ export interface RuleShape {
   /** Undefined: every peer. */
   readonly peers: readonly PeerShape[] | undefined;
   readonly ports: RulePorts;
+  /** Rules of a policy that cuts: a digest of all that the policy says. With another the rule is another rule. */
+  readonly edition?: string;
 }
 
 /** A policy of either kind in canonical form. */
@@ -69,10 +71,16 @@ export interface PolicyShape {
   readonly rules: readonly RuleShape[];
   /** Of which decisions switches tell. */
   readonly logging: PolicyLogging;
+  /** What becomes of connections that were allowed before. */
+  readonly existing: ExistingConnections;
 }
 
 /** Canonical text under which a rule's number is recorded; the number is what ct_label carries. */
-export function ruleObject(policy: string, rule: Pick<RuleShape, 'direction' | 'index' | 'peers' | 'ports'>): string {
+export function ruleObject(
+  policy: string,
+  rule: Pick<RuleShape, 'direction' | 'index' | 'peers' | 'ports' | 'edition'>,
+): string {
+  if (rule.edition !== undefined) return `policy/${policy}/${rule.direction}/${rule.index}@${rule.edition}`;
   const names = rule.peers?.flatMap((p) => (p.kind === 'domains' ? p.names : [])) ?? [];
   if (names.length === 0) return `policy/${policy}/${rule.direction}/${rule.index}`;
   // A connection to a name lives as long as its rule does, wherever in the list that stands: the text is what the rule says.
