@@ -62,6 +62,14 @@ describe('a packet that was denied too early', () => {
     expect(packets.total).toBe(1);
   });
 
+  it('is sent again too where the log of a policy tells of it', async () => {
+    learn();
+    realized.resolve(true);
+    denied(ADDRESS, 1000, { cookie: cookie('policyLog', 7) });
+    await turn();
+    expect(switches.packetsOut).toHaveLength(1);
+  });
+
   it('is sent again once: a second denial is meant', async () => {
     learn();
     realized.resolve(true);
@@ -92,7 +100,7 @@ describe('a packet that was denied too early', () => {
 describe('any other packet is left alone', () => {
   it.each<[name: string, send: () => void]>([
     ['to another address', () => denied('192.0.2.81', 1000)],
-    ['that another flow tells of', () => denied(ADDRESS, 1000, { cookie: cookie('policyLog', 7) })],
+    ['that somebody else’s flow tells of', () => denied(ADDRESS, 1000, { cookie: 7n })],
     ['of another table', () => denied(ADDRESS, 1000, { tableId: TABLE_ID.IngressAdmin })],
     ['that is garbage', () => denied(ADDRESS, 1000, { data: Uint8Array.from([1, 2, 3]) })],
     ['without a port', () => denied(ADDRESS, 1000, { fields: {} })],

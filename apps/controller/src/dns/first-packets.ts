@@ -45,7 +45,8 @@ export class FirstPackets {
   }
 
   private take({ node, tableId, cookie, fields, data }: PacketInEvent): void {
-    if (this.fresh.size === 0 || tableId !== TABLE_ID.Denied || parseCookie(cookie)?.feature !== 'dns') return;
+    // Where a policy asks to be told of what it denies, that flow tells instead of ours.
+    if (this.fresh.size === 0 || tableId !== TABLE_ID.Denied || parseCookie(cookie) === undefined) return;
     const generation = this.fresh.get(packetTuple(data)?.destination as Ip);
     const inPort = fields.in_port;
     if (generation === undefined || typeof inPort !== 'number' || this.sent.size >= MAX_SENT) return;
