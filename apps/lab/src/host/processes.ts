@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
-import { open, readdir, readFile, readlink, rm } from 'node:fs/promises';
+import { readlinkSync } from 'node:fs';
+import { open, readdir, readFile, rm } from 'node:fs/promises';
 import { readIfThere, writeAtomically } from './files.js';
 import { type LabPaths, MARKER, netnsPath } from './paths.js';
 import { sleep } from './run.js';
@@ -181,7 +182,9 @@ export async function findProcesses(
   const recorded = new Map(records.map((r) => [r.pid, r.startTime]));
   const inodes = new Set((await Promise.all(netns.map(netnsInode))).filter((i) => i !== undefined));
   const family = await ancestors();
-  const pids = (await readdir('/proc')).filter((n) => /^\d+$/.test(n)).map(Number);
+  const all = (await readdir('/proc')).filter((n) => /^\d+$/.test(n)).map(Number);
+  // One look at a link tells members; whole environments are read of few then.
+  const pids = which === 'members' ? all.filter((pid) => inodes.has(netnsOf(pid))) : all;
   const found: FoundProcess[] = [];
   for (const pid of pids) {
     if (family.has(pid)) continue;
@@ -189,9 +192,8 @@ export async function findProcesses(
     if (s === undefined || s.state === 'Z') continue;
     const isRecorded = recorded.get(pid) === s.startTime;
     const marked = isRecorded || (await hasMarker(pid, paths.stateDir));
-    const member =
-      (which === 'members' || !marked) && inodes.has(await readlink(`/proc/${pid}/ns/net`).catch(() => ''));
-    if (!member && (which === 'members' || !marked)) continue;
+    const member = which === 'members' || (!marked && inodes.has(netnsOf(pid)));
+    if (!member && !marked) continue;
     found.push({
       pid,
       startTime: s.startTime,
@@ -214,6 +216,15 @@ async function ancestors(): Promise<Set<number>> {
 async function hasMarker(pid: number, stateDir: string): Promise<boolean> {
   const environment = await readFile(`/proc/${pid}/environ`, 'latin1').catch(() => '');
   return environment.split('\0').includes(`${MARKER}=${stateDir}`);
+}
+
+/** The network namespace of a process, as /proc names it; empty if it has ended. */
+function netnsOf(pid: number): string {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/net`);
+  } catch {
+    return ''; // it ended between the list and the look
+  }
 }
 
 async function netnsInode(path: string): Promise<string | undefined> {
