@@ -74,7 +74,7 @@ describe.each(BUILDS)('deploy/%s', (dir) => {
 
   it('sets only variables that the programs know', () => {
     const known: Record<string, readonly string[]> = {
-      'heddle-controller': [...Object.keys(CONTROLLER_VARIABLES), 'HEDDLE_TLS_NAMES'],
+      'heddle-controller': [...Object.keys(CONTROLLER_VARIABLES), 'HEDDLE_TLS_NAMES', 'HEDDLE_NODE_NAME'],
       'heddle-agent': Object.keys(AGENT_VARIABLES),
     };
     const unknown: string[] = [];

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { watchedKinds } from '../../apps/controller/src/source/kubernetes/kinds.js';
+import { HOME } from '../../deploy/setup/src/home.js';
 import { SECRETS } from '../../deploy/setup/src/setup.js';
 import { build, DEPLOY } from './kustomize.js';
 import { grantsOf, grantText } from './rbac.js';
@@ -40,7 +41,7 @@ describe('rights', () => {
     expect(secrets.map(({ verb, resource }) => [verb, resource]).sort()).toEqual(SETUP.map((row) => [...row]).sort());
     for (const { verb, namespace, names } of secrets) {
       expect(namespace).toBe('heddle-system');
-      expect(names).toEqual(verb === 'create' ? undefined : Object.values(SECRETS));
+      expect(names).toEqual(verb === 'create' ? undefined : [...Object.values(SECRETS), HOME]);
     }
   });
 

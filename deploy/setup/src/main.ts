@@ -1,6 +1,7 @@
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { stayHome } from './home.js';
 import { inCluster, secretStore } from './secrets.js';
 import { setUp } from './setup.js';
 
@@ -12,6 +13,7 @@ then writes the controller's own files. Runs in a pod, before the controller.
 Environment:
   HEDDLE_CONTROLLER_SERVICE_HOST  address of the Service heddle-controller (Kubernetes sets it)
   HEDDLE_TLS_NAMES                more names and addresses for the controller's certificate, comma separated
+  HEDDLE_NODE_NAME, HEDDLE_DATABASE_URL  with both: refuses to start beside a database file that is on another node
 `;
 
 async function main(): Promise<number> {
@@ -30,15 +32,19 @@ async function main(): Promise<number> {
       'HEDDLE_CONTROLLER_SERVICE_HOST is not set: the Service heddle-controller must exist before this pod',
     );
   const api = inCluster(process.env);
+  const store = secretStore(api);
+  const say = (line: string) => void process.stdout.write(`${line}\n`);
   const service = `heddle-controller.${api.namespace}`;
+  const { HEDDLE_NODE_NAME: node = '', HEDDLE_DATABASE_URL: databaseUrl = '' } = process.env;
+  if (node !== '') await stayHome({ store, node, databaseUrl, exists: existsSync, say });
   const files = await setUp({
-    store: secretStore(api),
+    store,
     names: [
       ...[address, '127.0.0.1', '::1', 'localhost', 'heddle-controller', service, `${service}.svc`],
       ...more.split(',').map((name) => name.trim()),
     ].filter((name) => name !== ''),
     now: new Date(),
-    say: (line) => process.stdout.write(`${line}\n`),
+    say,
   });
   mkdirSync(values.out, { recursive: true });
   for (const [name, text] of Object.entries(files)) {

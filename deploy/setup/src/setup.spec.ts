@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { issue, makeAuthority } from './certificates.js';
+import { HOME, stayHome } from './home.js';
 import type { Secret, SecretStore } from './secrets.js';
 import { type ControllerFiles, SECRETS, setUp } from './setup.js';
 
@@ -37,6 +38,36 @@ const NAMES = ['10.96.7.7', '127.0.0.1', 'heddle-controller.heddle-system.svc'];
 const run = (store: SecretStore, names = NAMES, now = new Date()): Promise<ControllerFiles> =>
   setUp({ store, names, now, say: () => undefined });
 const DAY = 86_400_000;
+
+describe('a controller with a database in a file', () => {
+  const FILE = '/var/lib/heddle/heddle.db';
+  const start = (store: SecretStore, node: string, files: readonly string[], databaseUrl = `sqlite:${FILE}`) =>
+    stayHome({ store, node, databaseUrl, exists: (file) => files.includes(file), say: () => undefined });
+
+  it('starts where it was, also when the file is gone', async () => {
+    const cluster = new Namespace();
+    await start(cluster, 'a', []);
+    await start(cluster, 'a', [FILE]);
+    await start(cluster, 'a', []);
+    expect(cluster.writes).toEqual([`create ${HOME}`]);
+  });
+
+  it('does not start on another node, unless its file was brought there', async () => {
+    const cluster = new Namespace();
+    await start(cluster, 'a', []);
+    await expect(start(cluster, 'b', [])).rejects.toThrow(/the controller's database is on node a, and this is b\./);
+    await start(cluster, 'b', [FILE]);
+    await expect(start(cluster, 'a', [])).rejects.toThrow(/is on node b/);
+    expect(cluster.writes).toEqual([`create ${HOME}`, `replace ${HOME}`]);
+  });
+
+  it('starts anywhere with a database elsewhere', async () => {
+    const cluster = new Namespace();
+    await start(cluster, 'a', [], 'postgres://h/n');
+    await start(cluster, 'b', [], 'postgres://h/n');
+    expect(cluster.writes).toEqual([]);
+  });
+});
 
 describe('the set-up of a cluster', () => {
   it('makes everything once, and nothing the second time', async () => {

@@ -140,6 +140,39 @@ describe.skipIf(IMAGES === undefined)('the manifests, run from the images', () =
     await until('the policy to go', async () => ping(a, b));
   });
 
+  it('answers the commands of docs/troubleshoot.md', async () => {
+    api.put({
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 's', namespace: 'shop' },
+      spec: { selector: { app: 'b' }, ports: [{ port: 80, targetPort: 8080 }] },
+    });
+    await until('the service', async () => (await heddle('services')).includes('shop'));
+    const text = readFileSync(join(DEPLOY, '../docs/troubleshoot.md'), 'utf8');
+    const commands = [
+      ...text.matchAll(/^ {4}kubectl -n heddle-system exec (?:deploy|ds)\/(\S+)(?: -c (\S+))? -- (.*)$/gm),
+    ].map(([, name = '', container, line = '']) => {
+      const first = workload(name)?.spec.template.spec.containers[0].name as string;
+      const filled = line
+        .replaceAll('NAMESPACE/POD', 'shop/a')
+        .replaceAll('NAMESPACE/SERVICE', 'shop/s')
+        .replaceAll('NAMESPACE/NAME', 'shop/closed')
+        .replaceAll(/\bNODE\b/g, NODE.name);
+      return { name, container: container ?? first, argv: filled.split(' ') };
+    });
+    expect(commands.length).toBeGreaterThan(8);
+    for (const { name, container, argv } of commands) {
+      // 2: "no" as an answer; the service has no ready endpoint.
+      const status = await pod(name)
+        .exec(container, ...argv)
+        .then(
+          () => 0,
+          (e) => e.code,
+        );
+      expect([0, 2], argv.join(' ')).toContain(status);
+    }
+  });
+
   it('reads the service by its address from the node, past the route to its own gateway', () => {
     const ip = api.object('services', 'heddle-controller', 'heddle-system')?.spec.clusterIP;
     expect(execFileSync('ip', ['route', 'get', ip], { encoding: 'utf8' })).toContain('dev heddle0');
