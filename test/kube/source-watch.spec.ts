@@ -207,6 +207,7 @@ describe('an EndpointSlice', () => {
     expect(source.objects.slices.get('default/s1')).toMatchObject({
       addresses: ['10.0.0.1', '10.0.0.3'],
       draining: ['10.0.0.2', '10.0.0.4'],
+      lastResort: ['10.0.0.4'],
     });
   });
 });

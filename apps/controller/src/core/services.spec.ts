@@ -94,4 +94,48 @@ describe('the endpoints of a service', () => {
       { name: 'b', endpoints: [{ ip: '192.0.2.2', port: 5353 }] },
     ]);
   });
+
+  it.each<
+    [
+      name: string,
+      slices: [ready: string[], draining: string[], lastResort: string[]][],
+      to: string[],
+      draining: string[],
+    ]
+  >([
+    ['ready ones go before all', [[['192.0.2.1'], ['192.0.2.2'], ['192.0.2.2']]], ['192.0.2.1'], ['192.0.2.2']],
+    [
+      'those that terminate and serve are better than nothing',
+      [[[], ['192.0.2.2', '192.0.2.3'], ['192.0.2.2']]],
+      ['192.0.2.2'],
+      ['192.0.2.3'],
+    ],
+    ['nothing is left when none serves', [[[], ['192.0.2.2'], []]], [], ['192.0.2.2']],
+    [
+      'one that is ready in another slice is not draining',
+      [
+        [['192.0.2.1'], [], []],
+        [[], ['192.0.2.1'], []],
+      ],
+      ['192.0.2.1'],
+      [],
+    ],
+    ['an address of another family is of no use', [[['192.0.2.1'], ['fd00::1'], []]], ['192.0.2.1'], []],
+  ])('of its slices: %s', (_, slices, to, draining) => {
+    const fact = endpointsOfSlices(
+      { ...SERVICE, selector: undefined },
+      [4],
+      slices.map(([ready, rest, lastResort], i) => ({
+        namespace: 'x',
+        name: `s${i}`,
+        service: 's',
+        ports: [{ name: '', protocol: 'TCP', port: 80 }],
+        addresses: ready.map(ip),
+        draining: rest.map(ip),
+        lastResort: lastResort.map(ip),
+      })),
+    );
+    expect(fact.ports.flatMap((p) => p.endpoints.map((e) => e.ip))).toEqual(to);
+    expect(fact.draining ?? []).toEqual(draining);
+  });
 });

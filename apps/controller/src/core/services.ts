@@ -79,36 +79,40 @@ export function endpointsOfPods(
   };
 }
 
-/** Endpoints as a service's EndpointSlices give them; their ports belong to the service's ports by name. */
+/**
+ * Endpoints as a service's EndpointSlices give them; their ports belong to the service's ports by name. A port without a ready
+ * endpoint goes to those that terminate and still serve, as kube-proxy does: the last replica of a rollout is not cut off.
+ */
 export function endpointsOfSlices(
   service: SourceService,
   families: readonly Family[],
   slices: readonly SourceSlice[],
 ): EndpointsFact {
-  const draining = drainingOf(slices, families);
-  return {
-    namespace: service.namespace,
-    service: service.name,
-    ports: service.ports.map(({ name, protocol }) => ({
-      name,
-      endpoints: sorted(
+  // An address that takes new connections for one port is not draining, whatever other slices say.
+  const taken = new Set(slices.flatMap((s) => s.addresses));
+  const ports = service.ports.map(({ name, protocol }) => {
+    const of = (addresses: (slice: SourceSlice) => readonly Ip[]) =>
+      sorted(
         slices.flatMap((s) =>
           s.ports
             .filter((p) => p.name === name && p.protocol === protocol)
-            .flatMap(({ port }) => s.addresses.map((ip) => ({ ip, port }))),
+            .flatMap(({ port }) => addresses(s).map((ip) => ({ ip, port }))),
         ),
         families,
-      ),
-    })),
-    ...(draining.length > 0 ? { draining } : {}),
-  };
-}
-
-/** An address that is ready in one of the slices takes new connections, whatever the others say. */
-function drainingOf(slices: readonly SourceSlice[], families: readonly Family[]): Ip[] {
-  const ready = new Set(slices.flatMap((s) => s.addresses));
+      );
+    const ready = of((s) => s.addresses);
+    const endpoints = ready.length > 0 ? ready : of((s) => s.lastResort ?? []);
+    for (const { ip } of endpoints) taken.add(ip);
+    return { name, endpoints };
+  });
   const draining = new Set(slices.flatMap((s) => s.draining ?? []));
-  return [...draining].filter((a) => !ready.has(a) && families.includes(familyOf(a))).sort();
+  const rest = [...draining].filter((a) => !taken.has(a) && families.includes(familyOf(a))).sort();
+  return {
+    namespace: service.namespace,
+    service: service.name,
+    ports,
+    ...(rest.length > 0 ? { draining: rest } : {}),
+  };
 }
 
 function resolvePort(backend: Backend, target: number | string, protocol: L4Protocol): number | undefined {

@@ -58,6 +58,8 @@ export interface SourceSlice {
   readonly addresses: readonly Ip[];
   /** Addresses of the others: not ready, or terminating. Absent: none. */
   readonly draining?: readonly Ip[] | undefined;
+  /** Those of `draining` that terminate but still serve: better than nothing. Absent: none. */
+  readonly lastResort?: readonly Ip[] | undefined;
 }
 
 export type SourcePolicy = NetworkPolicyFact;

@@ -81,16 +81,18 @@ export function sliceOf({
   if (service === undefined)
     return 'without the label kubernetes.io/service-name the slice belongs to no service; skipped';
   // Addresses of one endpoint are interchangeable; the first one stands for it (EndpointSlice API).
-  const addresses = (ready: boolean) =>
-    endpoints.filter((e) => e.conditions.ready === ready).flatMap((e) => e.addresses.slice(0, 1).map(ip));
-  const draining = addresses(false);
+  const addresses = (which: (conditions: (typeof endpoints)[number]['conditions']) => boolean) =>
+    endpoints.filter((e) => which(e.conditions)).flatMap((e) => e.addresses.slice(0, 1).map(ip));
+  const draining = addresses((c) => !c.ready);
+  const lastResort = addresses((c) => !c.ready && c.terminating && (c.serving ?? false));
   return {
     namespace: metadata.namespace,
     name: metadata.name,
     service,
     ports: ports.flatMap(({ name, protocol, port }) => (port === undefined ? [] : [{ name, protocol, port }])),
-    addresses: addresses(true),
+    addresses: addresses((c) => c.ready),
     ...(draining.length > 0 ? { draining } : {}),
+    ...(lastResort.length > 0 ? { lastResort } : {}),
   };
 }
 

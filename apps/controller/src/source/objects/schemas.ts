@@ -130,7 +130,13 @@ const EndpointSlice = z
         z.object({
           addresses: z.array(z.string()).min(1).max(100),
           // Kubernetes: "A nil value should be interpreted as true".
-          conditions: z.object({ ready: z.boolean().default(true) }).prefault({}),
+          conditions: z
+            .object({
+              ready: z.boolean().default(true),
+              serving: z.boolean().optional(),
+              terminating: z.boolean().default(false),
+            })
+            .prefault({}),
         }),
       )
       .max(1_000)
