@@ -262,8 +262,7 @@ async function callChain(command: 'ADD' | 'DEL', namespace: string, name: string
   // biome-ignore lint/suspicious/noExplicitAny: a CNI result
   let result: any;
   for (const plugin of command === 'ADD' ? plugins : plugins.toReversed()) {
-    const { capabilities: _, ...own } = plugin;
-    const stdin = JSON.stringify({ ...own, cniVersion, name: network, ...(result && { prevResult: result }) });
+    const stdin = JSON.stringify({ ...plugin, cniVersion, name: network, ...(result && { prevResult: result }) });
     const env = {
       PATH,
       CNI_COMMAND: command,
