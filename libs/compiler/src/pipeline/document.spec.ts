@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { flowMod, formatFlow } from 'openflow-ts/codec';
 import { describe, expect, it } from 'vitest';
 import { createCompiler } from '../compiler.js';
-import { EXAMPLE, TOLD } from '../testing/example.js';
+import { EXAMPLE, TIERS, TOLD } from '../testing/example.js';
 import { config, countingIds } from '../testing/facts.js';
 import { pipelineMaps, tableContract } from './document.js';
 import { PIPELINE } from './tables.js';
@@ -27,7 +27,7 @@ const compiled = (): ReadonlySet<string> => {
   return new Set(
     (['geneve', 'vxlan'] as const).flatMap((encap) => {
       const compiler = createCompiler(countingIds());
-      return [[...EXAMPLE, config({ encap })], TOLD].flatMap((facts) => {
+      return [[...EXAMPLE, config({ encap })], TOLD, TIERS].flatMap((facts) => {
         compiler.apply(facts);
         return compiler
           .nodes()

@@ -1,6 +1,19 @@
 import { cidr } from '../model/brands.js';
 import type { FactChange } from '../model/facts.js';
-import { attach, cluster, endpoints, namespace, pod, policy, service } from './facts.js';
+import {
+  attach,
+  cluster,
+  clusterPolicy,
+  clusterRule,
+  domain,
+  endpoints,
+  namespace,
+  node,
+  pod,
+  podsWith,
+  policy,
+  service,
+} from './facts.js';
 
 /**
  * The cluster of the examples in PIPELINE.md: shop/web and shop/db on node1, shop/api on node2, one service, and policies
@@ -35,4 +48,33 @@ export const TOLD: readonly FactChange[] = [
     ingress: [{ peers: [{ podSelector: { matchLabels: { app: 'api' } } }], ports: [] }],
     logging: 'all',
   }),
+];
+
+const WEB = { namespaceSelector: {}, podSelector: { matchLabels: { app: 'web' } } };
+
+/** Put on top of both: cluster policies of both tiers for shop/web. */
+export const TIERS: readonly FactChange[] = [
+  node(3, { zone: 'b' }),
+  clusterPolicy('guard', {
+    priority: 10,
+    subject: WEB,
+    ingress: [clusterRule('Deny', [podsWith({ app: 'db' })], { ports: [{ protocol: 'TCP', port: 80 }] })],
+    egress: [
+      clusterRule('Accept', [{ kind: 'domains', names: ['example.com'] }], { name: 'example' }),
+      clusterRule('Pass', [podsWith({ app: 'api' })]),
+      clusterRule('Deny', [{ kind: 'nodes', selector: { matchLabels: { zone: 'b' } } }]),
+    ],
+  }),
+  clusterPolicy('base', {
+    tier: 'Baseline',
+    priority: 0,
+    subject: WEB,
+    ingress: [clusterRule('Deny', [podsWith({ app: 'api' })])],
+    egress: [clusterRule('Deny', [{ kind: 'networks', cidrs: [cidr('203.0.113.0/24')] }])],
+  }),
+  clusterPolicy('everybody', {
+    priority: 1000,
+    egress: [clusterRule('Deny', [{ kind: 'networks', cidrs: [cidr('198.51.100.0/24')] }])],
+  }),
+  domain('example.com', '198.51.100.7'),
 ];
