@@ -20,8 +20,8 @@ import { PORTS, randomCluster } from '../policy/random.js';
 import { hasOvs } from '../support/ovs.js';
 import { PacketSwitch, type Sent, traced } from './evaluate-switch.js';
 
-// Random clusters, policies of both kinds and packets, on a real switch: the flows that `ofproto/trace` meets are those that the
-// evaluator meets, and where they end is what the oracle says. All pods are on one node, so that one switch judges both ends.
+// Random clusters, policies of both kinds and packets, on a real switch: the tables and priorities that `ofproto/trace` meets are
+// those that the evaluator meets, and where they end is what the oracle says. All pods are on one node, so that one switch judges both ends.
 if (!hasOvs()) console.log('skipped: Open vSwitch is not installed');
 
 const NODE = 'n1';
@@ -103,6 +103,9 @@ function questionOf(cluster: OracleCluster, { from, to, family, protocol, port }
   };
 }
 
+/** Which of several flows of one priority the switch takes is open where they do the same: two rules that both allow. */
+const tableAndPriority = (key: string): string => key.split(',', 2).join(',');
+
 describe.skipIf(!hasOvs())('random policies: oracle = evaluator = ofproto/trace', () => {
   let ovs: PacketSwitch;
   beforeAll(async () => {
@@ -123,8 +126,8 @@ describe.skipIf(!hasOvs())('random policies: oracle = evaluator = ofproto/trace'
       await ovs.install(set);
       for (const one of list) {
         const { text, sent, allowed } = questionOf(cluster, one);
-        const met = await ovs.trace(sent);
-        expect(met, text).toEqual(traced(set, sent));
+        const met = (await ovs.trace(sent)).map(tableAndPriority);
+        expect(met, text).toEqual(traced(set, sent).map(tableAndPriority));
         expect(met.at(-1)?.startsWith(`${TABLE_ID.Output},`), text).toBe(allowed);
         const { deliveries } = createEvaluator({ nodes: () => set }).send(NODE, sent.ofport, sent.packet);
         expect(deliveries.length > 0, text).toBe(allowed);
