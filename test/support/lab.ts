@@ -16,7 +16,8 @@ import { askPod } from '../../apps/lab/src/probe/ask.js';
 
 const exec = promisify(execFile);
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const HEDDLE_LAB = join(ROOT, 'apps/lab/bin/heddle-lab');
+/** The executable. */
+export const HEDDLE_LAB = join(ROOT, 'apps/lab/bin/heddle-lab');
 const HEDDLE = join(ROOT, 'apps/cli/bin/heddle');
 
 export interface Outcome {

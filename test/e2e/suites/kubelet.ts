@@ -5,11 +5,12 @@ import { join } from 'node:path';
 import { PodView, PolicyView, ROUTES } from '@heddle/api';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { CONTROLLER, KUBELET } from '../../../apps/lab/src/host/services.js';
 import { isStatus, KubeClient } from '../../../apps/lab/src/kube/client.js';
 import { readKubeconfig } from '../../../apps/lab/src/kube/kubeconfig.js';
 import { isReady, type KubeLease, type KubeNode, type KubePod } from '../../../apps/lab/src/kube/objects.js';
 import type { ApiHandle } from '../../support/kube-api/index.js';
-import { type TestLab, until } from '../../support/lab.js';
+import { HEDDLE_LAB, type TestLab, until } from '../../support/lab.js';
 
 const NAMESPACE = 'life';
 const PODS = `/api/v1/namespaces/${NAMESPACE}/pods`;
@@ -138,6 +139,41 @@ export function kubeletSuite(lab: TestLab, open: () => Promise<ApiHandle>): void
     expect([before.uid, after.uid]).toEqual([old.metadata.uid, fresh.metadata.uid]);
     expect(after.ips).not.toEqual(before.ips);
     await remove('twin');
+    expect(await traces(lab)).toMatchObject({ netns: 0, ports: 0, links: 0, attached: 0, recorded: 0 });
+  });
+
+  it("runs a static pod, whose UID at the node is another than its mirror's", async () => {
+    const hash = '7b9a1d0c3e5f42608897abcdef012345';
+    const annotations = {
+      'kubernetes.io/config.mirror': hash,
+      'kubernetes.io/config.hash': hash,
+      'kubernetes.io/config.source': 'file',
+    };
+    const mirror = await create(podObject('static-node1', { nodeName: 'node1' }, { annotations }));
+    await ready('static-node1');
+    const { uid, cniUid } = await lab.pod(`${NAMESPACE}/static-node1`);
+    expect([uid, cniUid]).toEqual([mirror.metadata.uid, hash]);
+    await remove('static-node1');
+  });
+
+  it('is taken over where it was killed, the controller too', async () => {
+    const names = Array.from({ length: 9 }, (_, i) => `over-${i}`);
+    await create(podObject('first', { nodeName: 'node1' }));
+    await ready('first');
+    const before = await lab.pod(`${NAMESPACE}/first`);
+    for (const name of names) await create(podObject(name, PAUSE));
+    await until('some pods have begun', async () => (await traces(lab)).netns > 2);
+    await lab.kill(KUBELET);
+    await lab.kill(CONTROLLER);
+    await kube.delete(`${PODS}/over-0`);
+    await lab.startController();
+    await lab.must(HEDDLE_LAB, ['start', 'kubelet']);
+    await ready('first', ...names.slice(1));
+    await until('the deleted one is gone', async () => (await get('over-0')) === undefined);
+    const after = await lab.pod(`${NAMESPACE}/first`);
+    expect([after.containerId, after.ips]).toEqual([before.containerId, before.ips]);
+    expect(await traces(lab)).toMatchObject({ netns: 9, ports: 9, links: 9, attached: 9, recorded: 9 });
+    await remove('first', ...names.slice(1));
     expect(await traces(lab)).toMatchObject({ netns: 0, ports: 0, links: 0, attached: 0, recorded: 0 });
   });
 

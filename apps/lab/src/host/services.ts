@@ -31,12 +31,12 @@ export async function startController(
   programs: Programs,
   options: LabOptions,
 ): Promise<ProcessRecord> {
+  const { kubeconfig } = options;
+  if (kubeconfig !== null) await ensureKubePath(paths, kubeconfig, programs.forward);
   const old = await running(paths, CONTROLLER);
   if (old !== undefined) return old;
   if (!existsSync(paths.tokenFile))
     await writeAtomically(paths.tokenFile, `${randomBytes(24).toString('hex')}\n`, 0o600);
-  const { kubeconfig } = options;
-  if (kubeconfig !== null) await ensureKubePath(paths, kubeconfig, programs.forward);
   const source: Record<string, string> =
     kubeconfig === null
       ? { HEDDLE_SOURCE: `manifests:${paths.manifests}` }

@@ -56,6 +56,8 @@ export const PodRecord = z.object({
   namespace: z.string(),
   name: z.string(),
   uid: z.string(),
+  /** What CNI plugins hear as the pod's UID, where that is another: the hash of a static pod's file. */
+  cniUid: z.string().optional(),
   node: z.string(),
   netns: z.string(),
   hostNetwork: z.boolean(),

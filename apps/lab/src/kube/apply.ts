@@ -205,8 +205,7 @@ export function removals(before: object, after: object): object | undefined {
   return Object.keys(patch).length === 0 ? undefined : patch;
 }
 
-const isMap = (value: unknown): value is object =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
+const isMap = (value: unknown): value is object => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const isRefusal = (e: unknown): e is Error => e instanceof Error && e.name === 'KubeRefusal';
 

@@ -10,6 +10,8 @@ export function wantedPod({ metadata, spec }: KubePod): WantedPod {
     namespace,
     name,
     uid,
+    // The mirror of a static pod: kubelet knows the pod by the hash of its file.
+    cniUid: annotations['kubernetes.io/config.mirror'],
     requestedNode: spec.nodeName ?? '',
     hostNetwork,
     containers: spec.containers.map((c) => ({

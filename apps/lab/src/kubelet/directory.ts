@@ -11,6 +11,8 @@ export interface WantedPod {
   readonly name: string;
   /** Undefined: one is made up. A pod with another uid under the same name is another pod. */
   readonly uid: string | undefined;
+  /** What CNI plugins hear as its UID; undefined: the same. */
+  readonly cniUid: string | undefined;
   /** Empty: on any node. */
   readonly requestedNode: string;
   readonly hostNetwork: boolean;
@@ -52,6 +54,7 @@ export class ManifestPods implements PodDirectory {
     return pods.map(({ namespace, name, requestedNode, hostNetwork, containers }) => ({
       ...{ namespace, name, requestedNode, hostNetwork, containers },
       uid: undefined,
+      cniUid: undefined,
       portMappings: [],
       bandwidth: undefined,
       ending: false,
