@@ -43,7 +43,7 @@ async function start() {
   let listener: ((event: PacketInEvent) => void) | undefined;
   const updates: Promise<number>[] = [];
   const failures: unknown[] = [];
-  const learned: (number | string)[][] = [];
+  const learned: [number | undefined, string][] = [];
   const observer = new DomainObserver({
     clock: own,
     wallNow: () => START + own.now(),
@@ -62,7 +62,7 @@ async function start() {
       updates.push(done);
       return done;
     },
-    learned: (addresses, generation) => void generation.then((g) => learned.push([g, ...addresses])),
+    learned: (address, generation) => void generation.then((g) => learned.push([g, address])),
     failed: (_, error) => void failures.push(error),
   });
   observers.push(observer);

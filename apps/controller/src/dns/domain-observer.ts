@@ -33,8 +33,8 @@ export interface DomainObserverOptions {
   readonly switches: Pick<SwitchesPort, 'onPacketIn'>;
   /** Puts facts as one change, in its turn; resolves with the generation that has them. */
   readonly update: (put: (facts: FactTable) => void) => Promise<number>;
-  /** Told of addresses that were not known before, and of the generation that will have them. */
-  readonly learned?: ((addresses: readonly Ip[], generation: Promise<number>) => void) | undefined;
+  /** Told at once of an address that a name has anew, and of the generation that will have it; undefined if none will. */
+  readonly learned?: ((address: Ip, generation: Promise<number | undefined>) => void) | undefined;
   /** Told of what goes wrong in the background; the next answer or sweep tries again. */
   readonly failed: (what: string, error: unknown) => void;
   readonly limits?: DomainLimits | undefined;
@@ -58,12 +58,11 @@ export class DomainObserver {
   private readonly writes = new Serial();
   /** Names whose addresses the facts do not say yet. */
   private readonly changed = new Set<string>();
-  /** Addresses that came since the facts were put last. */
-  private fresh: Ip[] = [];
   /** Names whose rows are behind, and whether a switch may be told of one of them. */
   private readonly unwritten = new Set<string>();
   private urgent = false;
-  private updating = false;
+  /** The change that is about to be made. */
+  private updating: Promise<number> | undefined;
   private stopSweep: (() => void) | undefined;
   private stopWrite: (() => void) | undefined;
   private sweepAt = Number.POSITIVE_INFINITY;
@@ -131,9 +130,7 @@ export class DomainObserver {
         const seconds = Math.min(Math.max(ttl, MIN_TTL_SECONDS), MAX_TTL_SECONDS) + MARGIN_SECONDS;
         const { changed, refused } = this.book.take({ name, address, expires: now + seconds * 1_000 });
         this.refused += refused;
-        if (!changed) continue;
-        this.fresh.push(address);
-        this.tell(name);
+        if (changed) this.options.learned?.(address, told(this.tell(name)));
       }
       this.unwritten.add(name);
     }
@@ -142,13 +139,13 @@ export class DomainObserver {
   }
 
   private forgetUnwanted(): void {
-    for (const name of this.book.retain((n) => this.options.wanted.has(n))) this.tell(name);
+    for (const name of this.book.retain((n) => this.options.wanted.has(n))) void told(this.tell(name));
     this.sweepLater();
   }
 
   private sweep(): void {
     this.sweepAt = Number.POSITIVE_INFINITY;
-    for (const name of this.book.expire(this.options.wallNow())) this.tell(name);
+    for (const name of this.book.expire(this.options.wallNow())) void told(this.tell(name));
     this.sweepLater();
   }
 
@@ -161,29 +158,29 @@ export class DomainObserver {
     this.stopSweep = this.options.clock.after(Math.min(ms, MAX_TIMER_MS), () => this.sweep());
   }
 
-  /** The addresses of a name are others now. */
-  private tell(name: string): void {
+  /** The addresses of a name are others now. Resolves with the generation that will have them. */
+  private tell(name: string): Promise<number> {
     this.changed.add(name);
     this.unwritten.add(name);
     this.urgent = true;
     this.writeLater();
-    if (this.updating) return;
-    this.updating = true;
     // In a moment: what came in the same burst belongs to the same change.
-    setImmediate(() => this.update());
+    this.updating ??= new Promise((done) => setImmediate(done)).then(() => this.update());
+    return this.updating;
   }
 
-  private update(): void {
-    this.updating = false;
+  private async update(): Promise<number> {
+    this.updating = undefined;
     const names = [...this.changed];
-    const addresses = this.fresh;
     this.changed.clear();
-    this.fresh = [];
-    const generation = this.options.update((facts) => {
-      for (const name of names) facts.put('domain', name, this.factOf(name));
-    });
-    generation.catch((error: unknown) => this.options.failed('addresses of names', error));
-    if (addresses.length > 0) this.options.learned?.(addresses, generation);
+    try {
+      return await this.options.update((facts) => {
+        for (const name of names) facts.put('domain', name, this.factOf(name));
+      });
+    } catch (error) {
+      this.options.failed('addresses of names', error);
+      throw error;
+    }
   }
 
   private factOf(name: string): DomainFact | undefined {
@@ -214,6 +211,9 @@ export class DomainObserver {
     });
   }
 }
+
+/** Without the failure, which has been told. */
+const told = (generation: Promise<number>): Promise<number | undefined> => generation.catch(() => undefined);
 
 /** Timers take 31 bits of milliseconds. */
 const MAX_TIMER_MS = 0x7fff_ffff;

@@ -47,7 +47,7 @@ const denied = (destination: string, sourcePort: number, more: object = {}) => {
   return data;
 };
 const turn = () => new Promise((done) => setImmediate(done));
-const learn = (generation = 5) => packets.learned([ADDRESS], Promise.resolve(generation));
+const learn = (generation: number | undefined = 5) => packets.learned(ADDRESS, Promise.resolve(generation));
 
 describe('a packet that was denied too early', () => {
   it('is sent again when its switch has the addresses of the answer, and not before', async () => {
@@ -70,14 +70,17 @@ describe('a packet that was denied too early', () => {
     expect(switches.packetsOut).toHaveLength(1);
   });
 
-  it('is sent again once: a second denial is meant', async () => {
+  it('is sent again some times, later each time; then its denial is meant', async () => {
     learn();
     realized.resolve(true);
-    denied(ADDRESS, 1000);
-    denied(ADDRESS, 1000);
-    denied(ADDRESS, 1001);
-    await turn();
-    expect(switches.packetsOut).toHaveLength(2);
+    const times: number[] = [];
+    for (let n = 1; n <= 10; n++) {
+      denied(ADDRESS, 1000);
+      await turn();
+      for (let ms = 0; ms < 170 && switches.packetsOut.length < n; ms++) clock.advance(1);
+      if (switches.packetsOut.length === n) times.push(clock.now());
+    }
+    expect(times).toEqual([0, 5, 15, 35, 75, 155, 315]);
   });
 
   it('is left alone while its switch does not get the addresses', async () => {
@@ -89,10 +92,33 @@ describe('a packet that was denied too early', () => {
   });
 
   it('is left alone when the change fails', async () => {
-    packets.learned([ADDRESS], Promise.reject(new Error('no')));
+    packets.learned(ADDRESS, Promise.resolve(undefined));
     denied(ADDRESS, 1000);
     await turn();
     expect(asked).toEqual([]);
+    expect(switches.packetsOut).toEqual([]);
+  });
+});
+
+describe('a switch may tell of the packet before it tells of the answer', () => {
+  it('and the packet is sent again all the same', async () => {
+    realized.resolve(true);
+    const data = denied(ADDRESS, 1000);
+    denied('192.0.2.81', 1000);
+    clock.advance(200);
+    learn();
+    await turn();
+    expect(switches.packetsOut).toEqual([{ node: NODE, inPort: 256, data }]);
+  });
+
+  it('but not long before, and not while many others came in between', async () => {
+    realized.resolve(true);
+    denied(ADDRESS, 1000);
+    clock.advance(201);
+    denied(ADDRESS, 1001);
+    for (let port = 1; port <= 64; port++) denied('192.0.2.81', port);
+    learn();
+    await turn();
     expect(switches.packetsOut).toEqual([]);
   });
 });

@@ -5,6 +5,16 @@ import { packetTuple } from '../policy-log/packet.js';
 
 /** How long after an answer a packet may come that was denied because its switch did not know the answer yet. */
 const FRESH_MS = 2_000;
+/** How long before the answer; switches tell of both as soon as they can. */
+const EARLY_MS = 200;
+const MAX_EARLY = 64;
+/**
+ * A switch judges packets of a kind that it has just denied as before for some milliseconds after it has acknowledged a change
+ * (until its datapath's cache is revalidated), so one time may be too early again.
+ */
+const MAX_TRIES = 7;
+/** Before the second time; then twice as long each time. */
+const RETRY_MS = 5;
 /** Packets that are sent again within that time; more are left to their senders, who try again by themselves. */
 const MAX_SENT = 4_096;
 
@@ -15,6 +25,15 @@ export interface FirstPacketsOptions {
   readonly realized: (node: NodeName, generation: number, timeoutMs: number) => Promise<boolean>;
 }
 
+interface Attempt {
+  readonly node: NodeName;
+  readonly inPort: number;
+  readonly destination: Ip;
+  readonly data: Uint8Array;
+  /** By the clock. */
+  readonly at: number;
+}
+
 /**
  * A pod gets the answer of its name server at once, and connects before the switch knows that it may: the first packet is
  * denied, and TCP sends the next after a whole second. Switches tell of such packets, and they are sent again, through every
@@ -22,9 +41,11 @@ export interface FirstPacketsOptions {
  */
 export class FirstPackets {
   /** Addresses that were learned a moment ago, and the generation that has each. */
-  private readonly fresh = new Map<Ip, Promise<number>>();
-  /** So that a packet that is denied for another reason does not go round and round. */
-  private readonly sent = new Set<string>();
+  private readonly fresh = new Map<Ip, Promise<number | undefined>>();
+  /** How often a packet was sent again, so that one that is denied for another reason does not go round and round. */
+  private readonly tries = new Map<string, number>();
+  /** The last attempts to reach other addresses: a switch may tell of the packet before it tells of the answer. */
+  private early: Attempt[] = [];
   private count = 0;
 
   constructor(private readonly options: FirstPacketsOptions) {
@@ -36,29 +57,44 @@ export class FirstPackets {
     return this.count;
   }
 
-  learned(addresses: readonly Ip[], generation: Promise<number>): void {
-    for (const address of addresses) this.fresh.set(address, generation);
-    this.options.clock.after(FRESH_MS, () => {
-      for (const address of addresses) if (this.fresh.get(address) === generation) this.fresh.delete(address);
-      if (this.fresh.size === 0) this.sent.clear();
+  learned(address: Ip, generation: Promise<number | undefined>): void {
+    const { clock } = this.options;
+    this.fresh.set(address, generation);
+    clock.after(FRESH_MS, () => {
+      if (this.fresh.get(address) === generation) this.fresh.delete(address);
+      if (this.fresh.size === 0) this.tries.clear();
     });
+    const since = clock.now() - EARLY_MS;
+    for (const attempt of this.early)
+      if (attempt.destination === address && attempt.at >= since) this.sendAgain(attempt, generation);
   }
 
   private take({ node, tableId, cookie, fields, data }: PacketInEvent): void {
     // Where a policy asks to be told of what it denies, that flow tells instead of ours.
-    if (this.fresh.size === 0 || tableId !== TABLE_ID.Denied || parseCookie(cookie) === undefined) return;
-    const generation = this.fresh.get(packetTuple(data)?.destination as Ip);
+    if (tableId !== TABLE_ID.Denied || parseCookie(cookie) === undefined) return;
+    const destination = packetTuple(data)?.destination as Ip | undefined;
     const inPort = fields.in_port;
-    if (generation === undefined || typeof inPort !== 'number' || this.sent.size >= MAX_SENT) return;
+    if (destination === undefined || typeof inPort !== 'number') return;
+    const attempt = { node, inPort, destination, data, at: this.options.clock.now() };
+    const generation = this.fresh.get(destination);
+    if (generation !== undefined) this.sendAgain(attempt, generation);
+    else this.early = [...this.early.slice(1 - MAX_EARLY), attempt];
+  }
+
+  private sendAgain({ node, inPort, data }: Attempt, generation: Promise<number | undefined>): void {
     const packet = `${node} ${inPort} ${Buffer.from(data).toString('latin1')}`;
-    if (this.sent.has(packet)) return;
-    this.sent.add(packet);
-    const again = async () => {
-      if (!(await this.options.realized(node, await generation, FRESH_MS))) return;
+    const tries = this.tries.get(packet) ?? 0;
+    if (tries >= MAX_TRIES || (tries === 0 && this.tries.size >= MAX_SENT)) return;
+    this.tries.set(packet, tries + 1);
+    const { clock, realized, switches } = this.options;
+    const send = () => {
       this.count++;
-      this.options.switches.packetOut(node, inPort, data);
+      switches.packetOut(node, inPort, data);
     };
-    // Whoever learned the address reports what goes wrong with its generation.
-    again().catch(() => undefined);
+    void generation.then(async (wanted) => {
+      if (wanted === undefined || !(await realized(node, wanted, FRESH_MS))) return;
+      if (tries === 0) send();
+      else clock.after(RETRY_MS * 2 ** (tries - 1), send);
+    });
   }
 }

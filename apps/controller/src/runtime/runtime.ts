@@ -164,7 +164,7 @@ export class Runtime {
       records: new DomainRecords(database),
       switches,
       update,
-      learned: (addresses, generation) => first.learned(addresses, generation),
+      learned: (address, generation) => first.learned(address, generation),
       failed: (what, error) => logger.error({ event: 'operation-failed', what, error }),
     });
     await domains.load(facts);
