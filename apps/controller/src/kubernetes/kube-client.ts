@@ -42,7 +42,7 @@ export interface WatchHandlers {
   /** One event of the stream, parsed. What it throws ends the watch. */
   readonly event: (event: unknown) => void;
   readonly signal: AbortSignal;
-  /** The watch ends with an error when nothing has come for so long. */
+  /** The watch ends when nothing has come for so long: the other side may be gone without a word. */
   readonly idleMs: number;
 }
 
@@ -78,8 +78,8 @@ export class KubeClient {
     return text === '' ? undefined : JSON.parse(text);
   }
 
-  /** Resolves when the server has ended the watch in order. @throws as `request`, and what `event` throws */
-  async watch(path: string, query: KubeRequest['query'], handlers: WatchHandlers): Promise<void> {
+  /** Resolves when the server has ended the watch in order, or was silent. @throws as `request`, and what `event` throws */
+  async watch(path: string, query: KubeRequest['query'], handlers: WatchHandlers): Promise<'ended' | 'silent'> {
     const { opened, event, signal, idleMs } = handlers;
     const answer = await this.open('GET', path, { query: { ...query, watch: true }, signal });
     if (answer.statusCode !== 200) {
@@ -91,12 +91,16 @@ export class KubeClient {
     answer.socket.setTimeout(0);
     opened();
     let heardAt = this.clock.now();
+    let silent = false;
     let stopIdle = () => {};
     const watchIdle = (ms: number) => {
       stopIdle = this.clock.after(ms, () => {
         const left = heardAt + idleMs - this.clock.now();
         if (left > 0) watchIdle(left);
-        else answer.destroy(new Error(`nothing came for ${idleMs} ms`));
+        else {
+          silent = true;
+          answer.destroy();
+        }
       });
     };
     watchIdle(idleMs);
@@ -112,12 +116,13 @@ export class KubeClient {
           }
         });
         answer.on('error', reject);
-        answer.on('close', () => (answer.complete ? resolve() : reject(new Error('the watch was cut off'))));
+        answer.on('close', () => (answer.complete || silent ? resolve() : reject(new Error('the watch was cut off'))));
       });
     } finally {
       stopIdle();
       answer.destroy();
     }
+    return silent ? 'silent' : 'ended';
   }
 
   private async open(method: string, path: string, request: KubeRequest): Promise<IncomingMessage> {

@@ -246,8 +246,9 @@ export class Reflector<T, A = unknown> {
       timeoutSeconds: Math.round(WATCH_SECONDS * (1 + random())),
     };
     let openedAt = Number.POSITIVE_INFINITY;
+    let end: 'ended' | 'silent';
     try {
-      await client.watch(path, query, {
+      end = await client.watch(path, query, {
         opened: () => {
           openedAt = clock.now();
           this.setTrouble(undefined);
@@ -260,7 +261,7 @@ export class Reflector<T, A = unknown> {
       if (clock.now() - openedAt >= SHORT_WATCH_MS) this.backoff.reset();
     }
     // Ended in order, which happens now and then; but what ends at once must not become a busy loop.
-    return clock.now() - openedAt >= SHORT_WATCH_MS ? 0 : this.backoff.next();
+    return end === 'silent' || clock.now() - openedAt >= SHORT_WATCH_MS ? 0 : this.backoff.next();
   }
 
   private event(event: unknown): void {
