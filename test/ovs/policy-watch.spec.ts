@@ -14,7 +14,7 @@ import {
   ROUTES,
   StatusView,
 } from '@heddle/api';
-import { l4Packet, TCP_FLAGS } from '@heddle/compiler';
+import { l4Packet, METERS, TCP_FLAGS } from '@heddle/compiler';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -236,6 +236,21 @@ describe.skipIf(!hasOvs())('policies at work on a real switch', () => {
     await expect
       .poll(async () => (await log()).events, quick)
       .toMatchObject([{ verdict: 'denied', port: 8080, count: 1 }]);
+  });
+  it('is not flooded: the datapath tells of so many packets a second, and counts all of them', async () => {
+    await put('policy.yaml', policy('drops', [8080]));
+    const { rate, burst } = METERS.policyLog;
+    const startedAt = performance.now();
+    await knock(9090, 2_000);
+    const seconds = (performance.now() - startedAt) / 1000;
+    await expect.poll(counters, quick).toEqual([
+      [0, 0],
+      ['ingress', 2_000],
+    ]);
+    const told = () =>
+      controller?.runtime.policyWatch.log.events({ verdict: 'denied' }, 2_000).reduce((n, e) => n + e.count, 0) ?? 0;
+    await expect.poll(told, quick).toBeGreaterThanOrEqual(burst);
+    expect(told()).toBeLessThanOrEqual(burst + rate * (seconds + 1));
   });
   it('does not count as dropped what isolation leaves alone', async () => {
     const none = policy('none', []).replace('app: db', 'app: web').replace('ingress:', 'policyTypes: [Egress]');

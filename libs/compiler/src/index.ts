@@ -10,6 +10,7 @@ export * from './pipeline/constants.js';
 export * from './pipeline/contract.js';
 export * from './pipeline/cookie.js';
 export { flowKey } from './pipeline/flow.js';
+export * from './pipeline/meters.js';
 export * from './pipeline/registers.js';
 export * from './pipeline/tables.js';
 export { type IdentityInfo, isPerReplicaLabel, NAMESPACE_NAME_LABEL } from './policy/identity.js';

@@ -24,13 +24,22 @@ function put<K, V>(map: Map<K, V>, key: K, value: V | undefined): void {
   else map.set(key, value);
 }
 
+/** Flows that a switch cannot have; undefined: it can have all. */
+export type Without = ((flow: Flow) => boolean) | undefined;
+
 /** The flow set as it is now; it does not change any more. */
-export const frozen = (set: NodeFlowSet): Content => ({ flows: new Map(set.flows), groups: new Map(set.groups) });
+export const frozen = (set: NodeFlowSet, without: Without): Content => ({
+  flows: without === undefined ? new Map(set.flows) : new Map([...set.flows].filter(([, flow]) => !without(flow))),
+  groups: new Map(set.groups),
+});
 
 /** The part of the flow set that these keys name, as it is now. */
-export function frozenPart(set: NodeFlowSet, keys: Dirty): Content {
+export function frozenPart(set: NodeFlowSet, keys: Dirty, without: Without): Content {
   const flows = new Map<string, Flow>();
-  for (const key of keys.flows) put(flows, key, set.flows.get(key));
+  for (const key of keys.flows) {
+    const flow = set.flows.get(key);
+    put(flows, key, flow !== undefined && without?.(flow) ? undefined : flow);
+  }
   const groups = new Map<number, Group>();
   for (const id of keys.groups) put(groups, id, set.groups.get(id));
   return { flows, groups };

@@ -9,9 +9,10 @@ import {
   type RejectedMod,
 } from 'openflow-ts';
 import type { CountsEvent, PacketInEvent, SwitchState } from '../core/ports.js';
-import { Dirty, frozen, frozenPart, Installed } from './content.js';
+import { Dirty, frozen, frozenPart, Installed, type Without } from './content.js';
 import { isCounted, readAllCounts, readCountsOf } from './counts.js';
 import type { DesiredState, SouthboundClock, SouthboundLogger } from './desired.js';
+import { ensureMeters } from './meters.js';
 import { askForPackets, PacketInQueue } from './packet-in.js';
 import { type Content, type Difference, differences, inOrder, planDelta } from './plan.js';
 import { readBack } from './readback.js';
@@ -78,6 +79,8 @@ interface Work {
 export class NodeDriver {
   readonly #installed = new Installed();
   readonly #packets: PacketInQueue;
+  /** What this switch cannot have. */
+  #without: Without;
   #session: OpenFlowSession | undefined;
   #dirty = new Dirty();
   /** Set: the switch must be read back, because it is not known what it has. */
@@ -293,7 +296,7 @@ export class NodeDriver {
     if (set === undefined) return undefined;
     const dirty = this.#dirty;
     this.#dirty = new Dirty();
-    const content = frozenPart(set, dirty);
+    const content = frozenPart(set, dirty, this.#without);
     const leaving = [...dirty.flows].flatMap((key) => {
       const flow = content.flows.has(key) ? undefined : this.#installed.flows.get(key);
       return flow !== undefined && isCounted(flow) ? [flow] : [];
@@ -312,6 +315,7 @@ export class NodeDriver {
     if (this.options.encap === 'geneve' && (await ensureTlvMap(session)))
       this.options.logger.info({ event: 'tlv-map-added', node: this.node });
     if (cause === 'connect') await this.#askForPackets(session);
+    if (cause !== 'drift') await this.#ensureMeters(session);
     // Before anything is removed. After a drift check only what others made is.
     const counted = cause === 'drift' || this.#tellCounts(session, 'all', readAllCounts(session));
     const actual = await readBack(session);
@@ -319,7 +323,7 @@ export class NodeDriver {
     const set = this.options.desired.node(this.node);
     if (set === undefined || this.#session !== session) return undefined;
     // From here on what changes is dirty again; what changed before is in the snapshot.
-    const content = frozen(set);
+    const content = frozen(set, this.#without);
     const generation = this.#generation;
     this.#dirty = new Dirty();
     this.#resync = undefined;
@@ -362,6 +366,18 @@ export class NodeDriver {
     } catch (error) {
       this.options.logger.debug({ event: 'counters-not-read', node, error: String(error) });
       return false;
+    }
+  }
+
+  /** Without meters a switch tells of no policy's decisions: everything else works as it should. */
+  async #ensureMeters(session: OpenFlowSession): Promise<void> {
+    this.#without = undefined;
+    try {
+      await ensureMeters(session);
+    } catch (error) {
+      if (!(error instanceof OpenFlowPeerError)) throw error;
+      this.#without = (flow) => flow.provenance.feature === 'policyLog';
+      this.options.logger.warn({ event: 'policy-log-impossible', node: this.node, error: error.message });
     }
   }
 

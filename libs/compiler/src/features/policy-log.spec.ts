@@ -40,15 +40,15 @@ function telling({ compiler, ids }: ReturnType<typeof compile>, n: number, table
   );
   return flows
     .map((f) => formatFlow(flowMod({ ...f, cookie: 0n }), { tableNames }).replace(`table=${table}, `, ''))
-    .filter((text) => text.includes('CONTROLLER'))
+    .filter((text) => text.includes('controller('))
     .map((text) =>
       text.replace(/reg(4|5|14)=0x([0-9a-f]+)/, (_, r, v) => `reg${r}=<${names.get(Number.parseInt(v, 16))}>`),
     )
     .sort();
 }
-const CUT = 'CONTROLLER:65535,ct(commit,zone=NXM_NX_REG0[8..23],exec(set_field:0/0x1->ct_mark))';
+const CUT = 'controller(meter_id=72),ct(commit,zone=NXM_NX_REG0[8..23],exec(set_field:0/0x1->ct_mark))';
 const drops = (object: string) => [
-  `priority=300,reg14=<${object}> actions=CONTROLLER:65535`,
+  `priority=300,reg14=<${object}> actions=controller(meter_id=72)`,
   `priority=310,ip,reg0=0x1000000/0x1000000,reg14=<${object}> actions=${CUT}`,
   `priority=310,ipv6,reg0=0x1000000/0x1000000,reg14=<${object}> actions=${CUT}`,
 ];
@@ -59,7 +59,9 @@ describe('what policies want to be told of', () => {
     ['drops', [], drops('isolation/ingress/256')],
     [
       'all',
-      ['priority=100,reg0=0/0x1000000,reg5=<policy/x/p/ingress/0> actions=CONTROLLER:65535,goto_table:EndpointDNAT'],
+      [
+        'priority=100,reg0=0/0x1000000,reg5=<policy/x/p/ingress/0> actions=controller(meter_id=72),goto_table:EndpointDNAT',
+      ],
       drops('isolation/ingress/256'),
     ],
   ])('%s: flows of its subjects', (logging, allowed, denied) => {

@@ -6,6 +6,7 @@ import type { Flow, ObjectRef } from '../model/output.js';
 import { IS_IP } from '../pipeline/address.js';
 import { cut } from '../pipeline/commit.js';
 import { act, makeFlow, type Origin } from '../pipeline/flow.js';
+import { METERS } from '../pipeline/meters.js';
 import { matchRegisters } from '../pipeline/registers.js';
 import { sorted } from '../policy/canonical.js';
 import { type RuleShape, ruleObject } from '../policy/shape.js';
@@ -19,8 +20,8 @@ export const toldOfIsolation = index('toldOfIsolation', 3);
 export const tellsOfDrops = (logging: PolicyLogging): boolean => logging !== 'none';
 const tellsOfAll = (logging: PolicyLogging): boolean => logging === 'all';
 
-/** A copy to the controller; Open vSwitch sends the whole packet. */
-const tell = { kind: 'controller' } as const;
+/** A copy to the controller; Open vSwitch sends the whole packet. Metered in the datapath: a flood is not told of. */
+const tell = { kind: 'controller', meterId: METERS.policyLog.id } as const;
 
 /** Above the flows of these tables that concern everybody. */
 const PRIORITY = { egress: 200, ingress: 100, denied: 300, cut: 310 } as const;

@@ -1,0 +1,12 @@
+/**
+ * Meters that flows name; a switch must have them before it takes such flows. Numbers are ours by agreement: meters carry no
+ * cookie. Packets a second, and how many may come at once.
+ */
+export const METERS = {
+  policyLog: {
+    id: 0x48,
+    rate: 300,
+    burst: 300,
+    doc: 'Copies of packets that policies ask to be told of. What is above it goes its way untold, and costs no more than any other.',
+  },
+} as const;
