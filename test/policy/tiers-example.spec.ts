@@ -32,8 +32,14 @@ afterAll(async () => {
   folder.remove();
 });
 
-it('has nothing wrong', async () => {
-  expect(await h.client.get(ROUTES.problems, z.array(ProblemView))).toEqual([]);
+it('has nothing wrong but that its cluster has no name server', async () => {
+  const object = { kind: 'ClusterNetworkPolicy', namespace: '', name: 'payments' };
+  const reason = expect.stringContaining('there is no service kube-system/kube-dns');
+  const problems = () => h.client.get(ROUTES.problems, z.array(ProblemView));
+  expect(await problems()).toMatchObject([{ severity: 'warning', object, reason }]);
+  const dns = '{ name: kube-dns, namespace: kube-system }\nspec: { ports: [{ port: 53, protocol: UDP }] }\n';
+  folder.write('dns.yaml', `apiVersion: v1\nkind: Service\nmetadata: ${dns}`);
+  await expect.poll(problems).toEqual([]);
 });
 
 const cells = rows.flatMap(({ from, cells }) =>

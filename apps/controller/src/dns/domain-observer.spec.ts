@@ -5,6 +5,7 @@ import type { PacketInEvent } from '../core/ports.js';
 import { Database } from '../persistence/database.js';
 import { dnsReply, type TestReply, udpFrame } from '../testing/dns-messages.js';
 import { ManualClock } from '../testing/manual-clock.js';
+import type { DomainLimits } from './domain-book.js';
 import { DomainObserver, MARGIN_SECONDS, MIN_TTL_SECONDS, RESTART_GRACE_SECONDS } from './domain-observer.js';
 import { DomainRecords } from './domain-records.js';
 import { WantedNames } from './wanted-names.js';
@@ -37,12 +38,13 @@ function want(policy: string, ...names: readonly string[]): void {
 const unwant = (policy: string) => wanted.take(new Map([[policy, undefined]]));
 
 /** An observer as a controller starts it. */
-async function start() {
+async function start(limits?: DomainLimits) {
   const facts = new FactTable();
   const own = clock;
   let listener: ((event: PacketInEvent) => void) | undefined;
   const updates: Promise<number>[] = [];
   const failures: unknown[] = [];
+  const full: number[] = [];
   const learned: [number | undefined, string][] = [];
   const observer = new DomainObserver({
     clock: own,
@@ -63,7 +65,9 @@ async function start() {
       return done;
     },
     learned: (address, generation) => void generation.then((g) => learned.push([g, address])),
+    full: (addresses) => void full.push(addresses),
     failed: (_, error) => void failures.push(error),
+    limits,
   });
   observers.push(observer);
   await observer.load(facts);
@@ -97,6 +101,7 @@ async function start() {
     observer,
     facts,
     failures,
+    full,
     learned,
     settled,
     frame,
@@ -269,6 +274,12 @@ it('a database that fails is told, and tried again', async () => {
   database.transaction = transaction;
   await observer.flush();
   expect(await new DomainRecords(database).load()).toHaveLength(1);
+});
+
+it('tells once when it is full', async () => {
+  const { address, full } = await start({ perName: 10, total: 1 });
+  for (const n of [1, 2, 3]) address('example.com', 60, `192.0.2.${n}`);
+  expect(full).toEqual([1]);
 });
 
 it('counts what it reads', async () => {

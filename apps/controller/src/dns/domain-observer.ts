@@ -35,6 +35,8 @@ export interface DomainObserverOptions {
   readonly update: (put: (facts: FactTable) => void) => Promise<number>;
   /** Told at once of an address that a name has anew, and of the generation that will have it; undefined if none will. */
   readonly learned?: ((address: Ip, generation: Promise<number | undefined>) => void) | undefined;
+  /** Told when the first address did not fit. */
+  readonly full?: ((addresses: number) => void) | undefined;
   /** Told of what goes wrong in the background; the next answer or sweep tries again. */
   readonly failed: (what: string, error: unknown) => void;
   readonly limits?: DomainLimits | undefined;
@@ -129,6 +131,7 @@ export class DomainObserver {
       for (const { address, ttl } of addresses) {
         const seconds = Math.min(Math.max(ttl, MIN_TTL_SECONDS), MAX_TTL_SECONDS) + MARGIN_SECONDS;
         const { changed, refused } = this.book.take({ name, address, expires: now + seconds * 1_000 });
+        if (refused > 0 && this.refused === 0) this.options.full?.(this.book.size);
         this.refused += refused;
         if (changed) this.options.learned?.(address, told(this.tell(name)));
       }

@@ -21,6 +21,15 @@ export interface MetricReaders {
     readonly direction: string;
     readonly packets: number;
   }>;
+  readonly names: () => {
+    /** Answers of name servers, by whether they could be read. */
+    readonly read: number;
+    readonly unreadable: number;
+    readonly addresses: number;
+    /** Addresses that did not fit. */
+    readonly refused: number;
+    readonly packetsAgain: number;
+  };
   readonly nodes: () => readonly {
     readonly name: string;
     readonly connected: boolean;
@@ -96,6 +105,39 @@ export class Metrics {
       'Pods that carry their earlier identity until switches know the new one',
       readers.heldPods,
     );
+    const counter = (name: string, help: string, read: () => number) =>
+      new Counter({
+        name,
+        help,
+        registers: [this.registry],
+        collect() {
+          this.reset();
+          this.inc(read());
+        },
+      });
+    gauge('heddle_domain_addresses', 'Addresses that names of policies have', () => readers.names().addresses);
+    counter(
+      'heddle_domain_addresses_refused_total',
+      'Addresses of names that were not taken, as there were too many',
+      () => readers.names().refused,
+    );
+    counter(
+      'heddle_domain_first_packets_total',
+      'Packets that were sent again, as they came before their switch knew the address of a name',
+      () => readers.names().packetsAgain,
+    );
+    new Counter({
+      name: 'heddle_dns_answers_total',
+      help: 'Answers of name servers that switches told of',
+      labelNames: ['outcome'],
+      registers: [this.registry],
+      collect() {
+        const { read, unreadable } = readers.names();
+        this.reset();
+        this.inc({ outcome: 'read' }, read);
+        this.inc({ outcome: 'unreadable' }, unreadable);
+      },
+    });
     new Gauge({
       name: 'heddle_source_problems',
       help: 'Things in the source that cannot be used as written',

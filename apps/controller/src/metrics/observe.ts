@@ -11,6 +11,7 @@ export function observe({
   allocations,
   switches,
   compiler,
+  domains,
   policyWatch: { counters },
 }: Runtime): void {
   metrics.observe({
@@ -31,6 +32,10 @@ export function observe({
     },
     attachments: () => allocations.attachments.size,
     heldPods: () => engine.heldPods,
+    names: () => {
+      const { answers, unreadable, addresses, refused } = domains.observer.stats;
+      return { read: answers, unreadable, addresses, refused, packetsAgain: domains.firstPackets.total };
+    },
     nodes: () =>
       allocations.nodes.all().map(({ name }) => {
         const state = switches.state(nodeName(name));

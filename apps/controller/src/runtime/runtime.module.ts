@@ -28,7 +28,7 @@ export function runtimeModule(runtime: Runtime): DynamicModule {
     { provide: SWITCHES, useValue: runtime.switches },
     { provide: OVSDB, useValue: runtime.ovsdb },
     { provide: Allocations, useValue: runtime.allocations },
-    { provide: DomainObserver, useValue: runtime.domains },
+    { provide: DomainObserver, useValue: runtime.domains.observer },
     { provide: Engine, useValue: runtime.engine },
     { provide: FactTable, useValue: runtime.facts },
     { provide: Metrics, useValue: runtime.metrics },

@@ -9,9 +9,7 @@ import type { OvsdbPort, SwitchesPort } from '../core/ports.js';
 import { Refusals } from '../core/refusals.js';
 import { Watchers } from '../core/watchers.js';
 import { World } from '../core/world.js';
-import { DomainObserver } from '../dns/domain-observer.js';
-import { DomainRecords } from '../dns/domain-records.js';
-import { FirstPackets } from '../dns/first-packets.js';
+import { createDomainWatch, type DomainWatch } from '../dns/domain-watch.js';
 import { WantedNames } from '../dns/wanted-names.js';
 import type { KubernetesWriter } from '../kubernetes/writes/kubernetes-writer.js';
 import type { Logger } from '../logging/logger.js';
@@ -76,7 +74,7 @@ export class Runtime {
     readonly world: World,
     readonly watchers: Watchers,
     readonly engine: Engine,
-    readonly domains: DomainObserver,
+    readonly domains: DomainWatch,
     readonly policyWatch: PolicyWatch,
     private readonly southbound: Southbound,
   ) {}
@@ -122,7 +120,7 @@ export class Runtime {
     const compiler = options.createCompiler(allocations.ledger);
     // The drivers ask for the engine's state, the engine tells the drivers: one of them must come first.
     let engine: Engine | undefined;
-    let domains: DomainObserver | undefined;
+    let domains: DomainWatch | undefined;
     const southbound = options.createSouthbound({
       config,
       logger,
@@ -134,7 +132,7 @@ export class Runtime {
       changed: () => watchers.changed(),
       beforeSend: async () => {
         await allocations.flush();
-        await domains?.flush();
+        await domains?.observer.flush();
       },
     });
     engine = new Engine({
@@ -150,27 +148,12 @@ export class Runtime {
       events: engineEvents(metrics, logger),
     });
     const { switches } = southbound;
-    const update: Engine['update'] = (put) => (engine as Engine).update(put);
-    const first = new FirstPackets({
-      clock,
-      switches,
-      realized: (node, generation, timeoutMs) =>
-        watchers.until(() => engine?.isRealized(node, generation) ?? false, timeoutMs),
-    });
-    domains = new DomainObserver({
-      clock,
-      wallNow: options.wallNow ?? Date.now,
-      wanted,
-      records: new DomainRecords(database),
-      switches,
-      update,
-      learned: (address, generation) => first.learned(address, generation),
-      failed: (what, error) => logger.error({ event: 'operation-failed', what, error }),
-    });
-    await domains.load(facts);
+    const wallNow = options.wallNow ?? Date.now;
+    const needs = { clock, wallNow, logger, database, facts, wanted, engine, watchers, switches };
+    domains = await createDomainWatch(needs);
     const policyWatch = await PolicyWatch.create({
       ...{ logger, clock, metrics, database, allocations, compiler, switches },
-      wallClock: options.wallNow ?? Date.now,
+      wallClock: wallNow,
       changed: () => watchers.changed(),
       times: options.policyWatchTimes,
     });
@@ -197,7 +180,7 @@ export class Runtime {
   /** Reads the source, compiles, then lets switches in. */
   async start(): Promise<void> {
     await this.engine.start();
-    this.domains.start();
+    this.domains.observer.start();
     await this.southbound.start();
     this.policyWatch.start();
     this.writer?.start();
@@ -210,7 +193,7 @@ export class Runtime {
     await this.engine.stop();
     await this.southbound.stop();
     await this.policyWatch.stop();
-    await this.domains.stop();
+    await this.domains.observer.stop();
     await this.allocations.flush();
     await this.database.close();
   }

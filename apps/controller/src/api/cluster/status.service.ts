@@ -1,5 +1,5 @@
 import type { NodeView, ProblemView, StatusView } from '@heddle/api';
-import { BAND_SLOTS, type Compiler, clusterPolicyObject, nodeName } from '@heddle/compiler';
+import { BAND_SLOTS, type Compiler, clusterPolicyObject, DNS_SERVICE, nodeName } from '@heddle/compiler';
 import { Inject, Injectable } from '@nestjs/common';
 import { Allocations } from '../../allocation/allocations.js';
 import { Engine } from '../../core/engine.js';
@@ -130,7 +130,20 @@ export class StatusViews {
       const place = this.source.placeOf(object);
       return { severity: 'error', file: place?.file ?? '', line: place?.line ?? null, object, reason };
     });
-    return [...this.source.problems(), ...own, ...this.crowdedPolicies()];
+    return [...this.source.problems(), ...own, ...this.crowdedPolicies(), ...this.namesWithoutServer()];
+  }
+
+  /** Nobody is asked for addresses whose answers count: rules for names can never match. */
+  private namesWithoutServer(): ProblemView[] {
+    const { compiler } = this;
+    if (compiler.fact('config', 'config')?.dnsServers !== undefined) return [];
+    if (compiler.fact('service', DNS_SERVICE) !== undefined) return [];
+    const reason = `there is no service ${DNS_SERVICE}, and HEDDLE_DNS_SERVERS is not set: domainNames never match`;
+    return [...this.world.objects.clusterPolicies.values()].filter(asksForNames).map(({ name }): ProblemView => {
+      const object = { ...clusterPolicyObject(name), namespace: '' };
+      const place = this.source.placeOf(object);
+      return { severity: 'warning', file: place?.file ?? '', line: place?.line ?? null, object, reason };
+    });
   }
 
   /** Rules beyond those of a priority that have a place of their own: which of them counts first is open. */
@@ -148,6 +161,9 @@ export class StatusViews {
     });
   }
 }
+
+const asksForNames = ({ egress }: SourceClusterPolicy): boolean =>
+  egress.some((r) => r.peers.some((p) => p.kind === 'domains'));
 
 /** Policies that share a priority with so many rules that some may have no place of their own. */
 function mayBeCrowded(policies: Iterable<SourceClusterPolicy>): readonly SourceClusterPolicy[] {
