@@ -229,15 +229,31 @@ export function kubeletSuite(lab: TestLab, open: () => Promise<ApiHandle>): void
     const ports = [{ containerPort: 8080, hostPort: 18_080 }];
     await create(podObject('open', { nodeName: 'node2', containers: [{ name: 'echo', image: 'heddle/echo', ports }] }));
     await ready('open');
-    for (const address of ['172.31.99.2', '[fd00:31:99::2]']) {
-      const r = await lab.run('ip', [
-        ...['netns', 'exec', `${lab.paths.prefix}ul`, 'curl', '-s', '-m', '5', `http://${address}:18080/`],
+    const ask = (address: string) =>
+      lab.run('ip', [
+        ...['netns', 'exec', `${lab.paths.prefix}ul`, 'curl', '-s', '-m', '3', `http://${address}:18080/`],
       ]);
-      expect(r.stdout, address).toContain(`${NAMESPACE}/open`);
-    }
+    const addresses = ['172.31.99.2', '[fd00:31:99::2]'];
+    const answers = async () =>
+      (await Promise.all(addresses.map(ask))).map((r) => r.stdout.includes(`${NAMESPACE}/open`));
+    expect(await answers()).toEqual([true, true]);
+    // Policies judge the client's own address.
+    const admit = async (...cidrs: readonly string[]) => {
+      const policy = {
+        apiVersion: 'networking.k8s.io/v1',
+        kind: 'NetworkPolicy',
+        metadata: { name: 'clients', namespace: NAMESPACE },
+        spec: { podSelector: {}, ingress: [{ from: cidrs.map((cidr) => ({ ipBlock: { cidr } })) }] },
+      };
+      await lab.apply('clients.yaml', JSON.stringify(policy));
+    };
+    await admit('203.0.113.0/24');
+    await until('nobody is admitted', async () => (await answers()).every((a) => !a));
+    await admit('172.31.99.254/32');
+    await until('the client is admitted by IPv4', async () => (await answers()).join() === 'true,false');
+    await lab.delete('clients.yaml');
     await remove('open');
-    const closed = ['netns', 'exec', `${lab.paths.prefix}ul`, 'curl', '-s', '-m', '5', 'http://172.31.99.2:18080/'];
-    expect((await lab.run('ip', closed)).code).not.toBe(0);
+    expect(await answers()).toEqual([false, false]);
   });
 
   it('honours bandwidth annotations in both directions', async () => {
