@@ -46,6 +46,8 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 60_000,
           hookTimeout: 60_000,
+          // Conditions are awaited however busy the machine is.
+          expect: { poll: { timeout: 30_000, interval: 10 } },
         },
       },
       {
