@@ -16,6 +16,15 @@ export interface WatchEvent {
 /** How long a test waits for an event before it fails. */
 const WAIT_MS = 20_000;
 
+/** Asks until the answer is the wanted one. @throws Error after a time */
+export async function untilTrue(what: string, ask: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + WAIT_MS;
+  while (!(await ask())) {
+    if (Date.now() > deadline) throw new Error(`waited in vain: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
 /** An open watch and what has come so far. */
 export class OpenWatch {
   readonly events: WatchEvent[] = [];

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Json } from '../support/kube-api/index.js';
 import { RawClient } from './api-client.js';
 import { SERVERS, type Server } from './servers.js';
+import { widget, widgetDefinition } from './widgets.js';
 
 const pod = (name: string, more: Json = {}): Json => ({
   apiVersion: 'v1',
@@ -17,62 +18,6 @@ const configMap = (name: string, data: Record<string, string> = {}, labels: Reco
 });
 const names = (list: Json): string[] => list.items.map((o: Json) => o.metadata.name);
 const fieldsOf = (status: Json): string[] => (status.details?.causes ?? []).map((c: Json) => c.field);
-
-/** A resource of our own: every check that a structural schema has. */
-const WIDGETS: Json = {
-  apiVersion: 'apiextensions.k8s.io/v1',
-  kind: 'CustomResourceDefinition',
-  metadata: { name: 'widgets.test.heddle.dev' },
-  spec: {
-    group: 'test.heddle.dev',
-    scope: 'Namespaced',
-    names: { plural: 'widgets', singular: 'widget', kind: 'Widget', shortNames: ['wdg'] },
-    versions: [
-      {
-        name: 'v1alpha1',
-        served: true,
-        storage: true,
-        subresources: { status: {} },
-        schema: {
-          openAPIV3Schema: {
-            type: 'object',
-            required: ['spec'],
-            properties: {
-              spec: {
-                type: 'object',
-                required: ['size'],
-                properties: {
-                  size: { type: 'integer', minimum: 1, maximum: 10 },
-                  color: { type: 'string', enum: ['red', 'green'], default: 'red' },
-                  label: { type: 'string', maxLength: 5, pattern: '^[a-z]*$' },
-                  port: { 'x-kubernetes-int-or-string': true, anyOf: [{ type: 'integer' }, { type: 'string' }] },
-                  peers: {
-                    type: 'array',
-                    items: {
-                      type: 'object',
-                      required: ['name'],
-                      properties: { name: { type: 'string' }, weight: { type: 'integer' } },
-                    },
-                    maxItems: 2,
-                    'x-kubernetes-list-type': 'map',
-                    'x-kubernetes-list-map-keys': ['name'],
-                  },
-                },
-              },
-              status: { type: 'object', properties: { ready: { type: 'boolean' }, nodes: { type: 'integer' } } },
-            },
-          },
-        },
-      },
-    ],
-  },
-};
-const widget = (name: string, spec: Json): Json => ({
-  apiVersion: 'test.heddle.dev/v1alpha1',
-  kind: 'Widget',
-  metadata: { name },
-  spec,
-});
 
 for (const { title, skip, start } of SERVERS)
   describe.skipIf(skip)(title, { timeout: 60_000 }, () => {
@@ -97,7 +42,7 @@ for (const { title, skip, start } of SERVERS)
     };
     const widgets = async (ns: string): Promise<string> => {
       const path = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
-      const reply = await c.post(path, WIDGETS);
+      const reply = await c.post(path, widgetDefinition());
       expect([201, 409]).toContain(reply.code);
       const list = `/apis/test.heddle.dev/v1alpha1/namespaces/${ns}/widgets`;
       await expect.poll(async () => (await c.get(list)).code, { timeout: 20_000 }).toBe(200);
@@ -774,7 +719,7 @@ for (const { title, skip, start } of SERVERS)
     });
 
     it('serves a resource as soon as its definition is established, and no longer than that', async () => {
-      const gadgets = structuredClone(WIDGETS);
+      const gadgets = widgetDefinition();
       gadgets.metadata.name = 'gadgets.test.heddle.dev';
       Object.assign(gadgets.spec, { scope: 'Cluster', names: { plural: 'gadgets', kind: 'Gadget' } });
       const list = '/apis/test.heddle.dev/v1alpha1/gadgets';
@@ -870,14 +815,14 @@ for (const { title, skip, start } of SERVERS)
     });
 
     it('refuses a definition that is not structural', async () => {
-      const bad = structuredClone(WIDGETS);
+      const bad = widgetDefinition();
       bad.metadata.name = 'bads.test.heddle.dev';
       bad.spec.names = { plural: 'bads', kind: 'Bad' };
       delete bad.spec.versions[0].schema.openAPIV3Schema.properties.spec.type;
       const reply = await c.post('/apis/apiextensions.k8s.io/v1/customresourcedefinitions', bad);
       expect(reply.code).toBe(422);
       expect(fieldsOf(reply.body)).toContain('spec.validation.openAPIV3Schema.properties[spec].type');
-      const misnamed = { ...structuredClone(WIDGETS), metadata: { name: 'x.test.heddle.dev' } };
+      const misnamed = { ...widgetDefinition(), metadata: { name: 'x.test.heddle.dev' } };
       expect(
         fieldsOf((await c.post('/apis/apiextensions.k8s.io/v1/customresourcedefinitions', misnamed)).body),
       ).toContain('metadata.name');

@@ -88,4 +88,8 @@ export class ServiceAddresses implements KindContext {
       }
     return undefined;
   }
+
+  releaseNodePort(port: number): void {
+    this.ports.delete(port);
+  }
 }

@@ -2,6 +2,7 @@ import { KIND_RULES } from './kind-rules.ts';
 import { mergeKeysOf } from './merge-keys.ts';
 import { type KindRules, METADATA_FIELDS, type Resource, resourceName, storageRules } from './resources.ts';
 import type { FieldReaders } from './selectors.ts';
+import { serviceRules } from './service-rules.ts';
 import type { Json, KubeObject } from './types.ts';
 
 interface Row {
@@ -11,7 +12,7 @@ interface Row {
   readonly cluster?: true;
   readonly status?: true;
   readonly keepsStatus?: true;
-  readonly generation?: readonly string[] | 'all';
+  readonly generation?: readonly string[] | 'all-with-labels';
   /** PUT must name the resourceVersion. */
   readonly conditional?: true;
   readonly createOnUpdate?: true;
@@ -81,8 +82,9 @@ const GROUPS: Readonly<Record<string, readonly Row[]>> = {
       kind: 'Service',
       short: ['svc'],
       status: true,
+      createOnUpdate: true,
       fields: members('spec.clusterIP', 'spec.type'),
-      rules: KIND_RULES.service,
+      rules: serviceRules,
     },
     {
       kind: 'Event',
@@ -115,7 +117,7 @@ const GROUPS: Readonly<Record<string, readonly Row[]>> = {
       },
     },
   ],
-  'discovery.k8s.io/v1': [{ kind: 'EndpointSlice', generation: 'all', rules: KIND_RULES.endpointSlice }],
+  'discovery.k8s.io/v1': [{ kind: 'EndpointSlice', generation: 'all-with-labels', rules: KIND_RULES.endpointSlice }],
   'networking.k8s.io/v1': [
     {
       kind: 'NetworkPolicy',

@@ -14,8 +14,8 @@ import {
   StatusError,
   unsupportedMediaType,
 } from './errors.ts';
-import { applyKeys } from './merge-keys.ts';
-import { jsonPatch, mergePatch, strategicPatch, withoutDropped } from './patch.ts';
+import { applyKeys, isAtomicInApply } from './merge-keys.ts';
+import { jsonPatch, mergePatch, strategicPatch, withoutDropped, withoutNulls } from './patch.ts';
 import { apiVersionOf, type Resource, ResourceTable } from './resources.ts';
 import { applySchema, checkSchema, unknownMembers } from './schema.ts';
 import { requireShape } from './shapes.ts';
@@ -101,7 +101,6 @@ export class Cluster {
     if (namespace !== undefined) this.requireNamespace(resource, namespace, metadata.name);
     const collection = this.collection(resource);
     const key = objectKey(namespace, metadata.name);
-    if (collection.entries.has(key)) throw alreadyExists(resource, metadata.name);
     object.metadata = {
       ...onlyWritable(metadata),
       name: metadata.name,
@@ -118,6 +117,11 @@ export class Cluster {
     if (causes.length > 0) throw invalid(resource, metadata.name, causes);
     const found = resource.rules.create?.(checked, this.addresses) ?? [];
     if (found.length > 0) throw invalid(resource, metadata.name, found);
+    // Last, as in the real server: what is wrong in itself is said first.
+    if (collection.entries.has(key)) {
+      resource.rules.removed?.(checked, this.addresses);
+      throw alreadyExists(resource, metadata.name);
+    }
     if (isDefinition(resource)) this.define(resource, checked);
     return this.give(resource, collection.write(key, ordered(checked)).object);
   }
@@ -130,12 +134,17 @@ export class Cluster {
     body: Json,
     options: WriteOptions = {},
   ): KubeObject {
+    const object = this.received(resource, namespace, body, options);
     const entry = this.collection(resource).entries.get(objectKey(namespace, name));
     if (entry === undefined) {
       if (!resource.createOnUpdate || options.subresource !== undefined) throw notFound(resource, name);
-      return this.create(resource, namespace, { ...body, metadata: { ...body?.metadata, name } }, options);
+      return this.create(
+        resource,
+        namespace,
+        { ...body, metadata: { ...body?.metadata, name, resourceVersion: '' } },
+        options,
+      );
     }
-    const object = this.received(resource, namespace, body, options);
     if (object.metadata.name !== name)
       throw badRequest(`the name of the object (${object.metadata.name}) does not match the name on the URL (${name})`);
     if ((object.metadata.resourceVersion ?? '') === '' && !resource.unconditionalUpdate)
@@ -166,14 +175,20 @@ export class Cluster {
       writable.ownerReferences = before.metadata.ownerReferences;
     const metadata: Metadata = { ...before.metadata, ...NO_WRITABLE, ...writable };
     let next: KubeObject;
-    if (subresource === 'status') next = { ...before, metadata, status: received.status };
+    if (subresource === 'status')
+      next = { ...before, metadata, status: received.status ?? (resource.custom ? undefined : {}) };
     else next = { ...received, metadata, ...(resource.status ? { status: before.status } : {}) };
     if (next.status === undefined) delete next.status;
     next = structuredClone(next);
-    if (subresource === undefined) resource.rules.defaults?.(next);
+    resource.rules.defaults?.(next);
     if (resource.schema !== undefined) next = applySchema(next, resource.schema, true) as KubeObject;
     const causes = [...metadataCauses(resource, next.metadata), ...this.schemaCauses(resource, next)];
     if (subresource === undefined) causes.push(...(resource.rules.update?.(next, before, this.addresses) ?? []));
+    const added = (next.metadata.finalizers ?? []).filter((f) => !(before.metadata.finalizers ?? []).includes(f));
+    if (before.metadata.deletionTimestamp !== undefined && added.length > 0)
+      causes.push(
+        cause.forbidden('metadata.finalizers', 'no new finalizers can be added if the object is being deleted'),
+      );
     if (causes.length > 0) throw invalid(resource, name, causes);
     if (isDefinition(resource)) this.define(resource, next);
     if (next.metadata.generation !== undefined && generationChanges(resource, before, next))
@@ -182,7 +197,7 @@ export class Cluster {
     const collection = this.collection(resource);
     const ending = next.metadata.deletionTimestamp !== undefined && next.metadata.deletionGracePeriodSeconds === 0;
     if (ending && (next.metadata.finalizers ?? []).length === 0 && !isNamespace(resource))
-      return this.remove(resource, next);
+      return this.removeAtUpdate(resource, next);
     if (sameJson(dropUndefined(next), before)) return this.give(resource, before);
     return this.give(resource, collection.write(key, ordered(dropUndefined(next))).object);
   }
@@ -193,7 +208,7 @@ export class Cluster {
     namespace: string | undefined,
     name: string,
     kind: PatchKind,
-    patch: Json,
+    sent: Json,
     options: WriteOptions & { readonly fieldManager?: string | undefined } = {},
   ): KubeObject {
     if (kind === 'strategic' && resource.custom)
@@ -202,6 +217,7 @@ export class Cluster {
         'application/merge-patch+json',
         'application/apply-patch+yaml',
       ]);
+    const patch = kind === 'apply' ? withoutNulls(sent) : sent;
     if (kind !== 'json' && !isObject(patch)) throw badRequest('json: cannot unmarshal into a patch: not an object');
     const appliedKey = `${resource.storage} ${objectKey(namespace, name)} ${options.fieldManager} ${options.subresource}`;
     if (kind === 'apply' && (options.fieldManager ?? '') === '')
@@ -211,15 +227,16 @@ export class Cluster {
         'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch',
       );
     const entry = this.collection(resource).entries.get(objectKey(namespace, name));
+    if (entry === undefined && (kind !== 'apply' || options.subresource !== undefined)) throw notFound(resource, name);
+    if (kind === 'apply') this.requireTypes(resource, patch);
     if (entry === undefined) {
-      if (kind !== 'apply' || options.subresource !== undefined) throw notFound(resource, name);
       const made = this.create(resource, namespace, { ...patch, metadata: { ...patch.metadata, name } }, options);
       this.applied.set(appliedKey, patch);
       return made;
     }
     const current = resource.convert?.to(entry.object) ?? entry.object;
     const patched = this.patched(resource, current, kind, patch, this.applied.get(appliedKey));
-    const received = this.received(resource, namespace, patched, options);
+    const received = this.received(resource, namespace, patched, options, 422);
     if (received.metadata.name !== name)
       throw badRequest(
         `the name of the object (${received.metadata.name}) does not match the name on the URL (${name})`,
@@ -235,7 +252,8 @@ export class Cluster {
     const keys = resource.mergeKeys;
     const base =
       kind === 'apply' && last !== undefined ? withoutDropped(current, last, patch, applyKeys(keys)) : current;
-    return strategicPatch(base, patch, kind === 'apply' ? applyKeys(keys) : keys);
+    if (kind === 'strategic') return strategicPatch(base, patch, keys);
+    return strategicPatch(base, patch, applyKeys(keys), resource.custom ? undefined : isAtomicInApply);
   }
 
   /** Removes the object, or marks it when it has a grace period or finalizers. Answers with the object as it is then. */
@@ -305,6 +323,12 @@ export class Cluster {
     return this.give(resource, removed.object);
   }
 
+  /** An update that takes the last finalizer: its object is answered, but was never stored. */
+  private removeAtUpdate(resource: Resource, next: KubeObject): KubeObject {
+    this.remove(resource, next);
+    return this.give(resource, ordered(dropUndefined(next)));
+  }
+
   private terminateNamespace(resource: Resource, object: KubeObject): KubeObject {
     if (object.metadata.deletionTimestamp !== undefined) return object;
     const metadata = { ...object.metadata, deletionTimestamp: timestamp() };
@@ -343,7 +367,14 @@ export class Cluster {
   }
 
   /** A copy of what a client sent, with apiVersion, kind and metadata as they must be, in the stored form. */
-  private received(resource: Resource, namespace: string | undefined, body: Json, options: WriteOptions): KubeObject {
+  private received(
+    resource: Resource,
+    namespace: string | undefined,
+    body: Json,
+    options: WriteOptions,
+    /** The status of an object whose members have wrong types. */
+    misfit = 400,
+  ): KubeObject {
     if (!isObject(body)) throw badRequest('the object provided is unrecognized (must be of type object)');
     const apiVersion = apiVersionOf(resource);
     const said = `${body.apiVersion ?? apiVersion}, Kind=${body.kind ?? resource.kind}`;
@@ -361,13 +392,31 @@ export class Cluster {
           `${resource.kind} in version "${resource.version}" cannot be handled as a ${resource.kind}: strict decoding error: ${unknown.map((u) => `unknown field "${u}"`).join(', ')}`,
         );
     }
-    requireShape(resource, body as KubeObject);
-    const copy = structuredClone(body) as KubeObject;
+    requireShape(resource, body as KubeObject, misfit);
+    // A null is no member at all, but for custom resources, where a schema may allow it.
+    const copy = (resource.custom ? structuredClone(body) : withoutNulls(body)) as KubeObject;
     copy.apiVersion = apiVersion;
     copy.kind = resource.kind;
     copy.metadata ??= {} as Metadata;
     if (namespace !== undefined) copy.metadata.namespace = namespace;
+    for (const map of [copy.metadata.labels, copy.metadata.annotations])
+      for (const [key, value] of Object.entries(map ?? {})) if (value === null && map !== undefined) map[key] = '';
     return resource.convert?.from(copy) ?? copy;
+  }
+
+  /** Apply needs to know the type of every member before it can merge. @throws StatusError 500, as the real server */
+  private requireTypes(resource: Resource, patch: Json): void {
+    requireShape(resource, patch, 500);
+    const wrong = this.schemaCauses(resource, patch).find((c) => c.reason === 'FieldValueTypeInvalid');
+    const unknown = resource.schema === undefined ? [] : unknownMembers(patch, resource.schema);
+    if (unknown.length > 0)
+      throw new StatusError(
+        500,
+        '',
+        `failed to create typed patch object: .${unknown[0]}: field not declared in schema`,
+      );
+    if (wrong !== undefined)
+      throw new StatusError(500, '', `failed to create typed patch object: .${wrong.field}: ${wrong.message}`);
   }
 
   private schemaCauses(resource: Resource, object: KubeObject) {
@@ -447,7 +496,12 @@ function generationChanges(resource: Resource, before: KubeObject, next: KubeObj
     return resource.generation.some((key: string) => !sameJson(before[key], next[key]));
   const { metadata: _b, status: statusBefore, ...rest } = before;
   const { metadata: _n, status, ...restNext } = next;
-  return !sameJson(rest, restNext) || (resource.generation === 'all-with-status' && !sameJson(status, statusBefore));
+  const labels = resource.generation === 'all-with-labels' && !sameJson(before.metadata.labels, next.metadata.labels);
+  return (
+    labels ||
+    !sameJson(rest, restNext) ||
+    (resource.generation === 'all-with-status' && !sameJson(status, statusBefore))
+  );
 }
 
 const dropUndefined = (object: KubeObject): KubeObject => ({

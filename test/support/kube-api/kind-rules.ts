@@ -1,11 +1,12 @@
+import { isIP } from 'node:net';
 import { cause } from './errors.ts';
-import type { KindContext, KindRules } from './resources.ts';
+import type { KindRules } from './resources.ts';
 import { type Cause, isObject, type Json, type KubeObject, sameJson, timestamp } from './types.ts';
 
-const fill = (object: Record<string, Json>, defaults: Readonly<Record<string, Json>>): void => {
+export const fill = (object: Record<string, Json>, defaults: Readonly<Record<string, Json>>): void => {
   for (const [key, value] of Object.entries(defaults)) object[key] ??= structuredClone(value);
 };
-const listOf = (value: Json): Record<string, Json>[] => (Array.isArray(value) ? value.filter(isObject) : []);
+export const listOf = (value: Json): Record<string, Json>[] => (Array.isArray(value) ? value.filter(isObject) : []);
 
 function containerDefaults(container: Record<string, Json>, hostNetwork: boolean): void {
   const tag = /:([^/:@]+)$/.exec(container.image ?? '')?.[1];
@@ -25,7 +26,15 @@ function containerDefaults(container: Record<string, Json>, hostNetwork: boolean
 }
 
 function podDefaults(pod: KubeObject): void {
+  // Nobody may take away what the server has computed; resources are not looked at here.
+  if (isObject(pod.status)) pod.status.qosClass ??= 'BestEffort';
   if (!isObject(pod.spec)) return;
+  // As the plugin DefaultTolerationSeconds does.
+  const tolerations = listOf(pod.spec.tolerations);
+  for (const key of ['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable'])
+    if (!tolerations.some((t) => t.key === key || t.key === undefined))
+      tolerations.push({ key, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 300 });
+  pod.spec.tolerations = tolerations;
   fill(pod.spec, {
     restartPolicy: 'Always',
     terminationGracePeriodSeconds: 30,
@@ -60,9 +69,6 @@ const pod: KindRules = {
   defaults: podDefaults,
   create: (o) => {
     o.status = { phase: 'Pending', qosClass: 'BestEffort' };
-    const seconds = (key: string) => ({ key, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 300 });
-    if (isObject(o.spec) && o.spec.tolerations === undefined)
-      o.spec.tolerations = [seconds('node.kubernetes.io/not-ready'), seconds('node.kubernetes.io/unreachable')];
     const containers = listOf(o.spec?.containers);
     if (containers.length === 0) return [cause.required('spec.containers')];
     return containers.flatMap((c, i) =>
@@ -81,117 +87,6 @@ const pod: KindRules = {
   gracePeriod: (o, wanted) => {
     const running = (o.spec?.nodeName ?? '') !== '' && !['Succeeded', 'Failed'].includes(o.status?.phase);
     return running ? (wanted ?? o.spec.terminationGracePeriodSeconds ?? 30) : 0;
-  },
-};
-
-function allocateServiceIps(o: KubeObject, context: KindContext): readonly Cause[] {
-  const { spec } = o;
-  if (spec.type === 'ExternalName' || spec.clusterIPs?.[0] === 'None') return [];
-  const wanted: string[] = spec.clusterIPs ?? [];
-  const taken: string[] = [];
-  for (const [i, family] of (spec.ipFamilies as ('IPv4' | 'IPv6')[]).entries()) {
-    const address = context.allocateClusterIp(family, wanted[i]);
-    if (address === undefined) {
-      taken.forEach(context.releaseClusterIp);
-      return [
-        cause.invalid(
-          'spec.clusterIPs',
-          wanted,
-          `failed to allocate IP ${wanted[i]}: provided IP is already allocated`,
-        ),
-      ];
-    }
-    taken.push(address);
-  }
-  spec.clusterIPs = taken;
-  spec.clusterIP = taken[0];
-  return [];
-}
-
-function allocateNodePorts(o: KubeObject, context: KindContext): readonly Cause[] {
-  const wants =
-    o.spec.type === 'NodePort' || (o.spec.type === 'LoadBalancer' && o.spec.allocateLoadBalancerNodePorts !== false);
-  if (!wants) return [];
-  const causes: Cause[] = [];
-  listOf(o.spec.ports).forEach((port, i) => {
-    const given = context.allocateNodePort(port.nodePort);
-    if (given === undefined)
-      causes.push(cause.invalid(`spec.ports[${i}].nodePort`, port.nodePort, 'provided port is already allocated'));
-    else port.nodePort = given;
-  });
-  return causes;
-}
-
-function serviceDefaults(o: KubeObject): void {
-  if (!isObject(o.spec)) return;
-  fill(o.spec, { sessionAffinity: 'None', type: 'ClusterIP' });
-  if (o.spec.sessionAffinity === 'ClientIP') o.spec.sessionAffinityConfig ??= { clientIP: { timeoutSeconds: 10800 } };
-  for (const port of listOf(o.spec.ports)) fill(port, { protocol: 'TCP', targetPort: port.port });
-  if (o.spec.type === 'NodePort' || o.spec.type === 'LoadBalancer') o.spec.externalTrafficPolicy ??= 'Cluster';
-  if (o.spec.type === 'LoadBalancer') o.spec.allocateLoadBalancerNodePorts ??= true;
-  if (o.spec.type !== 'ExternalName') o.spec.internalTrafficPolicy ??= 'Cluster';
-}
-
-/** ipFamilyPolicy and ipFamilies, as the allocator of the real server decides them. */
-function serviceFamilies(spec: Record<string, Json>, context: KindContext): void {
-  if (spec.type === 'ExternalName') return;
-  spec.ipFamilyPolicy ??= 'SingleStack';
-  const given: string[] =
-    spec.ipFamilies ??
-    (spec.clusterIPs ?? [spec.clusterIP])
-      .filter((ip: string | undefined) => ip !== undefined && ip !== '' && ip !== 'None')
-      .map((ip: string) => (ip.includes(':') ? 'IPv6' : 'IPv4'));
-  const all = [...new Set([...given, ...context.families])];
-  spec.ipFamilies = spec.ipFamilyPolicy === 'SingleStack' ? all.slice(0, 1) : all;
-}
-
-const service: KindRules = {
-  defaults: serviceDefaults,
-  create: (o, context) => {
-    o.status = { loadBalancer: {} };
-    const { spec } = o;
-    const ports = listOf(spec?.ports);
-    const headless = spec?.clusterIP === 'None' || spec?.clusterIPs?.[0] === 'None';
-    if (ports.length === 0 && !headless && spec?.type !== 'ExternalName') return [cause.required('spec.ports')];
-    const causes = ports.flatMap((p, i) => {
-      const found =
-        Number.isInteger(p.port) && p.port > 0 && p.port < 65536
-          ? []
-          : [cause.invalid(`spec.ports[${i}].port`, p.port, 'must be between 1 and 65535, inclusive')];
-      return ports.length > 1 && (p.name ?? '') === '' ? [...found, cause.required(`spec.ports[${i}].name`)] : found;
-    });
-    if (causes.length > 0) return causes;
-    serviceFamilies(spec, context);
-    if (headless) Object.assign(spec, { clusterIP: 'None', clusterIPs: ['None'] });
-    else if ((spec.clusterIP ?? '') !== '') spec.clusterIPs ??= [spec.clusterIP];
-    return [...allocateServiceIps(o, context), ...allocateNodePorts(o, context)];
-  },
-  update: (next, before, context) => {
-    // What the server has given stays where the writer leaves it out.
-    for (const key of ['clusterIP', 'clusterIPs', 'ipFamilies', 'ipFamilyPolicy']) {
-      const empty = next.spec[key] === undefined || next.spec[key] === '' || next.spec[key]?.length === 0;
-      if (empty && before.spec[key] !== undefined) next.spec[key] = before.spec[key];
-    }
-    const fixed = before.spec.type !== 'ExternalName' && next.spec.type !== 'ExternalName';
-    if (fixed && !sameJson(next.spec.clusterIPs?.[0], before.spec.clusterIPs?.[0]))
-      return [cause.invalid('spec.clusterIPs[0]', next.spec.clusterIPs?.[0], 'may not change once set')];
-    const known = new Set(listOf(before.spec.ports).map((p) => p.nodePort));
-    for (const port of listOf(next.spec.ports)) {
-      if (port.nodePort !== undefined || (next.spec.type !== 'NodePort' && next.spec.type !== 'LoadBalancer')) continue;
-      const same = listOf(before.spec.ports).find((p) => p.port === port.port && p.protocol === port.protocol);
-      port.nodePort = same?.nodePort ?? context.allocateNodePort();
-    }
-    for (const [i, port] of listOf(next.spec.ports).entries())
-      if (
-        port.nodePort !== undefined &&
-        !known.has(port.nodePort) &&
-        context.allocateNodePort(port.nodePort) === undefined
-      )
-        return [cause.invalid(`spec.ports[${i}].nodePort`, port.nodePort, 'provided port is already allocated')];
-    return [];
-  },
-  removed: (o, context) => {
-    for (const ip of o.spec?.clusterIPs ?? []) if (ip !== 'None') context.releaseClusterIp(ip);
   },
 };
 
@@ -253,16 +148,27 @@ const networkPolicy: KindRules = {
   update: networkPolicyCauses,
 };
 
+function endpointSliceCauses(o: KubeObject): readonly Cause[] {
+  const family = { IPv4: 4, IPv6: 6 }[o.addressType as string];
+  return listOf(o.endpoints).flatMap((endpoint, e) =>
+    ((endpoint.addresses ?? []) as string[]).flatMap((address, a) =>
+      family === undefined || isIP(address) === family
+        ? []
+        : [cause.invalid(`endpoints[${e}].addresses[${a}]`, address, `must be an ${o.addressType} address`)],
+    ),
+  );
+}
+
 const endpointSlice: KindRules = {
   defaults: (o) => {
     for (const port of listOf(o.ports)) fill(port, { name: '', protocol: 'TCP' });
     // An empty list comes back as null.
     for (const list of ['endpoints', 'ports']) if (listOf(o[list]).length === 0) o[list] = null;
   },
-  create: (o) => (o.addressType === undefined ? [cause.required('addressType')] : []),
+  create: (o) => (o.addressType === undefined ? [cause.required('addressType')] : endpointSliceCauses(o)),
   update: (next, before) =>
     next.addressType === before.addressType
-      ? []
+      ? endpointSliceCauses(next)
       : [cause.invalid('addressType', next.addressType, 'field is immutable')],
 };
 
@@ -307,7 +213,7 @@ const event: KindRules = {
           ],
 };
 
-export const KIND_RULES = { pod, service, namespace, networkPolicy, endpointSlice, node, secret, event } as const;
+export const KIND_RULES = { pod, namespace, networkPolicy, endpointSlice, node, secret, event } as const;
 
 /** The condition of a kind's status, set at now if its status changes. */
 export function setCondition(conditions: Json, type: string, status: string, more: object = {}): Json[] {

@@ -72,3 +72,7 @@ export function schemaMergeKeys(schema: Schema | undefined): MergeKeys {
     return place?.['x-kubernetes-list-type'] === 'map' ? place['x-kubernetes-list-map-keys'] : undefined;
   };
 }
+
+/** Label selectors are owned and replaced as a whole by apply. */
+const SELECTORS = new Set(['podSelector', 'namespaceSelector', 'selector', 'nodeSelector']);
+export const isAtomicInApply = (path: string): boolean => SELECTORS.has(path.split('.').at(-1) as string);

@@ -71,8 +71,9 @@ export function jsonPatch(target: Json, operations: Json): Json {
     if (op === 'add') add(document, path, structuredClone(value));
     else if (op === 'remove') remove(document, path);
     else if (op === 'replace') {
+      // What is not there yet is added, as the real server has it.
       const { parent, key } = place(document, path);
-      if (parent[key] === undefined) throw rejected(REJECTED);
+      if (Array.isArray(parent)) indexOf(parent, key, parent.length - 1);
       parent[key] = structuredClone(value);
     } else if (op === 'test') {
       if (!sameJson(read(document, path) ?? null, value ?? null)) throw rejected(REJECTED);
@@ -95,7 +96,14 @@ const KEY_DEFAULTS: Readonly<Record<string, string>> = { protocol: 'TCP' };
 const keyOf = (item: Json, keys: readonly string[]): string =>
   JSON.stringify(keys.map((k) => item?.[k] ?? KEY_DEFAULTS[k] ?? null));
 
-function mergeList(target: Json[], patch: Json[], keys: readonly string[], path: string, mergeKeys: MergeKeys): Json[] {
+function mergeList(
+  target: Json[],
+  patch: Json[],
+  keys: readonly string[],
+  path: string,
+  mergeKeys: MergeKeys,
+  isAtomic: IsAtomic,
+): Json[] {
   if (patch.some((p) => p?.$patch === 'replace')) return patch.filter((p) => p?.$patch !== 'replace');
   const result = [...target];
   for (const item of patch) {
@@ -103,8 +111,8 @@ function mergeList(target: Json[], patch: Json[], keys: readonly string[], path:
     const at = result.findIndex((r) => keyOf(r, keys) === wanted);
     if (item?.$patch === 'delete') {
       if (at >= 0) result.splice(at, 1);
-    } else if (at >= 0) result[at] = strategicPatch(result[at], item, mergeKeys, path);
-    else result.push(strategicPatch({}, item, mergeKeys, path));
+    } else if (at >= 0) result[at] = strategicPatch(result[at], item, mergeKeys, isAtomic, path);
+    else result.push(strategicPatch({}, item, mergeKeys, isAtomic, path));
   }
   return result;
 }
@@ -116,8 +124,17 @@ function inOrder(list: Json[], order: Json[], keys: readonly string[]): Json[] {
   return [...list].sort((a, b) => rankOf(a) - rankOf(b));
 }
 
+/** Objects that are replaced as a whole. */
+export type IsAtomic = (path: string) => boolean;
+
 /** Kubernetes' strategic merge patch, with its directives; lists without a merge key are replaced. */
-export function strategicPatch(target: Json, patch: Json, mergeKeys: MergeKeys, path = ''): Json {
+export function strategicPatch(
+  target: Json,
+  patch: Json,
+  mergeKeys: MergeKeys,
+  isAtomic: IsAtomic = () => false,
+  path = '',
+): Json {
   if (!isObject(patch)) return patch;
   const { $patch, $retainKeys, ...members } = patch;
   if ($patch === 'delete') return undefined;
@@ -137,9 +154,9 @@ export function strategicPatch(target: Json, patch: Json, mergeKeys: MergeKeys, 
     else if (Array.isArray(value) && mergeKey !== undefined) {
       const list = (result[key] as Json[]) ?? [];
       if (mergeKey === '') result[key] = [...list, ...value.filter((v) => !list.some((l) => sameJson(l, v)))];
-      else result[key] = mergeList(list, value, [mergeKey].flat(), inner, mergeKeys);
+      else result[key] = mergeList(list, value, [mergeKey].flat(), inner, mergeKeys, isAtomic);
     } else if (isObject(value)) {
-      const merged = strategicPatch(result[key], value, mergeKeys, inner);
+      const merged = strategicPatch(isAtomic(inner) ? {} : result[key], value, mergeKeys, isAtomic, inner);
       if (merged === undefined) delete result[key];
       else result[key] = merged;
     } else result[key] = value;
@@ -172,4 +189,17 @@ export function withoutDropped(object: Json, last: Json, next: Json, mergeKeys: 
     } else if (wanted === undefined) delete result[key];
   }
   return result;
+}
+
+const STRING_MAPS = new Set(['metadata.labels', 'metadata.annotations', 'data']);
+
+/** Null means "not said"; in a map of strings it is an empty one. */
+export function withoutNulls(value: Json, path = ''): Json {
+  if (Array.isArray(value)) return value.map((v) => withoutNulls(v, path));
+  if (!isObject(value)) return value;
+  const strings = STRING_MAPS.has(path);
+  const members = Object.entries(value).filter(([, v]) => strings || v !== null);
+  return Object.fromEntries(
+    members.map(([k, v]) => [k, v === null ? '' : withoutNulls(v, path === '' ? k : `${path}.${k}`)]),
+  );
 }

@@ -9,6 +9,7 @@ export interface KindContext {
   allocateClusterIp(family: 'IPv4' | 'IPv6', wanted?: string): string | undefined;
   releaseClusterIp(address: string): void;
   allocateNodePort(wanted?: number): number | undefined;
+  releaseNodePort(port: number): void;
   readonly families: readonly ('IPv4' | 'IPv6')[];
 }
 
@@ -43,8 +44,8 @@ export interface Resource {
   readonly statusWritesMetadata: boolean;
   /** `status` of a new object is what the creator wrote (nodes). */
   readonly keepsStatusOnCreate: boolean;
-  /** Members whose change raises metadata.generation; 'all' is all but metadata and status; undefined: the kind has none. */
-  readonly generation: 'all' | 'all-with-status' | readonly string[] | undefined;
+  /** Members whose change raises metadata.generation; 'all' is all but metadata and status, and what the other words say; undefined: the kind has none. */
+  readonly generation: 'all' | 'all-with-status' | 'all-with-labels' | readonly string[] | undefined;
   /** PUT without metadata.resourceVersion. */
   readonly unconditionalUpdate: boolean;
   /** PUT of what is not there creates it. */

@@ -1,4 +1,4 @@
-import { badRequest } from './errors.ts';
+import { StatusError } from './errors.ts';
 import type { Resource } from './resources.ts';
 import { isObject, type Json, type KubeObject } from './types.ts';
 
@@ -151,8 +151,10 @@ function firstOf<T>(tries: readonly (() => T | undefined)[]): T | undefined {
   return undefined;
 }
 
-/** @throws StatusError 400 if a member has another type than the kind declares, as decoding fails in the real server */
-export function requireShape(resource: Resource, object: KubeObject): void {
+const REASONS: Readonly<Record<number, string>> = { 400: 'BadRequest', 422: 'Invalid' };
+
+/** @throws StatusError 400 (or the code given) if a member has another type than the kind declares, as decoding fails in the real server */
+export function requireShape(resource: Resource, object: KubeObject, code = 400): void {
   const found = misfit(
     object,
     { metadata: METADATA, ...(resource.custom ? {} : (SHAPES[resource.kind] as object)) },
@@ -160,7 +162,9 @@ export function requireShape(resource: Resource, object: KubeObject): void {
   );
   if (found === undefined) return;
   const [path, type] = found;
-  throw badRequest(
+  throw new StatusError(
+    code,
+    REASONS[code] ?? '',
     `${resource.kind} in version "${resource.version}" cannot be handled as a ${resource.kind}: json: cannot unmarshal into Go struct field ${resource.kind}.${path} of type ${type}`,
   );
 }
