@@ -215,7 +215,7 @@ const rows: [string, Flow[], Sent[]][] = [
     'translation in place: what follows looks at the old addresses, what leaves has the new ones',
     [
       flow(0, 2, { ...v4, ip_dst: parseIpv4(VIP) }, [ct({ nat: {}, table: 1 })]),
-      flow(0, 1, v4, [ct({ commit: true, nat: {}, ...mark })], 3),
+      flow(0, 1, v4, [ct({ nat: {} }), ct({ commit: true, ...mark })], 3),
       flow(1, 1, v4, [ct({ commit: true, table: 2, ...dnat })]),
       flow(2, 1, v4, [out(2)]),
       flow(3, 2, { ...v4, ip_src: parseIpv4(S) }, [put('nw_ttl', 9), out(1)]),

@@ -201,6 +201,9 @@ const errorAboutAsk = (leaves: string): Step => [
   leaves,
 ];
 
+/** From here on x/b is behind no service: it is plain until a policy selects it. */
+const unserved: Step = [noService('x/b'), { kind: 'endpoints', key: 'x/b', value: undefined }];
+
 const RECHECK: readonly [name: string, steps: readonly Step[]][] = [
   ...KINDS.flatMap(([kind, t]): [string, Step[]][] => [
     [
@@ -266,6 +269,33 @@ const RECHECK: readonly [name: string, steps: readonly Step[]][] = [
     [
       `${kind}: what was opened under a policy goes on without it`,
       [[letsIn('x/one', 'a')], ...t.open, [noPolicy('x/one')], t.answer, t.ask, [closed], t.askLost, t.answerLost],
+    ],
+  ]),
+  ...KINDS.filter(([kind]) => !kind.includes('service')).flatMap(([kind, t]): [string, Step[]][] => [
+    [
+      `${kind}: between pods that nothing concerned before`,
+      [
+        unserved,
+        ...t.open,
+        t.answer,
+        t.ask,
+        [closed],
+        t.answer,
+        t.askLost,
+        t.answerLost,
+        [opened],
+        t.answer,
+        t.ask,
+        [letsIn('x/one', 'a')],
+        t.answer,
+        t.ask,
+        [noPolicy('x/one'), policy('x/shut', { ...only('a'), ingress: [] })],
+        t.answer,
+        t.ask,
+        [policy('x/mute', { ...only('a'), egress: [] })],
+        t.askLost,
+        t.answerLost,
+      ],
     ],
   ]),
   [
@@ -335,18 +365,7 @@ const RECHECK: readonly [name: string, steps: readonly Step[]][] = [
   ],
   [
     'the service goes while the connection lasts, with a policy and without',
-    [
-      ...vip.open,
-      [noService('x/b'), { kind: 'endpoints', key: 'x/b', value: undefined }],
-      vip.answer,
-      vip.ask,
-      [closed],
-      vip.askLost,
-      vip.answerLost,
-      [opened],
-      vip.ask,
-      vip.answer,
-    ],
+    [...vip.open, unserved, vip.answer, vip.ask, [closed], vip.askLost, vip.answerLost, [opened], vip.ask, vip.answer],
   ],
   [
     'a policy that denies one connection leaves the others alone',
@@ -482,14 +501,7 @@ const CUT: readonly [name: string, steps: readonly Step[]][] = [
   ],
   [
     'where the policy was the last that concerned both pods, nobody asks any more',
-    [
-      [noService('x/b'), { kind: 'endpoints', key: 'x/b', value: undefined }],
-      [cutting('a')],
-      ...tcp.open,
-      [noPolicy('x/cutting')],
-      tcp.ask,
-      tcp.answer,
-    ],
+    [unserved, [cutting('a')], ...tcp.open, [noPolicy('x/cutting')], tcp.ask, tcp.answer],
   ],
 ];
 
@@ -527,6 +539,10 @@ const KEEP: readonly [name: string, steps: readonly Step[]][] = [
         refused,
       ],
     ],
+  ]),
+  ...KINDS.filter(([kind]) => !kind.includes('service')).map(([kind, t]): [string, Step[]] => [
+    `${kind}: between pods that nothing concerned before`,
+    [unserved, ...t.open, [kept], t.ask, t.answer, t.answer, t.ask, refused],
   ]),
   [
     'what it refused once stays refused',

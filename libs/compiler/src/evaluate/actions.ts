@@ -137,7 +137,7 @@ const ACTIONS: { readonly [K in Modelled]: Run<K> } = {
     return undefined;
   },
   clone: (runtime, thread, { actions }, tableId) => {
-    const kept = { slots: { ...thread.slots }, translated: thread.translated };
+    const kept = { slots: { ...thread.slots }, inPlace: thread.inPlace };
     runActions(runtime, thread, actions, tableId);
     Object.assign(thread, kept);
     return undefined;
@@ -158,13 +158,17 @@ function output(runtime: Runtime, thread: Thread, port: number, tableId: number)
 
 /** Slots that address translation writes. */
 const END_SLOTS = ['nw_src', 'nw_dst', 'ipv6_src', 'ipv6_dst', 'tp_src', 'tp_dst'] as const;
-const endsIn = (slots: Slots): Slots =>
-  Object.fromEntries(END_SLOTS.flatMap((name) => (slots[name] === undefined ? [] : [[name, slots[name]]])));
+const END: ReadonlySet<string> = new Set(END_SLOTS);
+/** What a packet keeps of a `ct` without a table. */
+const keptOf = (slots: Slots): Slots =>
+  Object.fromEntries(
+    [...END_SLOTS, 'ct_state', 'ct_zone'].flatMap((name) => (slots[name] === undefined ? [] : [[name, slots[name]]])),
+  );
 
 /** @throws EvaluateError where the packet has been translated in place and the write would meet the old value */
 function checkWritable(thread: Thread, field: string): void {
   const slot = fieldRow(field).slot ?? field;
-  if (thread.translated !== undefined && (END_SLOTS as readonly string[]).includes(slot))
+  if (thread.inPlace !== undefined && thread.slots[slot] !== thread.inPlace.slots[slot] && END.has(slot))
     throw new EvaluateError(thread.node, `a write to ${field} behind a translation in place is not modelled`);
 }
 
@@ -176,6 +180,8 @@ function runCt(
 ): Outcome | undefined {
   const where = `${thread.node} table ${tableId}`;
   if (action.alg !== undefined) throw new EvaluateError(where, 'ct with alg is not modelled');
+  if (action.commit === true && action.nat !== undefined && action.nat.type === undefined)
+    throw new EvaluateError(where, 'a commit with nat that says nothing translates to nowhere');
   const zone = typeof action.zone === 'object' ? Number(readSubfield(thread.slots, action.zone)) : (action.zone ?? 0);
   const request: CtRequest = {
     zone,
@@ -184,16 +190,16 @@ function runCt(
     ...(action.nat === undefined ? {} : { nat: natRequest(action.nat, where) }),
     ...execRequest(thread.slots, action.exec ?? [], where),
   };
-  const slots = { ...thread.slots, ...thread.translated?.slots };
-  const inner = thread.inner && { ...thread.inner, ...thread.translated?.inner };
+  const slots = { ...thread.slots, ...thread.inPlace?.slots };
+  const inner = thread.inner && { ...thread.inner, ...thread.inPlace?.inner };
   runtime.connections(thread.node).execute(slots, inner, request);
   if (action.table === undefined) {
     // Without recirculation the connection hears of the packet, and the packet does not hear of the connection.
-    if (request.nat !== undefined) thread.translated = { slots: endsIn(slots), inner: endsIn(inner ?? {}) };
+    thread.inPlace = { slots: keptOf(slots), inner: keptOf(inner ?? {}) };
     return undefined;
   }
-  const before = { slots: thread.slots, inner: thread.inner, translated: thread.translated };
-  Object.assign(thread, { slots, inner, translated: undefined });
+  const before = { slots: thread.slots, inner: thread.inner, inPlace: thread.inPlace };
+  Object.assign(thread, { slots, inner, inPlace: undefined });
   runtime.recirculate(thread, action.table);
   Object.assign(thread, before);
   return undefined;

@@ -74,7 +74,7 @@ export function createEvaluator(options: EvaluatorOptions): Evaluator {
           node,
           slots,
           inner: p.inner && { ...p.inner },
-          translated: undefined,
+          inPlace: undefined,
           depth: 0,
           effects: 0,
           last: undefined,
@@ -100,9 +100,9 @@ export function createEvaluator(options: EvaluatorOptions): Evaluator {
       effects: 0,
       cause: undefined,
     });
-    const packetOf = ({ slots, inner, translated }: Thread): Packet => {
-      const headers = headersOf({ ...slots, ...translated?.slots });
-      return inner === undefined ? { headers } : { headers, inner: headersOf({ ...inner, ...translated?.inner }) };
+    const packetOf = ({ slots, inner, inPlace }: Thread): Packet => {
+      const headers = headersOf({ ...slots, ...inPlace?.slots });
+      return inner === undefined ? { headers } : { headers, inner: headersOf({ ...inner, ...inPlace?.inner }) };
     };
 
     const runtime: Runtime = {

@@ -8,10 +8,10 @@ export interface Thread {
   slots: Slots;
   inner: Slots | undefined;
   /**
-   * Addresses and ports that a `ct` without a table has translated: the packet has them, while lookups still see those of
-   * before, as in Open vSwitch.
+   * What a `ct` without a table has done to the packet: its addresses and ports, and the state that the next `ct` goes by.
+   * Lookups still see those of before, as in Open vSwitch.
    */
-  translated: { readonly slots: Slots; readonly inner: Slots } | undefined;
+  inPlace: { readonly slots: Slots; readonly inner: Slots } | undefined;
   depth: number;
   /** Things that came of it so far: outputs, copies that went on elsewhere. None at the end: it was dropped. */
   effects: number;

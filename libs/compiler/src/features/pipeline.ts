@@ -343,7 +343,7 @@ function* lastMile(from: Origin): Iterable<Flow> {
       'ConntrackCommit',
       200,
       { ...ip, ...matchRegisters({ plain: 1 }) },
-      act([commitInPlace], 'EgressNat'),
+      act(commitInPlace, 'EgressNat'),
       inPlace,
     );
     const turnRound = act([

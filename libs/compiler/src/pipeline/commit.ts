@@ -35,10 +35,14 @@ export const end: Action = {
 };
 
 /**
- * Remembers a connection that nothing concerns while the packet goes on in the same pass. Translates as the connection has
- * it: one that was opened through a service lasts longer than its backend need be an endpoint.
+ * Remembers a connection that nothing concerns while the packet goes on in the same pass. Before that it is translated as the
+ * connection has it: one that was opened through a service lasts longer than its backend need be an endpoint. In two actions:
+ * the userspace datapath (Open vSwitch 3.1) translates new connections to the address 0 when `nat` says nothing in a commit.
  */
-export const commitInPlace: Action = { kind: 'ct', commit: true, zone: subfield('vpc'), nat: {}, exec: EXEC };
+export const commitInPlace: readonly Action[] = [
+  { kind: 'ct', zone: subfield('vpc'), nat: {} },
+  { kind: 'ct', commit: true, zone: subfield('vpc'), exec: EXEC },
+];
 
 /** Remembers an allowed connection and the rules that allowed it; with `nat`, its translation too. */
 export const commit = (next: TableName, nat?: Nat): Action => ({
