@@ -41,7 +41,7 @@ export interface PolicyOpinion {
 export interface TierOpinion {
   /** The first rule that the packet meets; undefined: none does. */
   readonly decided: { readonly policy: string; readonly rule: ResolvedRule } | undefined;
-  /** Rules before it that would have let the packet through or on. */
+  /** Rules before it that would have accepted the packet. */
   readonly nearMisses: readonly NearMiss[];
 }
 
@@ -86,7 +86,7 @@ export function judgeTier(compiler: Compiler, tier: Tier, packet: Judged): TierO
     const key = clusterPolicyKey(policy.name);
     const unmet = unmetOf(policy, rule, packet);
     if (unmet.length === 0) return { decided: { policy: key, rule }, nearMisses };
-    if (unmet.length === 1 && rule.action !== 'Deny')
+    if (unmet.length === 1 && rule.action === 'Accept')
       nearMisses.push({ object: policyRef(key), rule: ruleName(rule), because: unmet[0] as string });
   }
   return { decided: undefined, nearMisses };
