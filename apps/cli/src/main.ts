@@ -108,18 +108,29 @@ async function waitRealized(timeoutMs: number): Promise<StatusView> {
 }
 
 const LISTS = [
-  ['nodes', 'nodes, their switches, and what they have acknowledged', ROUTES.nodes, NodeView, nodesText],
-  ['pods', 'pods with their addresses and identities', ROUTES.pods, PodView, podsText],
-  ['services', 'services with their endpoints', ROUTES.services, ServiceView, servicesText],
-  ['domains', 'addresses that domainNames of policies were seen to have', ROUTES.domains, DomainView, domainsText],
+  ['nodes', 'nodes, their switches, and what they have acknowledged', ROUTES.nodes, NodeView, nodesText, ''],
+  ['pods', 'pods with their addresses and identities', ROUTES.pods, PodView, podsText, ''],
+  ['services', 'services with their endpoints', ROUTES.services, ServiceView, servicesText, ''],
+  [
+    'domains',
+    'addresses that domainNames of policies were seen to have',
+    ROUTES.domains,
+    DomainView,
+    domainsText,
+    `
+A name has the addresses that trusted name servers (HEDDLE_DNS_SERVERS of the controller; default: the service
+kube-system/kube-dns) answered to pods whose policies ask for it. They count for the TTL of the answer, 30 s at least.
+Connections that were let in go on when an address ends.
+`,
+  ],
 ] as const;
 
-for (const [name, description, route, schema, text] of LISTS)
+for (const [name, description, route, schema, text, more] of LISTS)
   program
     .command(name)
     .description(description)
     .addOption(output())
-    .addHelpText('after', `\nExample:\n  heddle ${name} -o json`)
+    .addHelpText('after', `${more}\nExample:\n  heddle ${name} -o json`)
     .action(async (o: Output) => {
       const data = await connect().get(route, z.array(schema as z.ZodType));
       print(o, data, text as (data: unknown[]) => string);

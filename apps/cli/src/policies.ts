@@ -28,13 +28,18 @@ export function policiesCommand(): Command {
     .addHelpText(
       'after',
       `
+They stand in the order in which they judge: the tier Admin (ClusterNetworkPolicy and AdminNetworkPolicy, the lowest priority
+first), NetworkPolicy, which has no order, and Baseline (ClusterNetworkPolicy and BaselineAdminNetworkPolicy).
+
 -o wide adds what is logged (annotation heddle.dev/log) and the packets that a policy has allowed and denied. Counted are
 packets in the direction in which a connection was opened, by the rule that decided, as the switches were read last (every
 10 s); counters go on over restarts, and belong to a rule's place in its policy, whatever the rule says by now.
 
 Examples:
   heddle policies -o wide
-  heddle policies shop-core/database`,
+  heddle policies shop-core/database
+  heddle policies guard
+  heddle policies banp/default`,
     )
     .action(async (policy: string | undefined, { output }: { output: 'table' | 'wide' | 'json' }) => {
       const api = connect();
