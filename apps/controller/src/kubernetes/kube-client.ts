@@ -1,7 +1,7 @@
 import http, { type IncomingMessage } from 'node:http';
 import https from 'node:https';
-import type { KubeConfig } from '@kubernetes/client-node';
 import type { Clock } from '../clock.js';
+import { type Credentials, fromKubeconfig, inCluster } from './credentials.js';
 import { Lines } from './lines.js';
 
 /** How long a request may go without an answer, or the answer without a byte. */
@@ -47,18 +47,17 @@ export interface WatchHandlers {
 }
 
 /**
- * Requests to the API server as plain JSON. `@kubernetes/client-node` says where the server is and who we are (kubeconfig,
- * service account, rotated tokens, exec plugins, proxies); its own calls are not used, because its Watch swallows an event
+ * Requests to the API server as plain JSON. The calls of `@kubernetes/client-node` are not used: its Watch swallows an event
  * that it cannot parse, and its lists build a tree of class instances of which the next moment nothing is kept.
  */
 export class KubeClient {
-  readonly server: string;
-
   constructor(
-    private readonly config: KubeConfig,
+    private readonly credentials: Credentials,
     private readonly clock: Clock,
-  ) {
-    this.server = config.getCurrentCluster()?.server.replace(/\/$/, '') ?? '';
+  ) {}
+
+  get server(): string {
+    return this.credentials.server;
   }
 
   /** @throws KubeRefusal when the server refuses; Error when it cannot be reached or does not answer in time */
@@ -130,7 +129,7 @@ export class KubeClient {
     for (const [name, value] of Object.entries(request.query ?? {}))
       if (value !== undefined) url.searchParams.set(name, String(value));
     const options: https.RequestOptions = {};
-    await this.config.applyToHTTPSOptions(options);
+    await this.credentials.apply(options);
     const body = request.body === undefined ? undefined : JSON.stringify(request.body);
     const headers: http.OutgoingHttpHeaders = {
       ...(options.headers as http.OutgoingHttpHeaders | undefined),
@@ -168,18 +167,7 @@ function refusal(status: number, text: string, { headers }: IncomingMessage): Ku
   return new KubeRefusal(status, reason, message, retryAfterMs);
 }
 
-/**
- * The client for a kubeconfig file, or for the cluster that this process runs in. The library is loaded here and not at the
- * top: it takes a third of a second and some tens of megabytes.
- * @throws Error if there is no such file, or no cluster around us
- */
+/** The client for a kubeconfig file, or for the cluster that this process runs in. @throws Error as `Credentials` of either */
 export async function createKubeClient(kubeconfig: string | undefined, clock: Clock): Promise<KubeClient> {
-  const { KubeConfig } = await import('@kubernetes/client-node');
-  const config = new KubeConfig();
-  if (kubeconfig === undefined) config.loadFromCluster();
-  else config.loadFromFile(kubeconfig);
-  // The library refuses http unless it is told not to verify what http does not have.
-  config.clusters = config.clusters.map((c) => (c.server.startsWith('http:') ? { ...c, skipTLSVerify: true } : c));
-  if (config.getCurrentCluster() === null) throw new Error(`${kubeconfig} names no cluster in its current context`);
-  return new KubeClient(config, clock);
+  return new KubeClient(kubeconfig === undefined ? await inCluster(clock) : await fromKubeconfig(kubeconfig), clock);
 }
