@@ -133,7 +133,7 @@ export function formatStatus(s: LabStatus): string {
         : `waiting for ${s.controller.waitingFor.join('; ')}`;
   return [
     `controller  process ${shown(s.controller.pid)}, ${realized}`,
-    `kubelet     process ${shown(s.kubelet.pid)}`,
+    `kubelet     process ${shown(s.kubelet.pid)}${s.options?.kubeconfig == null ? '' : `, of the API server of ${s.options.kubeconfig}`}`,
     '',
     table(
       ['NODE', 'NETNS', 'UNDERLAY', 'OVSDB-SERVER', 'OVS-VSWITCHD', 'AGENT', 'CONNECTED'],
