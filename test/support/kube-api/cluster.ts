@@ -15,10 +15,11 @@ import {
   unsupportedMediaType,
 } from './errors.ts';
 import { applyKeys, isAtomicInApply } from './merge-keys.ts';
+import { dropUndefined, generationChanges, metadataCauses, NO_WRITABLE, onlyWritable, ordered } from './metadata.ts';
 import { jsonPatch, mergePatch, strategicPatch, withoutDropped, withoutNulls } from './patch.ts';
-import { apiVersionOf, type Resource, ResourceTable } from './resources.ts';
-import { applySchema, checkSchema, unknownMembers } from './schema.ts';
-import { requireShape } from './shapes.ts';
+import { received, requireTypes, schemaCauses, type WriteOptions } from './receive.ts';
+import { type Resource, ResourceTable } from './resources.ts';
+import { applySchema } from './schema.ts';
 import { type Collection, objectKey, Store } from './store.ts';
 import { isObject, type Json, type KubeObject, type Metadata, sameJson, timestamp } from './types.ts';
 
@@ -31,20 +32,11 @@ export interface ClusterOptions {
 
 export type PatchKind = 'json' | 'merge' | 'strategic' | 'apply';
 
-export interface WriteOptions {
-  readonly subresource?: 'status' | undefined;
-  /** Strict: members that the schema does not know are refused. */
-  readonly fieldValidation?: string | undefined;
-}
-
 export interface DeleteOptions {
   readonly gracePeriodSeconds?: number | undefined;
   readonly preconditions?: { readonly uid?: string; readonly resourceVersion?: string } | undefined;
 }
 
-const NAME = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
-const RBAC_NAME = /^[^/%]+$/;
-const LABEL = /^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$/;
 const SYSTEM_NAMESPACES = ['default', 'kube-node-lease', 'kube-public', 'kube-system'];
 
 /** The objects of a cluster and the rules by which they change: all of the API but HTTP. */
@@ -89,7 +81,7 @@ export class Cluster {
 
   /** @throws StatusError 400, 403, 404, 409, 422 */
   create(resource: Resource, namespace: string | undefined, body: Json, options: WriteOptions = {}): KubeObject {
-    const object = this.received(resource, namespace, body, options);
+    const object = received(resource, namespace, body, options);
     const { metadata } = object;
     if ((metadata.name ?? '') === '') {
       if ((metadata.generateName ?? '') === '')
@@ -113,7 +105,7 @@ export class Cluster {
     if (resource.status && !resource.keepsStatusOnCreate) delete object.status;
     resource.rules.defaults?.(object);
     const checked = resource.schema === undefined ? object : (applySchema(object, resource.schema, true) as KubeObject);
-    const causes = [...metadataCauses(resource, checked.metadata), ...this.schemaCauses(resource, checked)];
+    const causes = [...metadataCauses(resource, checked.metadata), ...schemaCauses(resource, checked)];
     if (causes.length > 0) throw invalid(resource, metadata.name, causes);
     const found = resource.rules.create?.(checked, this.addresses) ?? [];
     if (found.length > 0) throw invalid(resource, metadata.name, found);
@@ -134,7 +126,7 @@ export class Cluster {
     body: Json,
     options: WriteOptions = {},
   ): KubeObject {
-    const object = this.received(resource, namespace, body, options);
+    const object = received(resource, namespace, body, options);
     const entry = this.collection(resource).entries.get(objectKey(namespace, name));
     if (entry === undefined) {
       if (!resource.createOnUpdate || options.subresource !== undefined) throw notFound(resource, name);
@@ -182,7 +174,7 @@ export class Cluster {
     next = structuredClone(next);
     resource.rules.defaults?.(next);
     if (resource.schema !== undefined) next = applySchema(next, resource.schema, true) as KubeObject;
-    const causes = [...metadataCauses(resource, next.metadata), ...this.schemaCauses(resource, next)];
+    const causes = [...metadataCauses(resource, next.metadata), ...schemaCauses(resource, next)];
     if (subresource === undefined) causes.push(...(resource.rules.update?.(next, before, this.addresses) ?? []));
     const added = (next.metadata.finalizers ?? []).filter((f) => !(before.metadata.finalizers ?? []).includes(f));
     if (before.metadata.deletionTimestamp !== undefined && added.length > 0)
@@ -228,7 +220,7 @@ export class Cluster {
       );
     const entry = this.collection(resource).entries.get(objectKey(namespace, name));
     if (entry === undefined && (kind !== 'apply' || options.subresource !== undefined)) throw notFound(resource, name);
-    if (kind === 'apply') this.requireTypes(resource, patch);
+    if (kind === 'apply') requireTypes(resource, patch);
     if (entry === undefined) {
       const made = this.create(resource, namespace, { ...patch, metadata: { ...patch.metadata, name } }, options);
       this.applied.set(appliedKey, patch);
@@ -236,12 +228,10 @@ export class Cluster {
     }
     const current = resource.convert?.to(entry.object) ?? entry.object;
     const patched = this.patched(resource, current, kind, patch, this.applied.get(appliedKey));
-    const received = this.received(resource, namespace, patched, options, 422);
-    if (received.metadata.name !== name)
-      throw badRequest(
-        `the name of the object (${received.metadata.name}) does not match the name on the URL (${name})`,
-      );
-    const result = this.replace(resource, entry.object, received, options.subresource);
+    const object = received(resource, namespace, patched, options, 422);
+    if (object.metadata.name !== name)
+      throw badRequest(`the name of the object (${object.metadata.name}) does not match the name on the URL (${name})`);
+    const result = this.replace(resource, entry.object, object, options.subresource);
     if (kind === 'apply') this.applied.set(appliedKey, patch);
     return result;
   }
@@ -366,65 +356,6 @@ export class Cluster {
       );
   }
 
-  /** A copy of what a client sent, with apiVersion, kind and metadata as they must be, in the stored form. */
-  private received(
-    resource: Resource,
-    namespace: string | undefined,
-    body: Json,
-    options: WriteOptions,
-    /** The status of an object whose members have wrong types. */
-    misfit = 400,
-  ): KubeObject {
-    if (!isObject(body)) throw badRequest('the object provided is unrecognized (must be of type object)');
-    const apiVersion = apiVersionOf(resource);
-    const said = `${body.apiVersion ?? apiVersion}, Kind=${body.kind ?? resource.kind}`;
-    if (said !== `${apiVersion}, Kind=${resource.kind}`)
-      throw badRequest(
-        `the API version in the data (${said}) does not match the expected API version (${apiVersion}, Kind=${resource.kind})`,
-      );
-    if (body.metadata !== undefined && !isObject(body.metadata)) throw badRequest('metadata must be an object');
-    if ((body.metadata?.namespace ?? '') !== '' && body.metadata?.namespace !== namespace)
-      throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
-    if (options.fieldValidation === 'Strict' && resource.schema !== undefined) {
-      const unknown = unknownMembers(body, resource.schema);
-      if (unknown.length > 0)
-        throw badRequest(
-          `${resource.kind} in version "${resource.version}" cannot be handled as a ${resource.kind}: strict decoding error: ${unknown.map((u) => `unknown field "${u}"`).join(', ')}`,
-        );
-    }
-    requireShape(resource, body as KubeObject, misfit);
-    // A null is no member at all, but for custom resources, where a schema may allow it.
-    const copy = (resource.custom ? structuredClone(body) : withoutNulls(body)) as KubeObject;
-    copy.apiVersion = apiVersion;
-    copy.kind = resource.kind;
-    copy.metadata ??= {} as Metadata;
-    if (namespace !== undefined) copy.metadata.namespace = namespace;
-    for (const map of [copy.metadata.labels, copy.metadata.annotations])
-      for (const [key, value] of Object.entries(map ?? {})) if (value === null && map !== undefined) map[key] = '';
-    return resource.convert?.from(copy) ?? copy;
-  }
-
-  /** Apply needs to know the type of every member before it can merge. @throws StatusError 500, as the real server */
-  private requireTypes(resource: Resource, patch: Json): void {
-    requireShape(resource, patch, 500);
-    const wrong = this.schemaCauses(resource, patch).find((c) => c.reason === 'FieldValueTypeInvalid');
-    const unknown = resource.schema === undefined ? [] : unknownMembers(patch, resource.schema);
-    if (unknown.length > 0)
-      throw new StatusError(
-        500,
-        '',
-        `failed to create typed patch object: .${unknown[0]}: field not declared in schema`,
-      );
-    if (wrong !== undefined)
-      throw new StatusError(500, '', `failed to create typed patch object: .${wrong.field}: ${wrong.message}`);
-  }
-
-  private schemaCauses(resource: Resource, object: KubeObject) {
-    if (resource.schema === undefined) return [];
-    const { apiVersion: _a, kind: _k, metadata: _m, ...rest } = object;
-    return checkSchema(rest, resource.schema);
-  }
-
   private give(resource: Resource, object: KubeObject): KubeObject {
     return resource.convert?.to(object) ?? object;
   }
@@ -454,65 +385,3 @@ export class Cluster {
 
 const isNamespace = (r: Resource) => r.kind === 'Namespace' && r.group === '';
 const isDefinition = (r: Resource) => r.kind === 'CustomResourceDefinition' && r.group === 'apiextensions.k8s.io';
-
-const NO_WRITABLE = { labels: undefined, annotations: undefined, finalizers: undefined, ownerReferences: undefined };
-/** The members of metadata that clients write. */
-function onlyWritable(metadata: Partial<Metadata>): Partial<Metadata> {
-  const { labels, annotations, finalizers, ownerReferences, generateName } = metadata;
-  const kept: Partial<Metadata> = {};
-  if (generateName !== undefined) kept.generateName = generateName;
-  if (labels != null && Object.keys(labels).length > 0) kept.labels = labels;
-  if (annotations != null && Object.keys(annotations).length > 0) kept.annotations = annotations;
-  if (finalizers != null && finalizers.length > 0) kept.finalizers = finalizers;
-  if (ownerReferences != null && ownerReferences.length > 0) kept.ownerReferences = ownerReferences;
-  return kept;
-}
-
-function metadataCauses(resource: Resource, metadata: Metadata) {
-  const causes = [];
-  const pattern = resource.group === 'rbac.authorization.k8s.io' ? RBAC_NAME : NAME;
-  if (!pattern.test(metadata.name) || metadata.name.length > 253)
-    causes.push(
-      cause.invalid(
-        'metadata.name',
-        metadata.name,
-        "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')",
-      ),
-    );
-  for (const value of Object.values(metadata.labels ?? {}))
-    if (typeof value !== 'string' || !LABEL.test(value))
-      causes.push(
-        cause.invalid(
-          'metadata.labels',
-          value,
-          "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character",
-        ),
-      );
-  return causes;
-}
-
-function generationChanges(resource: Resource, before: KubeObject, next: KubeObject): boolean {
-  if (Array.isArray(resource.generation))
-    return resource.generation.some((key: string) => !sameJson(before[key], next[key]));
-  const { metadata: _b, status: statusBefore, ...rest } = before;
-  const { metadata: _n, status, ...restNext } = next;
-  const labels = resource.generation === 'all-with-labels' && !sameJson(before.metadata.labels, next.metadata.labels);
-  return (
-    labels ||
-    !sameJson(rest, restNext) ||
-    (resource.generation === 'all-with-status' && !sameJson(status, statusBefore))
-  );
-}
-
-const dropUndefined = (object: KubeObject): KubeObject => ({
-  ...object,
-  metadata: Object.fromEntries(
-    Object.entries(object.metadata).filter(([, v]) => v !== undefined),
-  ) as unknown as Metadata,
-});
-
-/** kind and apiVersion first: a list cuts them off as a prefix. */
-function ordered(object: KubeObject): KubeObject {
-  const { kind, apiVersion, metadata, ...rest } = object;
-  return { kind, apiVersion, metadata, ...rest };
-}
