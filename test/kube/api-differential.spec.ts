@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Json, startKubeApi, startRealKubeApi, whyNoRealKubeApi } from '../support/kube-api/index.js';
@@ -211,12 +212,11 @@ function comparable(value: Json, key = ''): Json {
 
 /** Events in a form that can be compared, without changes of what is not compared. */
 function withoutRepeats(events: readonly WatchEvent[]): Json[] {
-  const last = new Map<string, string>();
+  const last = new Map<string, Json>();
   return events.flatMap((e) => {
     const object = comparable(e.object);
-    const text = JSON.stringify(Object.entries(object).sort());
-    if (e.type === 'MODIFIED' && last.get(object.metadata.name) === text) return [];
-    last.set(object.metadata.name, text);
+    if (e.type === 'MODIFIED' && isDeepStrictEqual(last.get(object.metadata.name), object)) return [];
+    last.set(object.metadata.name, object);
     return [{ type: e.type, object }];
   });
 }
