@@ -43,4 +43,4 @@ node_modules:
 	}
 
 clean:
-	rm -rf libs/*/dist apps/*/dist migrations/dist
+	rm -rf libs/*/dist apps/*/dist migrations/dist deploy/setup/dist

@@ -184,6 +184,36 @@ describe.skipIf(IMAGES === undefined)('the manifests, run from the images', () =
     expect(refused.map((asked) => `${grantText(asked)} ${asked.name ?? ''}`)).toEqual([]);
   });
 
+  it('honours hostPorts and bandwidth by the plugins and programs that it brought', async () => {
+    const limited = await addPod(api, 'shop', 'limited', {
+      bandwidth: { ingressRate: 8_000_000, ingressBurst: 800_000, egressRate: 16_000_000, egressBurst: 800_000 },
+      portMappings: [{ hostPort: 30_999, containerPort: 8080, protocol: 'tcp' }],
+    });
+    const qdisc = execFileSync('ip', ['netns', 'exec', limited.netns, 'tc', 'qdisc', 'show', 'dev', 'eth0'], TEXT);
+    expect(qdisc).toContain('tbf');
+    expect(qdisc).toContain('rate 16Mbit');
+    const answer = "require('http').createServer((q, a) => a.end('hello')).listen(8080)";
+    const server = spawn('ip', ['netns', 'exec', limited.netns, process.execPath, '-e', answer]);
+    try {
+      // From outside of the node, and from the node itself.
+      const get = (...prefix: string[]) =>
+        execFileSync('nsenter', [...prefix, 'curl', '-s', '-m', '3', `http://${NODE.ip}:30999/`], TEXT);
+      const from = (netns: string) => async () => {
+        try {
+          return get(`--net=/run/netns/${netns}`) === 'hello';
+        } catch {
+          return false;
+        }
+      };
+      await until('an answer to the machine beside the node', from('underlay'));
+      await until('an answer to the node', from('node1'));
+    } finally {
+      server.kill();
+    }
+    await removePod(limited);
+    expect(execFileSync('iptables', ['-t', 'nat', '-S'], TEXT)).not.toContain('30999');
+  });
+
   it('keeps its network configuration over a restart of the agent, and works again', async () => {
     await pod('heddle-agent').stop();
     expect(existsSync(join(CONF_DIR, '10-heddle.conflist'))).toBe(true);
@@ -205,7 +235,8 @@ describe.skipIf(IMAGES === undefined)('the manifests, run from the images', () =
     expect(existsSync(join(CONF_DIR, '10-heddle.conflist'))).toBe(true);
     await start('heddle-agent');
     await ready('heddle-agent');
-    for (const name of ['a', 'b']) await removePod({ namespace: 'shop', name, ip: '', netns: `shop-${name}` });
+    for (const name of ['a', 'b'])
+      await removePod({ namespace: 'shop', name, ip: '', netns: `shop-${name}`, runtimeConfig: {} });
     await pod('heddle-agent').stop();
     pods.delete('heddle-agent');
     const { status, output } = await kubelet.runInit(leaving);
@@ -219,6 +250,8 @@ describe.skipIf(IMAGES === undefined)('the manifests, run from the images', () =
     expect((await kubelet.runInit(leaving)).status).toBe(0);
   });
 });
+
+const TEXT = { encoding: 'utf8' } as const;
 
 /** The rules by which kube-proxy leads connections of the node itself to the only endpoint of the controller's Service. */
 function standInForKubeProxy(api: KubeApi): void {
@@ -234,9 +267,18 @@ interface AttachedPod {
   readonly name: string;
   readonly netns: string;
   readonly ip: string;
+  readonly runtimeConfig: RuntimeConfig;
 }
 
-async function addPod(api: KubeApi, namespace: string, name: string): Promise<AttachedPod> {
+/** By capability. */
+type RuntimeConfig = Readonly<Record<string, unknown>>;
+
+async function addPod(
+  api: KubeApi,
+  namespace: string,
+  name: string,
+  runtimeConfig: RuntimeConfig = {},
+): Promise<AttachedPod> {
   const stored = api.put({
     apiVersion: 'v1',
     kind: 'Pod',
@@ -246,23 +288,37 @@ async function addPod(api: KubeApi, namespace: string, name: string): Promise<At
   const netns = `${namespace}-${name}`;
   execFileSync('ip', ['netns', 'add', netns]);
   execFileSync('ip', ['-n', netns, 'link', 'set', 'lo', 'up']);
-  const result = await callChain('ADD', namespace, name, netns, stored.metadata.uid);
+  const result = await callChain('ADD', { namespace, name, netns, ip: '', runtimeConfig }, stored.metadata.uid);
   const ip = result.ips[0].address.split('/')[0];
-  return { namespace, name, netns, ip };
+  return { namespace, name, netns, ip, runtimeConfig };
 }
 
-async function removePod({ namespace, name, netns }: AttachedPod): Promise<void> {
-  await callChain('DEL', namespace, name, netns, '');
-  execFileSync('ip', ['netns', 'del', netns]);
+async function removePod(pod: AttachedPod): Promise<void> {
+  await callChain('DEL', pod, '');
+  execFileSync('ip', ['netns', 'del', pod.netns]);
 }
+
+/** The result of ADD is handed to DEL. */
+const results = new Map<string, unknown>();
 
 /** Every plugin of the list, one after another (DEL: backwards), each with the result of the one before, as libcni does. */
-async function callChain(command: 'ADD' | 'DEL', namespace: string, name: string, netns: string, uid: string) {
+async function callChain(command: 'ADD' | 'DEL', pod: AttachedPod, uid: string) {
+  const { namespace, name, netns } = pod;
   const { cniVersion, name: network, plugins } = JSON.parse(readFileSync(join(CONF_DIR, '10-heddle.conflist'), 'utf8'));
   // biome-ignore lint/suspicious/noExplicitAny: a CNI result
   let result: any;
   for (const plugin of command === 'ADD' ? plugins : plugins.toReversed()) {
-    const stdin = JSON.stringify({ ...plugin, cniVersion, name: network, ...(result && { prevResult: result }) });
+    // Each plugin is handed what it says that it can do.
+    const handed = Object.entries(pod.runtimeConfig).filter(([key]) => plugin.capabilities?.[key] === true);
+    const runtimeConfig = Object.fromEntries(handed);
+    const prevResult = result ?? results.get(netns);
+    const stdin = JSON.stringify({
+      ...plugin,
+      cniVersion,
+      name: network,
+      runtimeConfig,
+      ...(prevResult && { prevResult }),
+    });
     const env = {
       PATH,
       CNI_COMMAND: command,
@@ -275,6 +331,8 @@ async function callChain(command: 'ADD' | 'DEL', namespace: string, name: string
     const output = await call(join('/opt/cni/bin', plugin.type), env, stdin);
     if (output.trim() !== '') result = JSON.parse(output);
   }
+  if (command === 'ADD') results.set(netns, result);
+  else results.delete(netns);
   return result;
 }
 
