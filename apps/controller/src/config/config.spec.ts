@@ -43,8 +43,14 @@ describe('the configuration', () => {
       serviceCidrs: ['10.96.0.0/16', 'fd00:10:96::/112'],
       families: [4, 6],
       encap: 'geneve',
+      dnsServers: undefined,
       apiToken: undefined,
     });
+  });
+
+  it('may name name servers, in any spelling of their addresses', () => {
+    const HEDDLE_DNS_SERVERS = '192.0.2.53, 2001:DB8:0::53';
+    expect(read({ ...PLAIN, HEDDLE_DNS_SERVERS }).dnsServers).toEqual(['192.0.2.53', '2001:db8::53']);
   });
 
   it('listens with TLS when there are TLS files', () => {
@@ -105,6 +111,11 @@ describe('a mistake is told with what to do', () => {
       'the source kubernetes outside of a cluster, without a kubeconfig',
       { HEDDLE_SOURCE: 'kubernetes' },
       /^KUBECONFIG: is missing: outside of a cluster/,
+    ],
+    [
+      'a Lease without a namespace',
+      { HEDDLE_SOURCE: 'kubernetes', KUBECONFIG: '@token', HEDDLE_LEASE: 'heddle' },
+      /^HEDDLE_LEASE: must be NAMESPACE\/NAME$/,
     ],
     [
       'a kubeconfig that is not there',
@@ -172,6 +183,11 @@ describe('a mistake is told with what to do', () => {
       'services of a family that pods have not',
       { HEDDLE_CLUSTER_CIDR: '10.1.0.0/16' },
       /^HEDDLE_SERVICE_CIDR: fd00:10:96::\/112 is of a family/,
+    ],
+    [
+      'a name server by its name',
+      { HEDDLE_DNS_SERVERS: '192.0.2.53,ns.example.com' },
+      /^HEDDLE_DNS_SERVERS: "ns\.example\.com" is not an IP address$/,
     ],
     ['an encapsulation that is none', { HEDDLE_ENCAP: 'gre' }, /^HEDDLE_ENCAP: must be geneve or vxlan$/],
     ['a log level that is none', { HEDDLE_LOG_LEVEL: 'loud' }, /^HEDDLE_LOG_LEVEL: must be trace, debug/],

@@ -1,4 +1,5 @@
 import { ip } from '@heddle/compiler';
+import { In } from 'typeorm';
 import type { Database } from '../persistence/database.js';
 import { DomainAddressRecord } from '../persistence/records.js';
 import type { DomainAddress } from './domain-book.js';
@@ -18,11 +19,10 @@ export class DomainRecords {
   async replace(names: ReadonlyMap<string, readonly DomainAddress[]>): Promise<void> {
     if (names.size === 0) return;
     await this.database.transaction(async (tx) => {
-      const rows: DomainAddress[] = [];
-      for (const [name, addresses] of names) {
-        await tx.delete(DomainAddressRecord, { name });
-        rows.push(...addresses);
-      }
+      const keys = [...names.keys()];
+      const rows = [...names.values()].flat();
+      for (let i = 0; i < keys.length; i += BATCH)
+        await tx.delete(DomainAddressRecord, { name: In(keys.slice(i, i + BATCH)) });
       for (let i = 0; i < rows.length; i += BATCH) await tx.insert(DomainAddressRecord, rows.slice(i, i + BATCH));
     });
   }

@@ -118,6 +118,23 @@ describe('policies', () => {
   });
 });
 
+it('labels of a Node are those of the machine that its agent has registered', async () => {
+  const node = (labels: string) =>
+    folder.write('node.yaml', `apiVersion: v1\nkind: Node\nmetadata: { name: node1, labels: ${labels} }\n`);
+  const labels = () => h.compiler.fact('node', 'node1')?.labels;
+  node('{ zone: a }');
+  folder.write('pods.yaml', pod('web', '{ app: web }'));
+  h = await startHarness(folder);
+  expect(labels()).toBeUndefined();
+  await attach();
+  expect(labels()).toEqual({ zone: 'a' });
+  node('{ zone: b }');
+  await expect.poll(labels).toEqual({ zone: 'b' });
+  folder.write('node.yaml', '');
+  await expect.poll(() => h.compiler.fact('node', 'node1')).toBeDefined();
+  await expect.poll(labels).toBeUndefined();
+});
+
 describe('names', () => {
   it('that a policy asks for get the addresses that an observed answer gives, and lose them with the policy', async () => {
     folder.write('pods.yaml', pod('web', '{ app: web }'));
