@@ -119,6 +119,10 @@ describe.skipIf(!canRunNodes())('a node agent over its restarts', () => {
     );
     await eventually(async () => expect(await host()).toBe(before));
     expect((await node.vsctl('get-controller', 'br-int')).trim()).toBe('tcp:127.0.0.1:6653');
+    const limits = () => node.vsctl('get', 'controller', 'br-int', 'controller_rate_limit', 'controller_burst_limit');
+    expect(await limits()).toBe('500\n500\n');
+    await node.vsctl('clear', 'controller', 'br-int', 'controller_rate_limit');
+    await eventually(async () => expect(await limits()).toBe('500\n500\n'));
     await node.exec('nft', 'delete', 'table', 'inet', 'heddle');
     node.controller.reconfigure({});
     await eventually(async () => expect(await host()).toBe(before));

@@ -5,6 +5,7 @@ import {
   createEvaluator,
   type Flow,
   IPPROTO,
+  METERS,
   type NodeFlowSet,
   type Packet,
   type Tuple,
@@ -53,6 +54,11 @@ export class PacketSwitch {
   async install(set: NodeFlowSet): Promise<void> {
     await this.#ovs.ofctl('del-flows', this.#ovs.bridge);
     await this.#ovs.ofctl('del-groups', this.#ovs.bridge);
+    for (const { id, rate, burst } of Object.values(METERS)) {
+      const bands = `bands=type=drop,rate=${rate},burst_size=${burst}`;
+      await this.#ovs.ofctl('del-meter', this.#ovs.bridge, `meter=${id}`);
+      await this.#ovs.ofctl('add-meter', this.#ovs.bridge, `meter=${id},pktps,burst,${bands}`);
+    }
     await this.#ovs.appctl('dpctl/flush-conntrack');
     await this.replace(set);
   }
