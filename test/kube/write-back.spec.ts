@@ -260,7 +260,9 @@ describe('an event', () => {
     });
     await expect
       .poll(() => events('NoEffect'), LONG)
-      .toMatchObject([{ involvedObject: { name: 'never' }, message: expect.stringContaining('can never select a pod') }]);
+      .toMatchObject([
+        { involvedObject: { name: 'never' }, message: expect.stringContaining('can never select a pod') },
+      ]);
   });
 });
 
@@ -273,4 +275,24 @@ it('writes at most a few times a second, whatever happens', async () => {
   const seconds = (performance.now() - startedAt) / 1_000;
   // Five objects a second after a burst of ten; each new one is two requests.
   expect(writes()).toBeLessThanOrEqual(2 * (10 + 5 * seconds + 1));
+});
+
+it('writes nothing while another controller holds the Lease, and begins when that one is gone', async () => {
+  const held = {
+    apiVersion: 'coordination.k8s.io/v1',
+    kind: 'Lease',
+    metadata: { name: 'heddle', namespace: 'default' },
+    spec: { holderIdentity: 'other', leaseDurationSeconds: 3_600 },
+  };
+  api.put(held);
+  putNode('node1');
+  await start({ HEDDLE_LEASE: 'default/heddle' });
+  await register('node1', 1);
+  harness().switches.connect('node1');
+  // It has looked twice: what it would have written is overdue.
+  await expect.poll(() => api.stats().requests['get leases.coordination.k8s.io']).toBeGreaterThan(1);
+  expect(writes()).toBe(0);
+  api.put({ ...held, spec: { holderIdentity: '' } });
+  await expect.poll(() => condition('node1')).toMatchObject({ status: 'False' });
+  expect(api.object('leases', 'heddle', 'default')?.spec.leaseTransitions).toBe(1);
 });

@@ -9,7 +9,12 @@ import type { TlsFiles } from './tls-files.js';
 export type SourceConfig =
   | { readonly kind: 'manifests'; readonly directory: string }
   /** Without a kubeconfig it is the cluster that this process runs in. */
-  | { readonly kind: 'kubernetes'; readonly kubeconfig: string | undefined };
+  | {
+      readonly kind: 'kubernetes';
+      readonly kubeconfig: string | undefined;
+      /** Who holds it writes to the cluster; without one this process does. */
+      readonly lease: { readonly namespace: string; readonly name: string } | undefined;
+    };
 
 /** The environment, understood. */
 export interface Config {
@@ -46,6 +51,8 @@ export class ConfigError extends Error {
 export const VARIABLES = {
   HEDDLE_SOURCE: 'where Kubernetes objects come from: kubernetes, or manifests:DIRECTORY (required)',
   KUBECONFIG: 'kubeconfig file for the source kubernetes (default: the service account of the pod that this runs in)',
+  HEDDLE_LEASE:
+    'NAMESPACE/NAME of a Lease, for the source kubernetes: of several controllers the one that holds it writes to the cluster (default: no Lease, this one writes)',
   HEDDLE_DATABASE_URL: 'sqlite:FILE or postgres://USER:PASSWORD@HOST/NAME (default sqlite:heddle.db)',
   HEDDLE_OPENFLOW_LISTEN:
     'where switches dial in: tcp:HOST:PORT, ssl:HOST:PORT, unix:/PATH, comma separated (default ssl:0.0.0.0:6653 with TLS files)',
@@ -117,6 +124,10 @@ const Environment = z.object({
       const stat = statSync(directory, { throwIfNoEntry: false });
       if (stat?.isDirectory() !== true) context.addIssue(`${directory} is not a directory; create it or name another`);
     }),
+  HEDDLE_LEASE: z
+    .string()
+    .regex(/^[a-z0-9-]+\/[a-z0-9.-]+$/, 'must be NAMESPACE/NAME')
+    .optional(),
   HEDDLE_DATABASE_URL: z
     .string()
     .regex(/^(sqlite:.+|postgres(ql)?:\/\/.+)$/, 'must be sqlite:FILE or postgres://USER:PASSWORD@HOST/NAME')
@@ -199,7 +210,9 @@ function sourceOf(given: Given, values: Readable, mistakes: string[]): SourceCon
     if (given.KUBECONFIG === undefined && given.KUBERNETES_SERVICE_HOST === undefined)
       mistakes.push('KUBECONFIG: is missing: outside of a cluster the source kubernetes needs a kubeconfig file');
   }
-  return { kind: 'kubernetes', kubeconfig: given.KUBECONFIG };
+  const [namespace = '', name = ''] = values.HEDDLE_LEASE?.split('/') ?? [];
+  const lease = name === '' ? undefined : { namespace, name };
+  return { kind: 'kubernetes', kubeconfig: given.KUBECONFIG, lease };
 }
 
 function readToken(path: string): string {

@@ -28,7 +28,7 @@ export async function createSource(
   if (config.kind === 'kubernetes') {
     const client = await createKubeClient(config.kubeconfig, clock);
     const source = new KubernetesSource({ client, clock, ...events });
-    return { source, cluster: { client, source } };
+    return { source, cluster: { client, source, lease: config.lease } };
   }
   const { directory } = config;
   const source = new ManifestsSource({ directory, clock, lastGood: new SourceTexts(database), ...events });

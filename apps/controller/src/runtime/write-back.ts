@@ -18,6 +18,8 @@ import type { Problem } from '../source/model.js';
 export interface ClusterConnection {
   readonly client: KubeClient;
   readonly source: KubernetesSource;
+  /** See `KubernetesWriterNeeds`. */
+  readonly lease: { readonly namespace: string; readonly name: string } | undefined;
 }
 
 /** The parts of a running controller that are read. */
@@ -34,7 +36,7 @@ export interface WriterParts {
 /** Lets the writer read the running controller, and hear of what it has to tell. */
 export function createWriter(
   parts: WriterParts,
-  { client, source }: ClusterConnection,
+  { client, source, lease }: ClusterConnection,
   clock: Clock,
 ): KubernetesWriter {
   const { logger, world, refusals } = parts;
@@ -43,6 +45,7 @@ export function createWriter(
     clock,
     state: clusterState(parts, source),
     instance: hostname(),
+    lease,
     onError: (what, error) => logger.warn({ event: 'kubernetes-write-failed', what, error }),
   });
   source.onTouched((objects) => writer.touched(objects));

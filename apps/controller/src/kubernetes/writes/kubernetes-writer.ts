@@ -4,6 +4,7 @@ import type { Problem } from '../../source/model.js';
 import type { KubeClient } from '../kube-client.js';
 import { type ClusterState, keyOf } from './cluster-state.js';
 import { EventWriter } from './event-writer.js';
+import { LeaderLease } from './leader-lease.js';
 import { NodeConditions } from './node-conditions.js';
 import { Realizations } from './realizations.js';
 import { WriteQueue } from './write-queue.js';
@@ -32,6 +33,8 @@ export interface KubernetesWriterNeeds {
   readonly onError: (what: string, error: unknown) => void;
   /** Name of this process in events. */
   readonly instance: string;
+  /** Only who holds this Lease writes; undefined: we do. */
+  readonly lease?: { readonly namespace: string; readonly name: string } | undefined;
   /** For specs. */
   readonly wallClock?: () => Date;
   readonly random?: () => number;
@@ -45,6 +48,7 @@ export class KubernetesWriter {
   private readonly events: EventWriter;
   /** Node -> the generation that it is stuck at, and since when. */
   private readonly stuck = new Map<string, { at: number; since: number }>();
+  private readonly lease: LeaderLease | undefined;
   private stopTimer: (() => void) | undefined;
 
   constructor(private readonly needs: KubernetesWriterNeeds) {
@@ -55,18 +59,41 @@ export class KubernetesWriter {
     this.conditions = new NodeConditions({ ...common, state });
     this.realizations = new Realizations({ ...common, state, kinds: REALIZED_KINDS });
     this.events = new EventWriter({ ...common, random, instance });
+    this.lease =
+      needs.lease &&
+      new LeaderLease({
+        ...common,
+        ...needs.lease,
+        identity: `${instance}_${Math.floor(random() * 2 ** 48).toString(36)}`,
+        changed: (leader) => {
+          this.realizations.forget();
+          if (!leader) this.queue.clear();
+        },
+        onError: (error) => onError('Lease', error),
+      });
   }
 
   start(): void {
-    this.stopTimer = this.needs.clock.after(TICK_MS, () => {
-      if (this.needs.state.inSync()) this.tick();
-      this.start();
-    });
+    this.lease?.start();
+    this.tickLater();
   }
 
   async stop(): Promise<void> {
     this.stopTimer?.();
     await this.queue.stop();
+    await this.lease?.stop();
+  }
+
+  /** Whether this process is the one that writes. */
+  get leads(): boolean {
+    return this.lease?.leads ?? true;
+  }
+
+  private tickLater(): void {
+    this.stopTimer = this.needs.clock.after(TICK_MS, () => {
+      if (this.needs.state.inSync() && this.leads) this.tick();
+      this.tickLater();
+    });
   }
 
   /** Objects that are new, others or gone; what they mean is compiled. */
@@ -80,6 +107,7 @@ export class KubernetesWriter {
     reason: string,
   ): void {
     const regarding = { kind: 'Pod', apiVersion: 'v1', ...pod };
+    // The agent's call reaches one controller, whoever leads.
     this.events.tell({ regarding, reason: 'AddressPoolEmpty', note: reason });
   }
 

@@ -74,6 +74,12 @@ export class Realizations {
     }
   }
 
+  /** Others may have written meanwhile: what stands there is read again. */
+  forget(): void {
+    this.installed = false;
+    this.lookAt = Number.NEGATIVE_INFINITY;
+  }
+
   /** Looks for the CustomResourceDefinitions if they are not known to be there. */
   tick(): void {
     const { clock, state } = this.needs;

@@ -69,12 +69,17 @@ export class WriteQueue {
     this.waiting.set(key, { stop });
   }
 
-  async stop(): Promise<void> {
-    this.stopped = true;
+  /** Forgets everything that was not begun. */
+  clear(): void {
     for (const { stop } of this.waiting.values()) stop();
     this.waiting.clear();
     this.ready.clear();
     this.urgent.clear();
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    this.clear();
     this.wakeUp?.();
     await this.working;
   }
