@@ -1,6 +1,7 @@
 import { FEATURES } from '../model/output.js';
 import { CT_LABEL, CT_MARK, CT_ZONES } from './constants.js';
 import { COOKIE_OWNER, PIPELINE_GENERATION } from './cookie.js';
+import { METERS } from './meters.js';
 import { REGISTERS } from './registers.js';
 import { PIPELINE, type TableSpec } from './tables.js';
 
@@ -32,6 +33,10 @@ export function pipelineMaps(): Readonly<Record<string, string>> {
     zones: table(
       ['Zones', 'Meaning'],
       Object.values(CT_ZONES).map((z) => [`${z.first}..${z.last}`, z.doc]),
+    ),
+    meters: table(
+      ['Meter', 'Packets a second', 'At once', 'Meaning'],
+      Object.values(METERS).map((m) => [String(m.id), String(m.rate), String(m.burst), m.doc]),
     ),
     cookies: table(
       ['Bits', 'Meaning'],
