@@ -275,22 +275,25 @@ describe.skipIf(!hasOvs())('names of cluster policies', () => {
     expect(await leaves(1001, syn)).toBe(true);
   });
 
-  it('end with their time, which cuts no connection', async () => {
+  it.each([
+    ['recheck', false],
+    ['cut', false],
+    ['keep', true],
+  ] as const)('end with their time, which cuts no connection (existing connections: %s)', async (existing, stays) => {
+    const text = POLICY.replace('names }', `names, annotations: { heddle.dev/existing-connections: ${existing} } }`);
+    folder.write('policy.yaml', text);
+    await settled();
     await resolve('www.example.com', record('www.example.com', 60, SERVER));
     await learned(['www.example.com', SERVER]);
-    expect([await leaves(1001, syn), await returns(1001, syn | ack), await leaves(1001, ack)]).toEqual([
-      true,
-      true,
-      true,
-    ]);
+    const opened = [await leaves(1001, syn), await returns(1001, syn | ack), await leaves(1001, ack)];
+    expect(opened).toEqual([true, true, true]);
     lapse(71);
     await learned();
     expect(await leaves(1002, syn)).toBe(false);
     expect([await leaves(1001, ack), await returns(1001, ack), await leaves(1001, ack)]).toEqual([true, true, true]);
-    // The rule itself is what the connection lives by.
-    folder.write('policy.yaml', POLICY.replace('*.example.com', '*.example.org'));
+    // The rule itself is what the connection lives by, unless its policy spares what was open before.
+    folder.write('policy.yaml', text.replace('*.example.com', '*.example.org'));
     await settled();
-    expect(await leaves(1001, ack)).toBe(false);
-    expect(await returns(1001, ack)).toBe(false);
+    expect([await leaves(1001, ack), await returns(1001, ack)]).toEqual([stays, stays]);
   });
 });
