@@ -75,15 +75,21 @@ const pod: KindRules = {
       typeof c.name === 'string' && c.name !== '' ? [] : [cause.required(`spec.containers[${i}].name`)],
     );
   },
-  update: (next, before) =>
-    sameJson(fixedSpec(next.spec), fixedSpec(before.spec))
+  update: (next, before) => {
+    const [deadline, was] = [next.spec?.activeDeadlineSeconds, before.spec?.activeDeadlineSeconds];
+    if (was !== undefined && (deadline ?? Number.POSITIVE_INFINITY) > was)
+      return [
+        cause.invalid('spec.activeDeadlineSeconds', deadline ?? null, `must be less than or equal to previous value`),
+      ];
+    return sameJson(fixedSpec(next.spec), fixedSpec(before.spec))
       ? []
       : [
           cause.forbidden(
             'spec',
             'pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)',
           ),
-        ],
+        ];
+  },
   gracePeriod: (o, wanted) => {
     const running = (o.spec?.nodeName ?? '') !== '' && !['Succeeded', 'Failed'].includes(o.status?.phase);
     return running ? (wanted ?? o.spec.terminationGracePeriodSeconds ?? 30) : 0;
