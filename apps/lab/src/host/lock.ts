@@ -4,6 +4,8 @@ import { isErrno } from './files.js';
 import { isAlive, type ProcessId, processId } from './processes.js';
 import { sleep } from './run.js';
 
+let sequence = 0;
+
 /**
  * Runs `work` while holding a lock file that names us (pid and start time), so that `up`, `down` and `apply` of one lab do not mix.
  * The lock of a process that has ended is taken over.
@@ -11,15 +13,19 @@ import { sleep } from './run.js';
  */
 export async function withLock<T>(file: string, timeoutMs: number, work: () => Promise<T>): Promise<T> {
   await removeLeftovers(file);
-  const mine = `${file}.${process.pid}`;
-  await writeFile(mine, JSON.stringify(await processId(process.pid)));
+  sequence += 1;
+  const mine = `${file}.${process.pid}.${sequence}`;
+  const name = JSON.stringify(await processId(process.pid));
+  await writeFile(mine, name);
   for (const start = performance.now(); ; await sleep(100)) {
     try {
       // A link appears with its content: nobody ever reads a lock without a name in it.
       await link(mine, file);
       break;
     } catch (e) {
-      if (!isErrno(e, 'EEXIST')) throw e;
+      // Another command that began at the same moment found our name half-written, and took it for a leftover.
+      if (isErrno(e, 'ENOENT')) await writeFile(mine, name);
+      else if (!isErrno(e, 'EEXIST')) throw e;
     }
     const holder = await readHolder(file);
     if (holder !== undefined && !(await isAlive(holder))) {

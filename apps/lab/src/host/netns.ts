@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import type { LabPaths } from './paths.js';
 import { netnsPath } from './paths.js';
@@ -41,8 +42,10 @@ export async function netnsUsable(name: string): Promise<boolean> {
 
 /** Makes a network namespace with lo up; one that was left half-made is replaced. */
 export async function addNetns(name: string): Promise<void> {
-  if (await netnsUsable(name)) return;
-  await deleteNetns(name);
+  if (existsSync(netnsPath(name))) {
+    if (await netnsUsable(name)) return;
+    await deleteNetns(name);
+  }
   await run(['ip', 'netns', 'add', name]);
   await run(['ip', '-n', name, 'link', 'set', 'lo', 'up']);
 }

@@ -66,12 +66,14 @@ describe('the lock', () => {
   it('lets one command in at a time and takes over from a dead one', async () => {
     const file = join(paths.stateDir, 'lock');
     const order: string[] = [];
+    const begun = Promise.withResolvers<void>();
     const one = withLock(file, 5_000, async () => {
       order.push('one begins');
+      begun.resolve();
       await sleep(300);
       order.push('one ends');
     });
-    await sleep(50);
+    await begun.promise;
     await expect(withLock(file, 0, async () => undefined)).rejects.toThrow(`process ${process.pid}`);
     await Promise.all([one, withLock(file, 5_000, async () => void order.push('two'))]);
     expect(order).toEqual(['one begins', 'one ends', 'two']);

@@ -4,9 +4,11 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { PodRecord } from '../host/state.js';
 import { removals } from './apply.js';
+import type { KubeClient } from './client.js';
 import { sliceChanges, slicesOf } from './endpoint-slices.js';
 import { readKubeconfig, writeKubeconfig } from './kubeconfig.js';
-import type { KubeNode, KubePod, KubeService, KubeSlice } from './objects.js';
+import { holdsLease } from './nodes.js';
+import type { KubeLease, KubeNode, KubePod, KubeService, KubeSlice } from './objects.js';
 import { innerAddress } from './path.js';
 import { podStatus } from './pod-status.js';
 import { assign } from './scheduler.js';
@@ -210,6 +212,27 @@ describe('what a changed manifest takes away', () => {
     ['what is in a list, with the list', { l: [{ a: 1 }] }, { l: [{}] }, undefined],
   ])('%s', (_name, before, after, patch) => {
     expect(removals(before, after)).toEqual(patch);
+  });
+});
+
+describe('a part of the control plane', () => {
+  const ago = (seconds: number) => new Date(Date.now() - seconds * 1_000).toISOString();
+  const held = { holderIdentity: 'm1', leaseDurationSeconds: 15 };
+  it.each<[string, KubeLease['spec'] | undefined, boolean]>([
+    ['runs where it holds its lease', { ...held, renewTime: ago(2) }, true],
+    ['does not where the lease is old', { ...held, renewTime: ago(3_600) }, false],
+    ['does not where it gave the lease up', { ...held, holderIdentity: '', renewTime: ago(2) }, false],
+    ['does not where there is no lease', undefined, false],
+  ])('%s', async (_name, spec, expected) => {
+    const asked: string[] = [];
+    const client = {
+      find: async (path: string) => {
+        asked.push(path);
+        return spec && { metadata: { name: 'kube-scheduler' }, spec };
+      },
+    } as unknown as KubeClient;
+    expect(await holdsLease(client, 'kube-scheduler')).toBe(expected);
+    expect(asked).toEqual(['/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/kube-scheduler']);
   });
 });
 
