@@ -49,6 +49,7 @@ export class ClusterPods implements PodDirectory {
   /** What has been reported of each pod, to look only at what is new. */
   private readonly told = new Map<string, readonly unknown[]>();
   private readonly writing = new Set<string>();
+  private scheduling = false;
   private slicesBusy = false;
   private slicesDue = true;
 
@@ -173,8 +174,8 @@ export class ClusterPods implements PodDirectory {
   /** Gives nodes to pods where no scheduler does. */
   private async schedule(): Promise<void> {
     const [pods, nodes] = [this.pods.objects, this.nodes.objects];
-    if (this.hasScheduler || this.writing.has('bind') || pods === undefined || nodes === undefined) return;
-    this.writing.add('bind');
+    if (this.hasScheduler || this.scheduling || pods === undefined || nodes === undefined) return;
+    this.scheduling = true;
     try {
       const usable = [...nodes.values()].filter((n) => this.ours.has(n.metadata.name));
       const chosen = [...assign(pods.values(), usable)];
@@ -189,7 +190,7 @@ export class ClusterPods implements PodDirectory {
       this.options.log('not-scheduled', { error: message(e) });
       await this.rest(RETRY_MS);
     } finally {
-      this.writing.delete('bind');
+      this.scheduling = false;
     }
   }
 
