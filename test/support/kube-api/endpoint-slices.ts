@@ -1,6 +1,7 @@
 import type { Cluster } from './cluster.ts';
 import type { Resource } from './resources.ts';
 import { matchesLabels } from './selectors.ts';
+import type { Collection } from './store.ts';
 import { isObject, type Json, type KubeObject, sameJson } from './types.ts';
 
 /** As kube-controller-manager has it. */
@@ -65,30 +66,58 @@ function wantedSlices(
   return [...slices, ...missing.map((addressType) => ({ addressType, ports: [], endpoints: [] }))];
 }
 
+/** Objects of a collection by a key of theirs, kept up to date: tens of thousands of pods are not searched at every change. */
+function indexed(collection: Collection, keyOf: (object: KubeObject) => string | undefined) {
+  const groups = new Map<string, Map<string, KubeObject>>();
+  const forget = (object: KubeObject | undefined, key: string) => {
+    const group = object === undefined ? undefined : keyOf(object);
+    if (group !== undefined) groups.get(group)?.delete(key);
+  };
+  const add = (object: KubeObject, key: string) => {
+    const group = keyOf(object);
+    if (group === undefined) return;
+    const members = groups.get(group) ?? new Map<string, KubeObject>();
+    groups.set(group, members.set(key, object));
+  };
+  for (const [key, { object }] of collection.entries) add(object, key);
+  const stop = collection.listen((event) => {
+    const before = event.before?.object;
+    // In its place within the group, so that the order of endpoints does not change with every update.
+    if (event.deleted || (before !== undefined && keyOf(before) !== keyOf(event.entry.object)))
+      forget(before, event.key);
+    if (!event.deleted) add(event.entry.object, event.key);
+  });
+  return { of: (group: string): readonly KubeObject[] => [...(groups.get(group)?.values() ?? [])], stop };
+}
+
+const serviceOf = ({ metadata }: KubeObject): string | undefined => {
+  const name = metadata.labels?.['kubernetes.io/service-name'];
+  const ours = metadata.labels?.['endpointslice.kubernetes.io/managed-by'] === MANAGED_BY;
+  return ours && name !== undefined ? `${metadata.namespace}/${name}` : undefined;
+};
+
 /** Keeps the EndpointSlices of services with selectors. Gives a function that stops it. */
 export function startEndpointSlices(cluster: Cluster): () => void {
   const named = (name: string): Resource => cluster.resources.named(name) as Resource;
   const slices = named('endpointslices');
   const services = cluster.collection(named('services'));
   const pods = cluster.collection(named('pods'));
+  // Before the listeners below: they find the new state here.
+  const podsOf = indexed(pods, (pod) => pod.metadata.namespace);
+  const servicesOf = indexed(services, (service) => service.metadata.namespace);
+  const slicesOf = indexed(cluster.collection(slices), serviceOf);
   const dirty = new Set<string>();
   let scheduled = false;
 
   const sync = (key: string): void => {
-    const [namespace, name] = key.split('/') as [string, string];
+    const [namespace] = key.split('/') as [string];
     const service = services.entries.get(key)?.object;
-    const known = [...cluster.collection(slices).entries.values()]
-      .map((e) => e.object)
-      .filter(
-        (o) =>
-          o.metadata.namespace === namespace &&
-          o.metadata.labels?.['kubernetes.io/service-name'] === name &&
-          o.metadata.labels['endpointslice.kubernetes.io/managed-by'] === MANAGED_BY,
-      );
     const selector = service?.spec?.selector;
-    const wanted =
-      service !== undefined && isObject(selector) ? wantedSlices(service, selected(namespace, selector)) : [];
-    const free = [...known];
+    const selected = isObject(selector)
+      ? podsOf.of(namespace).filter((pod) => matchesLabels(selector, pod.metadata.labels))
+      : [];
+    const wanted = service !== undefined && isObject(selector) ? wantedSlices(service, selected) : [];
+    const free = [...slicesOf.of(key)];
     for (const slice of wanted) {
       // One that holds most of it already is kept, so that few objects change.
       const at = free.findIndex(
@@ -107,10 +136,6 @@ export function startEndpointSlices(cluster: Cluster): () => void {
     }
     for (const old of free) cluster.delete(slices, namespace, old.metadata.name);
   };
-  const selected = (namespace: string, selector: Record<string, string>) =>
-    [...pods.entries.values()]
-      .map((e) => e.object)
-      .filter((p) => p.metadata.namespace === namespace && matchesLabels(selector, p.metadata.labels));
 
   const schedule = (key: string) => {
     dirty.add(key);
@@ -125,16 +150,15 @@ export function startEndpointSlices(cluster: Cluster): () => void {
   };
   const ofPod = (pod: KubeObject | undefined) => {
     if (pod === undefined) return;
-    for (const [key, { object }] of services.entries)
-      if (
-        object.metadata.namespace === pod.metadata.namespace &&
-        isObject(object.spec?.selector) &&
-        matchesLabels(object.spec.selector, pod.metadata.labels)
-      )
-        schedule(key);
+    for (const { metadata, spec } of servicesOf.of(pod.metadata.namespace as string))
+      if (isObject(spec?.selector) && matchesLabels(spec.selector, pod.metadata.labels))
+        schedule(`${metadata.namespace}/${metadata.name}`);
   };
   for (const key of services.entries.keys()) schedule(key);
   const stops = [
+    podsOf.stop,
+    servicesOf.stop,
+    slicesOf.stop,
     services.listen((event) => schedule(event.key)),
     pods.listen((event) => {
       ofPod(event.before?.object);
