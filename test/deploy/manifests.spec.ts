@@ -26,7 +26,7 @@ describe.each(BUILDS)('deploy/%s', (dir) => {
   const objects = build(join(DEPLOY, dir));
   const whole = dir === 'uninstall' ? [...objects, ...build(DEPLOY)] : objects;
 
-  it.skipIf(!kubectl)('is what kubectl makes of it (skipped: no kubectl)', async () => {
+  it.skipIf(!kubectl)('is what kubectl makes of it (skipped: no kubectl)', { timeout: 30_000 }, async () => {
     const text = execFileSync('kubectl', ['kustomize', join(DEPLOY, dir)], { encoding: 'utf8' });
     const { parseAllDocuments } = await import('yaml');
     const theirs = parseAllDocuments(text).map((document) => document.toJS() as KubeObject);

@@ -22,10 +22,14 @@ describe('shell scripts', () => {
     expect(SCRIPTS).toEqual(expect.arrayContaining(['deploy/images/heddle-openvswitch', 'vagrant/provision/node.sh']));
   });
 
-  it.skipIf(!has('shellcheck', '--version')).each(SCRIPTS)('%s (skipped: no shellcheck)', (file) => {
-    const { stdout, status } = spawnSync('shellcheck', ['--format=gcc', file], { cwd: ROOT, encoding: 'utf8' });
-    expect({ status, stdout }).toEqual({ status: 0, stdout: '' });
-  });
+  it.skipIf(!has('shellcheck', '--version')).each(SCRIPTS)(
+    '%s (skipped: no shellcheck)',
+    { timeout: 30_000 },
+    (file) => {
+      const { stdout, status } = spawnSync('shellcheck', ['--format=gcc', file], { cwd: ROOT, encoding: 'utf8' });
+      expect({ status, stdout }).toEqual({ status: 0, stdout: '' });
+    },
+  );
 
   it.each(SCRIPTS)('%s can be read by sh', (file) => {
     execFileSync('sh', ['-n', file], { cwd: ROOT });

@@ -69,7 +69,8 @@ describe('a controller with a database in a file', () => {
   });
 });
 
-describe('the set-up of a cluster', () => {
+// Each run starts openssl half a dozen times, which a busy machine takes its time for.
+describe('the set-up of a cluster', { timeout: 30_000 }, () => {
   it('makes everything once, and nothing the second time', async () => {
     const cluster = new Namespace();
     const first = await run(cluster);
