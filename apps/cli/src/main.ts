@@ -194,7 +194,7 @@ program
   .command('explain')
   .description('whether a connection is allowed, and every object that decides it')
   .argument('<from>', 'NAMESPACE/POD')
-  .argument('<to>', 'NAMESPACE/POD, svc/NAMESPACE/NAME, NAMESPACE/SERVICE or an IP address')
+  .argument('<to>', 'NAMESPACE/POD, svc/NAMESPACE/NAME, NAMESPACE/SERVICE, an IP address, or a domain name of a policy')
   .argument('<proto/port>', 'tcp/80, udp/53, sctp/9, icmp')
   .option('--flows', 'also the flows that the packet meets, node by node', false)
   .addOption(output())

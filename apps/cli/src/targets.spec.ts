@@ -34,6 +34,7 @@ const service = (namespace: string, name: string) => ({
   ports: [],
 });
 const answers: Readonly<Record<string, unknown>> = {
+  '/v1/domains': [{ name: 'www.example.com', addresses: [{ address: '192.0.2.1', secondsLeft: 30 }] }],
   '/v1/pods': [pod('shop', 'web-0'), pod('shop', 'web-1'), pod('shop', 'api-7d9f8-x2x4z'), pod('shop', 'db')],
   '/v1/services': [service('shop', 'web'), service('shop', 'db'), service('shop', 'mail')],
 };
@@ -58,6 +59,7 @@ describe('names that people write', () => {
     ['svc/', 'svc/shop/db', 'svc:shop/db'],
     ['svc:', 'svc:shop/db', 'svc:shop/db'],
     ['IPv4', '10.0.0.1', '10.0.0.1'],
+    ['a domain name', 'WWW.example.com.', '192.0.2.1'],
     ['IPv6 in brackets', '[fd00::1]', 'fd00::1'],
   ])('target: %s', async (_name, text, expected) => {
     expect(await resolveTarget(api, text)).toBe(expected);
@@ -65,6 +67,7 @@ describe('names that people write', () => {
   it('a target that is not there: says what is', async () => {
     await expect(resolveTarget(api, 'shop/cart')).rejects.toThrow('shop/web-0, shop/web-1');
     await expect(resolveTarget(api, 'cart')).rejects.toThrow('want NAMESPACE/POD');
+    await expect(resolveTarget(api, 'example.org')).rejects.toThrow('no address of example.org is known');
   });
   it.each([
     ['a pod', 'shop/web-1', 'shop/web-1'],

@@ -1,7 +1,8 @@
 import { isIP } from 'node:net';
-import { type ApiClient, PodView, ROUTES, ServiceView } from '@heddle/api';
+import { type ApiClient, DomainView, PodView, ROUTES, ServiceView } from '@heddle/api';
 import { z } from 'zod';
 
+const DOMAIN_NAME = /^[\w-]+(\.[\w-]+)+\.?$/;
 const PROTOCOLS = ['tcp', 'udp', 'sctp', 'icmp'] as const;
 
 /** `tcp/80`, `80/tcp` or `icmp`. @throws Error that shows the form */
@@ -17,7 +18,7 @@ export function parseProtocolPort(text: string): { protocol: string; port: numbe
 }
 
 /**
- * What the API's explain wants for what a person wrote: NS/POD, svc:NS/NAME or an address. NS/NAME is a pod, else the first pod of a
+ * What the API's explain wants for what a person wrote: NS/POD, svc:NS/NAME or an address, for which a domain name may stand. NS/NAME is a pod, else the first pod of a
  * Deployment of that name, else a service.
  * @throws Error that lists what there is in the namespace
  */
@@ -26,8 +27,9 @@ export async function resolveTarget(api: ApiClient, text: string): Promise<strin
   if (isIP(address) !== 0) return address;
   const service = /^svc[/:](.+\/.+)$/.exec(text)?.[1];
   if (service !== undefined) return `svc:${service}`;
+  if (DOMAIN_NAME.test(text)) return await addressOf(api, text);
   if (!/^[^/]+\/[^/]+$/.test(text))
-    throw new Error(`"${text}": want NAMESPACE/POD, svc/NAMESPACE/NAME or an IP address`);
+    throw new Error(`"${text}": want NAMESPACE/POD, svc/NAMESPACE/NAME, an IP address or a domain name`);
   const [pods, services] = await Promise.all([
     api.get(ROUTES.pods, z.array(PodView)),
     api.get(ROUTES.services, z.array(ServiceView)),
@@ -41,6 +43,17 @@ export async function resolveTarget(api: ApiClient, text: string): Promise<strin
   const inNamespace = (names: readonly string[]) => names.filter((n) => n.startsWith(`${text.split('/')[0]}/`));
   const there = [...inNamespace(podNames), ...inNamespace(serviceNames).map((n) => `svc/${n}`)];
   throw new Error(`no pod or service "${text}"; this namespace has: ${there.join(', ') || 'nothing'}`);
+}
+
+/** The first address that a name was seen to have. @throws Error if there is none */
+async function addressOf(api: ApiClient, text: string): Promise<string> {
+  const name = text.toLowerCase().replace(/\.$/, '');
+  const domains = await api.get(ROUTES.domains, z.array(DomainView));
+  const address = domains.find((d) => d.name === name)?.addresses[0]?.address;
+  if (address !== undefined) return address;
+  throw new Error(
+    `no address of ${name} is known: no policy asks for it by domainNames, or no pod of such a policy has looked it up lately; give an address`,
+  );
 }
 
 /** The same for a sender, which cannot be a service. */

@@ -133,7 +133,9 @@ export class DomainObserver {
         const { changed, refused } = this.book.take({ name, address, expires: now + seconds * 1_000 });
         if (refused > 0 && this.refused === 0) this.options.full?.(this.book.size);
         this.refused += refused;
-        if (changed) this.options.learned?.(address, told(this.tell(name)));
+        if (!changed) continue;
+        const generation = told(this.tell(name));
+        this.options.learned?.(address, generation);
       }
       this.unwritten.add(name);
     }
