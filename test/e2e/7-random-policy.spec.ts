@@ -1,5 +1,7 @@
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { nodeDir } from '../../apps/lab/src/host/paths.js';
 import { PODS, type PodName } from '../policy/cluster.js';
 import { oracleAllows } from '../policy/oracle.js';
 import { clusterUnder, podIps } from '../policy/pods.js';
@@ -55,7 +57,25 @@ const cases = fc
   .filter((c) => denied(c) > 0.15 && denied(c) < 0.85)
   .slice(0, SETTINGS);
 
-policySuite({ lab: new TestLab(), cases });
+const lab = new TestLab();
+
+/**
+ * Empties the caches of the datapaths. Open vSwitch 3.1.0 in user space changes a cached decision by looking for one that its key
+ * matches, and where two overlap it may change the other: one of them then stays as it was while packets keep it alive (mended
+ * upstream in August 2023 by "dpif-netdev: Fix dpif_netdev_flow_put"). Settings as different as these bring that about now and then.
+ */
+async function purge(): Promise<void> {
+  for (const { name } of await lab.nodes()) {
+    const { code, stderr } = await lab.run('ovs-appctl', [
+      '-t',
+      join(nodeDir(lab.paths, name), 'vswitchd.ctl'),
+      'revalidator/purge',
+    ]);
+    if (code !== 0) throw new Error(stderr);
+  }
+}
+
+policySuite({ lab, cases, settled: purge });
 
 it('the sample has cluster policies of both tiers and network policies in it', () => {
   expect(cases).toHaveLength(SETTINGS);

@@ -74,10 +74,12 @@ export interface PolicySuite {
   readonly source?: () => Promise<readonly string[]>;
   /** Puts manifests in force; without it they are written into the watched directory. */
   readonly put?: (file: string, text: string) => Promise<void>;
+  /** Waited for when a setting is in force, before it is measured. */
+  readonly settled?: () => Promise<void>;
 }
 
 /** Cases of the truth table with real packets. */
-export function policySuite({ lab, cases, put, source = async () => [] }: PolicySuite): void {
+export function policySuite({ lab, cases, put, settled, source = async () => [] }: PolicySuite): void {
   const folder = mkdtempSync(join(tmpdir(), 'heddle-policy-'));
   let changes = 0;
 
@@ -106,6 +108,7 @@ export function policySuite({ lab, cases, put, source = async () => [] }: Policy
     );
     await lab.realized();
     await new Promise((resolve) => setTimeout(resolve, CACHE_MS));
+    await settled?.();
   }
 
   /** The table as measured, both families; the two must agree. */
