@@ -66,34 +66,33 @@ function wantedSlices(
   return [...slices, ...missing.map((addressType) => ({ addressType, ports: [], endpoints: [] }))];
 }
 
-/** Objects of a collection by a key of theirs, kept up to date: tens of thousands of pods are not searched at every change. */
-function indexed(collection: Collection, keyOf: (object: KubeObject) => string | undefined) {
+/** Objects of a collection by keys of theirs, kept up to date: tens of thousands of pods are not searched at every change. */
+function indexed(collection: Collection, keysOf: (object: KubeObject) => readonly string[]) {
   const groups = new Map<string, Map<string, KubeObject>>();
-  const forget = (object: KubeObject | undefined, key: string) => {
-    const group = object === undefined ? undefined : keyOf(object);
-    if (group !== undefined) groups.get(group)?.delete(key);
-  };
   const add = (object: KubeObject, key: string) => {
-    const group = keyOf(object);
-    if (group === undefined) return;
-    const members = groups.get(group) ?? new Map<string, KubeObject>();
-    groups.set(group, members.set(key, object));
+    for (const name of keysOf(object)) {
+      const members = groups.get(name) ?? new Map<string, KubeObject>();
+      groups.set(name, members.set(key, object));
+    }
   };
   for (const [key, { object }] of collection.entries) add(object, key);
-  const stop = collection.listen((event) => {
-    const before = event.before?.object;
-    // In its place within the group, so that the order of endpoints does not change with every update.
-    if (event.deleted || (before !== undefined && keyOf(before) !== keyOf(event.entry.object)))
-      forget(before, event.key);
-    if (!event.deleted) add(event.entry.object, event.key);
+  const stop = collection.listen(({ before, entry, deleted, key }) => {
+    const now = new Set(deleted ? [] : keysOf(entry.object));
+    // What stays keeps its place in the group, so that the order of endpoints does not change with every update.
+    for (const name of before === undefined ? [] : keysOf(before.object))
+      if (!now.has(name)) groups.get(name)?.delete(key);
+    if (!deleted) add(entry.object, key);
   });
-  return { of: (group: string): readonly KubeObject[] => [...(groups.get(group)?.values() ?? [])], stop };
+  return { of: (name: string): readonly KubeObject[] => [...(groups.get(name)?.values() ?? [])], stop };
 }
 
-const serviceOf = ({ metadata }: KubeObject): string | undefined => {
+const labelKeys = ({ metadata }: KubeObject): readonly string[] =>
+  Object.entries(metadata.labels ?? {}).map(([key, value]) => `${metadata.namespace}/${key}=${value}`);
+
+const serviceKeys = ({ metadata }: KubeObject): readonly string[] => {
   const name = metadata.labels?.['kubernetes.io/service-name'];
   const ours = metadata.labels?.['endpointslice.kubernetes.io/managed-by'] === MANAGED_BY;
-  return ours && name !== undefined ? `${metadata.namespace}/${name}` : undefined;
+  return ours && name !== undefined ? [`${metadata.namespace}/${name}`] : [];
 };
 
 /** Keeps the EndpointSlices of services with selectors. Gives a function that stops it. */
@@ -103,9 +102,9 @@ export function startEndpointSlices(cluster: Cluster): () => void {
   const services = cluster.collection(named('services'));
   const pods = cluster.collection(named('pods'));
   // Before the listeners below: they find the new state here.
-  const podsOf = indexed(pods, (pod) => pod.metadata.namespace);
-  const servicesOf = indexed(services, (service) => service.metadata.namespace);
-  const slicesOf = indexed(cluster.collection(slices), serviceOf);
+  const podsOf = indexed(pods, labelKeys);
+  const servicesOf = indexed(services, (service) => [service.metadata.namespace as string]);
+  const slicesOf = indexed(cluster.collection(slices), serviceKeys);
   const dirty = new Set<string>();
   let scheduled = false;
 
@@ -113,9 +112,13 @@ export function startEndpointSlices(cluster: Cluster): () => void {
     const [namespace] = key.split('/') as [string];
     const service = services.entries.get(key)?.object;
     const selector = service?.spec?.selector;
-    const selected = isObject(selector)
-      ? podsOf.of(namespace).filter((pod) => matchesLabels(selector, pod.metadata.labels))
-      : [];
+    const [first] = Object.entries(isObject(selector) ? selector : {});
+    const selected =
+      first === undefined
+        ? []
+        : podsOf
+            .of(`${namespace}/${first[0]}=${first[1]}`)
+            .filter((pod) => matchesLabels(selector, pod.metadata.labels));
     const wanted = service !== undefined && isObject(selector) ? wantedSlices(service, selected) : [];
     const free = [...slicesOf.of(key)];
     for (const slice of wanted) {
