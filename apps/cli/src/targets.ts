@@ -18,8 +18,8 @@ export function parseProtocolPort(text: string): { protocol: string; port: numbe
 }
 
 /**
- * What the API's explain wants for what a person wrote: NS/POD, svc:NS/NAME or an address, for which a domain name may stand. NS/NAME is a pod, else the first pod of a
- * Deployment of that name, else a service.
+ * What the API's explain wants for what a person wrote: NS/POD, svc:NS/NAME, an address, or a domain name, which stands for the
+ * first address that it was seen to have. NS/NAME is a pod, else the first pod of a Deployment of that name, else a service.
  * @throws Error that lists what there is in the namespace
  */
 export async function resolveTarget(api: ApiClient, text: string): Promise<string> {
