@@ -6,7 +6,7 @@ import { systemClock } from '../../apps/controller/src/clock.js';
 import { createKubeClient } from '../../apps/controller/src/kubernetes/kube-client.js';
 import { KubernetesSource } from '../../apps/controller/src/source/kubernetes/kubernetes-source.js';
 import type { Problem, SourceDelta, SourceObjects } from '../../apps/controller/src/source/model.js';
-import type { KubeApi } from '../support/kube-api/index.js';
+import type { ApiHandle } from '../support/kube-api/index.js';
 
 type Kinds = keyof SourceObjects;
 
@@ -29,7 +29,7 @@ export class WatchedSource {
   }
 
   static async create(
-    api: KubeApi,
+    api: ApiHandle,
     options: { readonly idleMs?: number; readonly pollMs?: number } = {},
   ): Promise<WatchedSource> {
     const folder = mkdtempSync(join(tmpdir(), 'heddle-ksrc-'));
