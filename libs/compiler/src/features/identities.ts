@@ -28,6 +28,8 @@ const identitiesOfNamespace = index('identitiesOfNamespace', 1);
 /** Nodes by identity number, and pods by identity number. */
 export const nodesOfIdentity = index('nodesOfIdentity', 1);
 export const podsOfIdentity = index('podsOfIdentity', 1);
+/** Nodes that have a pod; one key, ''. */
+export const nodesWithPods = index('nodesWithPods', 1);
 
 /** Pods of a namespace, by the namespace's name. */
 export const podsInNamespace = (namespace: string, podSelector: string): string =>
@@ -96,7 +98,7 @@ export function identities(env: Env): Identities {
     if (now === undefined) return undefined;
     const carried = cx.read(ofPod, key);
     const node = cx.fact('attachment', key)?.node;
-    const entries: Entry[] = [];
+    const entries: Entry[] = node === undefined ? [] : [[nodesWithPods, '', node]];
     // Policies cover what the pod carries and what its labels say: neither moment of a change is without them.
     for (const info of carried === undefined || carried === now ? [now] : [now, carried]) {
       const number = String(info.number);

@@ -7,7 +7,7 @@ import { sorted } from '../policy/canonical.js';
 import { DIRECTIONS } from '../policy/shape.js';
 import { type Env, originOf } from './env.js';
 import { nodesOfIdentity } from './identities.js';
-import { clusterSubject, isolating, isolatingAnew } from './policy.js';
+import { isClusterSubject, isolating, isolatingAnew } from './policy.js';
 import { acceptedTable, denial, POLICY_PRIORITY, policyRef, policyTable, subjectRegister } from './rule-flows.js';
 
 /** A pod that a policy selects for a direction is isolated there: what no rule allows is dropped. */
@@ -19,7 +19,7 @@ export function isolationFeature(env: Env): readonly Root[] {
       if (direction === undefined) throw new TypeError(`isolation ${key}`);
       const policies = sorted(cx.members(isolating, key));
       // Only for these a pod's packet to itself is judged at all.
-      const judgesItself = cx.members(clusterSubject, number).size > 0;
+      const judgesItself = isClusterSubject(cx, number);
       const keeps = cx.members(isolatingAnew, key).size === 0;
       const part = later(() => {
         const why = `Selected for ${direction} by ${policies.join(', ')}, and no rule allowed the packet.`;

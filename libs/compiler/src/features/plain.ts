@@ -10,7 +10,7 @@ import { DIRECTIONS } from '../policy/shape.js';
 import { configOf, type Env, originOf } from './env.js';
 import type { Identities } from './identities.js';
 import { podRef, usable } from './pod.js';
-import { clusterSubject, isolating, isolationKey } from './policy.js';
+import { isClusterSubject, isolating, isolationKey } from './policy.js';
 
 /** Services that an address is an endpoint of, ready or not. */
 const servedBy = index('servedBy', 3);
@@ -32,7 +32,7 @@ export function plainFeature(env: Env, identities: Identities): readonly Root[] 
     'governed',
     (identity, cx) =>
       DIRECTIONS.some((d) => cx.members(isolating, isolationKey(d, Number(identity))).size > 0) ||
-      cx.members(clusterSubject, identity).size > 0,
+      isClusterSubject(cx, identity),
   );
   const plain = root('plain', 4, 'attachment', (key, cx) => {
     const identity = cx.read(identities.ofPod, key);

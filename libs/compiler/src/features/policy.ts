@@ -11,7 +11,7 @@ import type {
   PolicyRule,
 } from '../model/facts.js';
 import { later, type Part, type Placement } from '../model/fragment.js';
-import { compareText, compound, digest, parts } from '../policy/canonical.js';
+import { compareText, compound, digest, parts, sorted } from '../policy/canonical.js';
 import type { IdentityInfo } from '../policy/identity.js';
 import { rulePorts } from '../policy/ports.js';
 import { subtract } from '../policy/prefixes.js';
@@ -26,7 +26,7 @@ import {
   type RuleShape,
 } from '../policy/shape.js';
 import { configOf, type Env, hasFamily } from './env.js';
-import { type Identities, nodesOfIdentity, podsAcross, podsInNamespace } from './identities.js';
+import { type Identities, nodesOfIdentity, nodesWithPods, podsAcross, podsInNamespace } from './identities.js';
 import { addressKey, type PeerAddresses } from './peer-addresses.js';
 import { tellingPart, tellsOfDrops, toldOfIsolation } from './policy-log.js';
 import { bandPriority, firstRankKey, type PolicyOrder } from './policy-order.js';
@@ -41,8 +41,12 @@ export const isolationKey = (direction: Direction, identity: number): string => 
 const egressPeerOf = index('egressPeerOf', 3);
 /** Same for ingress; kept only where the tunnel does not carry the identity. */
 const ingressPeerOf = index('ingressPeerOf', 3);
-/** Cluster policies that an identity is a subject of, by its number. */
-export const clusterSubject = index('clusterSubject', 3);
+/** Cluster policies that an identity is a subject of, by its number; those that are for every pod under EVERYBODY. */
+const clusterSubject = index('clusterSubject', 3);
+const EVERYBODY = '';
+/** True if a cluster policy is for pods of the identity (by number). */
+export const isClusterSubject = (cx: Context, identity: string): boolean =>
+  cx.members(clusterSubject, EVERYBODY).size > 0 || cx.members(clusterSubject, identity).size > 0;
 /** Those of `isolating` that do not leave connections alone that were allowed before; key: `isolationKey`. */
 export const isolatingAnew = index('isolatingAnew', 3);
 
@@ -197,6 +201,8 @@ export function policyFeature(
   const nodes = memo<readonly NodeName[]>(
     'policyNodes',
     (key, cx) => {
+      // Whom there is to protect does not matter where everybody is.
+      if (cx.read(shape, key)?.subjects === EVERY_POD) return sorted(cx.members(nodesWithPods, '')) as NodeName[];
       const out = new Set<string>();
       for (const info of cx.read(subjects, key))
         for (const node of cx.members(nodesOfIdentity, String(info.number))) out.add(node);
@@ -265,7 +271,8 @@ export function policyFeature(
     const config = configOf(cx);
     if (policy === undefined || config === undefined) return undefined;
     const entries: Entry[] = [];
-    for (const info of cx.read(subjects, key)) {
+    if (policy.subjects === EVERY_POD) entries.push([clusterSubject, EVERYBODY, key]);
+    for (const info of policy.subjects === EVERY_POD ? [] : cx.read(subjects, key)) {
       for (const d of policy.isolates) {
         entries.push([isolating, isolationKey(d, info.number), key]);
         if (policy.existing !== 'keep') entries.push([isolatingAnew, isolationKey(d, info.number), key]);

@@ -10,7 +10,7 @@ import { matchRegisters, setRegister } from '../pipeline/registers.js';
 import { configOf, type Env, originOf } from './env.js';
 import type { Identities } from './identities.js';
 import { deliveryTo, podRef, usable } from './pod.js';
-import { clusterSubject } from './policy.js';
+import { isClusterSubject } from './policy.js';
 
 /**
  * Pods that reach themselves through a service are judged by cluster policies, though not by network policies, and not when
@@ -22,7 +22,7 @@ export function selfFeature(env: Env, identities: Identities): readonly Root[] {
       const [config, attachment] = [configOf(cx), cx.fact('attachment', key)];
       const identity = cx.read(identities.ofPod, key);
       if (config === undefined || attachment === undefined || identity === undefined) return undefined;
-      if (cx.members(clusterSubject, String(identity.number)).size === 0) return undefined;
+      if (!isClusterSubject(cx, String(identity.number))) return undefined;
       const part = later(() => {
         const from = originOf(env, 'pod', `pod/${key}`, [podRef(key)], '');
         return { flows: [...selfFlows(config, attachment, identity.number, because(from, whyOf(key)))] };
