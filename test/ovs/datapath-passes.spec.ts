@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   attach,
   cluster,
+  clusterPolicy,
   countingIds,
   endpoints,
   namespace,
@@ -90,6 +91,9 @@ const draining: readonly FactChange[] = [
 ];
 const ingress = policy('x/in', { podSelector: { matchLabels: { app: 'b' } }, ingress: [{ peers: [], ports: [] }] });
 const egress = policy('x/out', { podSelector: { matchLabels: { app: 'a' } }, egress: [{ peers: [], ports: [] }] });
+const guard = clusterPolicy('g', {
+  subject: { namespaceSelector: {}, podSelector: { matchLabels: { app: 'b' } } },
+});
 const elsewhere = policy('x/other', { podSelector: { matchLabels: { app: 'c' } }, ingress: [] });
 
 const ROWS: readonly [name: string, facts: readonly FactChange[], ends: Ends, asks: number, answers: number][] = [
@@ -100,6 +104,7 @@ const ROWS: readonly [name: string, facts: readonly FactChange[], ends: Ends, as
   ['a policy for the sender', [egress], pair, 2, 2],
   ['policies for both, IPv6', [ingress, egress], pair6, 2, 2],
   ['a policy that is gone', [ingress, noPolicy('x/in')], pair, 1, 1],
+  ['a cluster policy for the receiver', [guard], pair, 2, 2],
   ['through a service', behindService, viaService, 2, 2],
   ['past a service whose endpoint the receiver is', behindService, pair, 2, 2],
   ['to a pod that its service lets drain', draining, pair, 2, 2],

@@ -1,5 +1,6 @@
+import type { ClusterPolicyFact } from '@heddle/compiler';
 import { afterAll, beforeAll, describe, it } from 'vitest';
-import { noPolicy, pod, policy } from '../../libs/compiler/src/testing/facts.js';
+import { clusterPolicy, noClusterPolicy, noPolicy, pod, policy } from '../../libs/compiler/src/testing/facts.js';
 import { hasOvs } from '../support/ovs.js';
 import {
   A,
@@ -193,6 +194,89 @@ const KEEP: readonly [name: string, steps: readonly Step[]][] = [
   ],
 ];
 
+/** A cluster policy about what apps send to x/b. */
+const guard = (
+  name: string,
+  action: 'Accept' | 'Deny',
+  apps: readonly string[],
+  more: Partial<Pick<ClusterPolicyFact, 'existing' | 'priority' | 'tier'>> = {},
+) =>
+  clusterPolicy(name, {
+    tier: 'Admin',
+    priority: 10,
+    subject: { namespaceSelector: {}, ...only('b') },
+    ingress: [
+      {
+        name: '',
+        action,
+        peers: apps.map((app) => ({ kind: 'pods', namespaceSelector: {}, ...only(app) }) as const),
+        ports: [],
+      },
+    ],
+    ...more,
+  });
+const CLUSTER: readonly [name: string, steps: readonly Step[]][] = KINDS.flatMap(([kind, t]): [string, Step[]][] => {
+  const direct: readonly Step[] = kind.includes('service') ? [] : [unserved];
+  return [
+    [
+      `${kind}: a rule that denies cuts, and the connection goes on without it`,
+      [
+        ...direct,
+        ...t.open,
+        [guard('g', 'Deny', ['a'])],
+        t.askLost,
+        t.answerLost,
+        [noClusterPolicy('g')],
+        t.ask,
+        t.answer,
+      ],
+    ],
+    [
+      `${kind}: Baseline cuts as well, where no network policy is`,
+      [
+        ...direct,
+        ...t.open,
+        [guard('g', 'Deny', ['a'], { tier: 'Baseline' })],
+        t.askLost,
+        t.answerLost,
+        [letsIn('x/one', 'a')],
+        t.ask,
+        t.answer,
+      ],
+    ],
+    [
+      `${kind}: a rule that keeps is none for what was open, and those behind it judge`,
+      [
+        ...direct,
+        ...t.open,
+        [guard('g', 'Deny', ['a'], { existing: 'keep' })],
+        t.ask,
+        t.answer,
+        refused,
+        [guard('h', 'Deny', ['c', 'a'], { priority: 20 })],
+        t.askLost,
+        t.answerLost,
+        [noClusterPolicy('h')],
+        // It is cut, and a new one is what the rule denies.
+        t.askLost,
+      ],
+    ],
+    [
+      `${kind}: what a rule of a policy that cuts accepted ends when the policy changes`,
+      [
+        [guard('g', 'Accept', ['a'], { existing: 'cut' })],
+        ...t.open,
+        [closed],
+        t.ask,
+        t.answer,
+        [guard('g', 'Accept', ['a', 'c'], { existing: 'cut' })],
+        t.askLost,
+        t.answerLost,
+      ],
+    ],
+  ];
+});
+
 describe.skipIf(!hasOvs())('policies that say what becomes of existing connections', () => {
   let real: PacketSwitch;
   beforeAll(async () => {
@@ -205,5 +289,8 @@ describe.skipIf(!hasOvs())('policies that say what becomes of existing connectio
   });
   describe('keep', () => {
     it.each(KEEP)('%s', (_, steps) => play(real, steps));
+  });
+  describe('cluster policies', () => {
+    it.each(CLUSTER)('%s', (_, steps) => play(real, steps));
   });
 });
