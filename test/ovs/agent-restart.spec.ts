@@ -252,10 +252,12 @@ describe.skipIf(!canRunNodes())('a node agent over its restarts', () => {
 
   it('lets an ADD that comes too early wait until the node is set up', async () => {
     await node.endAgent('SIGTERM');
+    node.controller.behaviour.registerDelayMs = 2_000;
     const starting = node.startAgent();
     await eventually(async () => expect((await node.cni({ command: 'STATUS' })).json?.msg).toMatch(/is starting/));
     expect((await add('early')).status).toBe(0);
     await starting;
+    node.controller.behaviour.registerDelayMs = 0;
     expect((await del('early')).status).toBe(0);
   });
 

@@ -11,6 +11,8 @@ import {
 
 /** How the fake answers; change it at any time. */
 export interface Behaviour {
+  /** Milliseconds before each answer to a node that registers. */
+  registerDelayMs: number;
   /** Milliseconds before each answer of attach. */
   attachDelayMs: number;
   /** Milliseconds before each answer of realized. */
@@ -57,6 +59,7 @@ export async function startFakeController(socket: string, config: NodeConfig): P
   const fake: FakeController = {
     url: `unix:${socket}`,
     behaviour: {
+      registerDelayMs: 0,
       attachDelayMs: 0,
       realizedDelayMs: 0,
       refuseAttach: undefined,
@@ -94,6 +97,7 @@ export async function startFakeController(socket: string, config: NodeConfig): P
     const refuse = (r: Refusal) => answer(response, r.status, { code: r.code, message: r.message });
     if (route === `PUT /v1/agent/nodes/${fake.config.node}`) {
       fake.registered.push(RegisterNode.parse(body));
+      await wait(fake.behaviour.registerDelayMs);
       answer(response, 200, fake.config);
     } else if (route === `GET /v1/agent/nodes/${fake.config.node}/config`) {
       const after = Number(url.searchParams.get('after') ?? 0);
