@@ -161,6 +161,8 @@ export function policySuite({ lab, cases, put, settled, source = async () => [] 
   describe('network policy with real packets', () => {
     const rows = cases.map((c) => [c.name, c] as const);
     it.each(rows)('%s', async (_name, c) => {
+      // An API server keeps the policyTypes that it filled in when a policy of the same name had other sections.
+      if (put !== undefined) await establish({ policies: [] });
       if (c.before !== undefined) await establish(c.before);
       await establish(c);
       for (const row of c.probes) {
