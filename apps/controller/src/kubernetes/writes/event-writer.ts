@@ -49,7 +49,9 @@ export class EventWriter {
     }
     const happened = this.needs.wallClock();
     // One key for an object and a reason: of several in a row the last one is told.
-    queue.put(`Event ${notice.reason} ${notice.regarding.uid}`, () => this.write(notice, happened), { urgent: true });
+    const turn = `Event ${notice.reason} ${notice.regarding.uid}`;
+    // Refused for good where the namespace has gone meanwhile. As long as there is a reason it is told again anyway.
+    queue.put(turn, () => this.write(notice, happened), { urgent: true, once: true });
   }
 
   private async write({ regarding, reason, note }: Notice, happened: Date): Promise<void> {

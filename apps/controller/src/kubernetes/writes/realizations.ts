@@ -60,6 +60,8 @@ export class Realizations {
   private installed = false;
   private looking = false;
   private lookAt = Number.NEGATIVE_INFINITY;
+  /** How often what stands there was forgotten. */
+  private forgotten = 0;
 
   constructor(private readonly needs: RealizationsNeeds) {}
 
@@ -68,14 +70,20 @@ export class Realizations {
     const { state } = this.needs;
     for (const object of objects) {
       if (!(object.kind in this.needs.kinds)) continue;
-      const seenHere = this.changes.has(textOf(object));
-      this.changes.set(textOf(object), { generation: state.generation(), seenHere, slowest: undefined });
+      const text = textOf(object);
       if (this.installed) this.queue(object, FIRST_WRITE_MS);
+      else if (!state.tracked(object.kind).has(keyOf(object))) {
+        // Nobody writes now, who would forget it then.
+        this.changes.delete(text);
+        continue;
+      }
+      this.changes.set(text, { generation: state.generation(), seenHere: this.changes.has(text), slowest: undefined });
     }
   }
 
   /** Others may have written meanwhile: what stands there is read again. */
   forget(): void {
+    this.forgotten++;
     this.installed = false;
     this.lookAt = Number.NEGATIVE_INFINITY;
   }
@@ -100,6 +108,7 @@ export class Realizations {
   /** Reads what earlier runs have written, so that only what differs is written. */
   private async look(): Promise<void> {
     const { client, state, kinds } = this.needs;
+    const { forgotten } = this;
     const found = new Map<string, { object: ObjectRef; written: Written }>();
     for (const plural of ['realizations', 'clusterrealizations']) {
       let token: unknown;
@@ -115,6 +124,8 @@ export class Realizations {
         token = isRecord(metadata) ? metadata.continue : undefined;
       } while (typeof token === 'string' && token !== '');
     }
+    // Who writes has changed while we looked.
+    if (forgotten !== this.forgotten) return;
     this.written.clear();
     for (const [text, { written }] of found) this.written.set(text, written);
     this.installed = true;

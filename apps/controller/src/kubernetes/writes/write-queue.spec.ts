@@ -83,6 +83,30 @@ describe('the queue of writes', () => {
     expect(errors).toEqual(Array(5).fill('refused'));
   });
 
+  it.each([
+    ['refused', new KubeRefusal(404, 'NotFound', 'the namespace is gone'), 1],
+    ['that could not be made', new Error('connect ECONNREFUSED'), 3],
+  ])('asks once for a write that is said to be so: one %s', async (_, error, attempts) => {
+    const { clock, queue, errors } = newQueue();
+    const attempt = async () => {
+      throw error;
+    };
+    queue.put('event', attempt, { once: true });
+    await pass(clock, 5_000);
+    expect(errors).toEqual(Array(attempts).fill('event'));
+  });
+
+  it('does not try again what was forgotten while it was being written', async () => {
+    const { clock, queue, errors } = newQueue();
+    queue.put('k', async () => {
+      await turn();
+      queue.clear();
+      throw new KubeRefusal(409, 'Conflict', 'no');
+    });
+    await pass(clock, 10_000);
+    expect(errors).toEqual(['k']);
+  });
+
   it('waits with everything while the server is away', async () => {
     const { clock, queue } = newQueue();
     let attempts = 0;

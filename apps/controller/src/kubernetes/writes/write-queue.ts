@@ -22,6 +22,14 @@ export interface PutOptions {
   readonly delayMs?: number;
   /** Goes before what is not. */
   readonly urgent?: boolean;
+  /** What the server refuses is not tried again. */
+  readonly once?: boolean;
+}
+
+type Lasting = Pick<PutOptions, 'urgent' | 'once'>;
+interface Entry {
+  readonly attempt: Attempt;
+  readonly options: Lasting;
 }
 
 const FIRST_RETRY_MS = 1_000;
@@ -34,8 +42,8 @@ const MAX_RETRY_MS = 120_000;
  */
 export class WriteQueue {
   /** What must not wait for the rest, and the rest. */
-  private readonly urgent = new Map<string, Attempt>();
-  private readonly ready = new Map<string, Attempt>();
+  private readonly urgent = new Map<string, Entry>();
+  private readonly ready = new Map<string, Entry>();
   private readonly waiting = new Map<string, { readonly stop: () => void }>();
   private readonly failing = new Map<string, Backoff>();
   private readonly away: Backoff;
@@ -44,6 +52,8 @@ export class WriteQueue {
   private working: Promise<void> | undefined;
   private wakeUp: (() => void) | undefined;
   private stopped = false;
+  /** How often everything was forgotten. */
+  private cleared = 0;
 
   constructor(private readonly options: WriteQueueOptions) {
     this.tokens = options.burst;
@@ -51,26 +61,27 @@ export class WriteQueue {
     this.away = this.newBackoff();
   }
 
-  put(key: string, attempt: Attempt, options: PutOptions = {}): void {
+  put(key: string, attempt: Attempt, { delayMs = 0, ...options }: PutOptions = {}): void {
     if (this.stopped) return;
-    const { delayMs = 0, urgent = false } = options;
-    const queue = urgent ? this.urgent : this.ready;
+    const queue = options.urgent ? this.urgent : this.ready;
     this.waiting.get(key)?.stop();
     this.waiting.delete(key);
     if (queue.has(key) || delayMs <= 0) {
-      queue.set(key, attempt);
+      queue.set(key, { attempt, options });
       this.working ??= this.work();
       return;
     }
     const stop = this.options.clock.after(delayMs, () => {
       this.waiting.delete(key);
-      this.put(key, attempt, { urgent });
+      this.put(key, attempt, options);
     });
     this.waiting.set(key, { stop });
   }
 
-  /** Forgets everything that was not begun. */
+  /** Forgets everything that was not begun; what is being written is not tried again. */
   clear(): void {
+    this.cleared++;
+    this.failing.clear();
     for (const { stop } of this.waiting.values()) stop();
     this.waiting.clear();
     this.ready.clear();
@@ -96,17 +107,21 @@ export class WriteQueue {
         await this.pause(wait);
         continue;
       }
-      const [key, attempt] = next.value;
+      const [key, entry] = next.value;
       queue.delete(key);
-      await this.attempt(key, attempt, queue === this.urgent);
+      await this.attempt(key, entry);
     }
     this.working = undefined;
   }
 
-  private async attempt(key: string, attempt: Attempt, urgent: boolean): Promise<void> {
+  private async attempt(key: string, { attempt, options }: Entry): Promise<void> {
     const writing = attempt();
-    if (writing === undefined) return;
+    if (writing === undefined) {
+      this.failing.delete(key);
+      return;
+    }
     this.tokens--;
+    const { cleared } = this;
     try {
       await writing;
       this.failing.delete(key);
@@ -114,15 +129,21 @@ export class WriteQueue {
     } catch (e) {
       if (this.stopped) return;
       this.options.onError(key, e);
-      const backoff = this.failing.get(key) ?? this.newBackoff();
-      this.failing.set(key, backoff);
-      const wait = backoff.next();
-      // What was put meanwhile is newer.
-      if (!this.urgent.has(key) && !this.ready.has(key) && !this.waiting.has(key))
-        this.put(key, attempt, { delayMs: wait, urgent });
-      if (e instanceof KubeRefusal && e.status !== 429 && e.status < 500) this.away.reset();
+      const refused = e instanceof KubeRefusal && e.status !== 429 && e.status < 500;
+      if (cleared === this.cleared && !(refused && options.once)) this.again(key, { attempt, options });
+      else this.failing.delete(key);
+      if (refused) this.away.reset();
       else await this.pause(Math.max(this.away.next(), e instanceof KubeRefusal ? (e.retryAfterMs ?? 0) : 0));
     }
+  }
+
+  private again(key: string, { attempt, options }: Entry): void {
+    const backoff = this.failing.get(key) ?? this.newBackoff();
+    this.failing.set(key, backoff);
+    const delayMs = backoff.next();
+    // What was put meanwhile is newer.
+    if (!this.urgent.has(key) && !this.ready.has(key) && !this.waiting.has(key))
+      this.put(key, attempt, { ...options, delayMs });
   }
 
   private untilToken(): number {
