@@ -134,28 +134,29 @@ export class DomainObserver {
         if (refused > 0 && this.refused === 0) this.options.full?.(this.book.size);
         this.refused += refused;
         if (!changed) continue;
+        // Known ones end later than before, and the sweep that is due looks again.
+        this.sweepBy(now + seconds * 1_000);
         const generation = told(this.tell(name));
         this.options.learned?.(address, generation);
       }
       this.unwritten.add(name);
     }
-    this.sweepLater();
     if (this.unwritten.size > 0) this.writeLater();
   }
 
   private forgetUnwanted(): void {
     for (const name of this.book.retain((n) => this.options.wanted.has(n))) void told(this.tell(name));
-    this.sweepLater();
+    this.sweepBy(this.book.nextEnd());
   }
 
   private sweep(): void {
     this.sweepAt = Number.POSITIVE_INFINITY;
     for (const name of this.book.expire(this.options.wallNow())) void told(this.tell(name));
-    this.sweepLater();
+    this.sweepBy(this.book.nextEnd());
   }
 
-  private sweepLater(): void {
-    const end = this.book.nextEnd();
+  /** @param end of an address; undefined: there is none */
+  private sweepBy(end: number | undefined): void {
     if (!this.running || end === undefined || end >= this.sweepAt) return;
     this.stopSweep?.();
     this.sweepAt = end;

@@ -159,3 +159,15 @@ it('an answer that comes again makes its address fresh again', async () => {
   await turn();
   expect(switches.packetsOut).toHaveLength(2);
 });
+
+it('packets of a while ago take no place from those of now, even while answers keep coming', async () => {
+  realized.resolve(true);
+  for (let second = 1; second <= 3; second++) {
+    learn(second);
+    for (let port = 0; port < 2_000; port++) denied(ADDRESS, 10_000 * second + port);
+    clock.advance(1_000);
+    learn(second);
+  }
+  await turn();
+  expect(switches.packetsOut).toHaveLength(6_000);
+});

@@ -62,7 +62,6 @@ export class FirstPackets {
     this.fresh.set(address, generation);
     clock.after(FRESH_MS, () => {
       if (this.fresh.get(address) === generation) this.fresh.delete(address);
-      if (this.fresh.size === 0) this.tries.clear();
     });
     const since = clock.now() - EARLY_MS;
     for (const attempt of this.early)
@@ -87,6 +86,8 @@ export class FirstPackets {
     if (tries >= MAX_TRIES || (tries === 0 && this.tries.size >= MAX_SENT)) return;
     this.tries.set(packet, tries + 1);
     const { clock, realized, switches } = this.options;
+    // One that comes later is another attempt to connect.
+    if (tries === 0) clock.after(FRESH_MS, () => this.tries.delete(packet));
     const send = () => {
       this.count++;
       switches.packetOut(node, inPort, data);
