@@ -63,15 +63,7 @@ export class KubeClient {
   /** @throws KubeRefusal when the server refuses; Error when it cannot be reached or does not answer in time */
   async request(method: string, path: string, request: KubeRequest = {}): Promise<unknown> {
     const answer = await this.open(method, path, request);
-    const chunks: Buffer[] = [];
-    let length = 0;
-    for await (const chunk of answer as AsyncIterable<Buffer>) {
-      length += chunk.length;
-      if (length > MAX_BODY_BYTES) throw new RangeError(`an answer of more than ${MAX_BODY_BYTES} bytes`);
-      chunks.push(chunk);
-    }
-    if (!answer.complete) throw new Error('the connection ended in the middle of an answer');
-    const text = Buffer.concat(chunks).toString();
+    const text = await textOf(answer);
     const status = answer.statusCode ?? 0;
     if (status < 200 || status > 299) throw refusal(status, text, answer);
     return text === '' ? undefined : JSON.parse(text);
@@ -81,11 +73,7 @@ export class KubeClient {
   async watch(path: string, query: KubeRequest['query'], handlers: WatchHandlers): Promise<'ended' | 'silent'> {
     const { opened, event, signal, idleMs } = handlers;
     const answer = await this.open('GET', path, { query: { ...query, watch: true }, signal });
-    if (answer.statusCode !== 200) {
-      const chunks: Buffer[] = [];
-      for await (const chunk of answer as AsyncIterable<Buffer>) chunks.push(chunk);
-      throw refusal(answer.statusCode ?? 0, Buffer.concat(chunks).toString(), answer);
-    }
+    if (answer.statusCode !== 200) throw refusal(answer.statusCode ?? 0, await textOf(answer), answer);
     // From here on silence is normal.
     answer.socket.setTimeout(0);
     opened();
@@ -150,6 +138,18 @@ export class KubeClient {
       outgoing.end(body);
     });
   }
+}
+
+async function textOf(answer: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of answer as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > MAX_BODY_BYTES) throw new RangeError(`an answer of more than ${MAX_BODY_BYTES} bytes`);
+    chunks.push(chunk);
+  }
+  if (!answer.complete) throw new Error('the connection ended in the middle of an answer');
+  return Buffer.concat(chunks).toString();
 }
 
 function refusal(status: number, text: string, { headers }: IncomingMessage): KubeRefusal {

@@ -115,6 +115,14 @@ export interface Problem {
   readonly reason: string;
 }
 
+/** The object that a key of a kind stands for: NAMESPACE/NAME, or NAME of what is in no namespace. */
+export function refOf(kind: string, key: string): ObjectRef {
+  const slash = key.indexOf('/');
+  return { kind, namespace: key.slice(0, Math.max(0, slash)), name: key.slice(slash + 1) };
+}
+/** The other way round. */
+export const keyOf = ({ namespace, name }: ObjectRef): string => (namespace === '' ? name : `${namespace}/${name}`);
+
 /** Where objects come from. */
 export interface Source {
   readonly kind: string;

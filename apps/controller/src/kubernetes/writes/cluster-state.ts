@@ -13,7 +13,9 @@ export interface NodeState {
 /** What is kept about an object of the cluster, as the source has seen it. */
 export interface TrackedObject {
   readonly uid: string;
+  /** metadata.generation; 0 for kinds that do not count. */
   readonly generation: number;
+  /** Of a Node: status and reason of its condition NetworkUnavailable. */
   readonly networkUnavailable?: string | undefined;
 }
 
@@ -30,5 +32,3 @@ export interface ClusterState {
   /** Objects of a kind that the source knows, by their key. */
   readonly tracked: (kind: string) => ReadonlyMap<string, TrackedObject>;
 }
-
-export const keyOf = ({ namespace, name }: ObjectRef): string => (namespace === '' ? name : `${namespace}/${name}`);

@@ -1,8 +1,9 @@
 import type { ObjectRef } from '@heddle/api';
 import type { Clock } from '../../clock.js';
-import type { Problem } from '../../source/model.js';
+import { keyOf, type Problem } from '../../source/model.js';
+import { KINDS } from '../../source/objects/schemas.js';
 import type { KubeClient } from '../kube-client.js';
-import { type ClusterState, keyOf } from './cluster-state.js';
+import type { ClusterState } from './cluster-state.js';
 import { EventWriter } from './event-writer.js';
 import { LeaderLease } from './leader-lease.js';
 import { NodeConditions } from './node-conditions.js';
@@ -16,15 +17,15 @@ const TICK_MS = 1_000;
 /** A connected switch that is behind and gets nowhere for so long is told of. */
 const STUCK_MS = 30_000;
 
+const API_VERSIONS: Readonly<Record<string, string>> = Object.fromEntries(
+  Object.entries(KINDS).map(([kind, { apiVersion }]) => [kind, apiVersion]),
+);
 /** apiVersion of the kinds that Realizations are about. */
-const REALIZED_KINDS = {
-  Service: 'v1',
-  NetworkPolicy: 'networking.k8s.io/v1',
-  ClusterNetworkPolicy: 'policy.networking.k8s.io/v1alpha2',
-  AdminNetworkPolicy: 'policy.networking.k8s.io/v1alpha1',
-  BaselineAdminNetworkPolicy: 'policy.networking.k8s.io/v1alpha1',
-} as const;
-const API_VERSIONS: Readonly<Record<string, string>> = { ...REALIZED_KINDS, Node: 'v1', Pod: 'v1' };
+const REALIZED_KINDS = Object.fromEntries(
+  (
+    ['Service', 'NetworkPolicy', 'ClusterNetworkPolicy', 'AdminNetworkPolicy', 'BaselineAdminNetworkPolicy'] as const
+  ).map((kind) => [kind, KINDS[kind].apiVersion]),
+);
 
 export interface KubernetesWriterNeeds {
   readonly client: KubeClient;

@@ -1,9 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ObjectRef } from '@heddle/api';
 import type { Clock } from '../../clock.js';
+import { keyOf, refOf } from '../../source/model.js';
 import { isRecord } from '../../source/objects/issues.js';
 import { type KubeClient, KubeRefusal } from '../kube-client.js';
-import { type ClusterState, keyOf } from './cluster-state.js';
+import type { ClusterState } from './cluster-state.js';
 import { timestamp } from './node-conditions.js';
 import {
   collectionOf,
@@ -273,8 +274,3 @@ const settled = (known: Written | undefined, next: RealizationState): Realizatio
     : next;
 
 const textOf = ({ kind, namespace, name }: ObjectRef): string => `${kind} ${namespace}/${name}`;
-
-function refOf(kind: string, key: string): ObjectRef {
-  const slash = key.indexOf('/');
-  return { kind, namespace: key.slice(0, Math.max(0, slash)), name: key.slice(slash + 1) };
-}

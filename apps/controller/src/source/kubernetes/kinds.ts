@@ -1,6 +1,7 @@
 import type { ObjectRef } from '@heddle/api';
 import { ADMIN_POLICY_PREFIX, BASELINE_POLICY_PREFIX } from '@heddle/compiler';
 import { z } from 'zod';
+import type { TrackedObject } from '../../kubernetes/writes/cluster-state.js';
 import type { SourceObjects, SourcePod } from '../model.js';
 import {
   adminPolicyOf,
@@ -20,7 +21,7 @@ import {
 } from '../objects/convert.js';
 import { failClosed } from '../objects/fail-closed.js';
 import { describeIssue, isRecord, withoutNulls } from '../objects/issues.js';
-import { KINDS, type Kind, type ManifestOf } from '../objects/schemas.js';
+import { CLUSTER_SCOPED, KINDS, type Kind, type ManifestOf } from '../objects/schemas.js';
 import { Interner } from './interner.js';
 import type { Read, Reading } from './reflector.js';
 
@@ -42,22 +43,12 @@ export interface WatchedKind {
   /** From the object's key to the key in `into`. */
   readonly keyIn: (key: string) => string;
   /** Validates an object and trims it; undefined if it has not even a name. */
-  read(object: unknown): Read<unknown, About> | undefined;
-}
-
-/** What writing back needs of an object. */
-export interface About {
-  readonly uid: string;
-  /** metadata.generation; 0 for kinds that do not count. */
-  readonly generation: number;
-  /** Of a Node: status and reason of its condition NetworkUnavailable. */
-  readonly networkUnavailable?: string | undefined;
+  read(object: unknown): Read<unknown, TrackedObject> | undefined;
 }
 
 interface Row<K extends Kind, M extends keyof SourceObjects> {
   readonly into: M;
   readonly plural: string;
-  readonly namespaced?: false;
   readonly optional?: true;
   /** A text says why the object is not used; undefined as well, then `warnings` say why. */
   readonly convert: (body: ManifestOf<K>, object: unknown) => ValueOf<M> | string | undefined;
@@ -68,13 +59,13 @@ interface Row<K extends Kind, M extends keyof SourceObjects> {
     object: unknown,
   ) => { readonly body: ManifestOf<K>; readonly warnings: readonly string[] } | undefined;
   readonly keyIn?: (key: string) => string;
-  readonly about?: (object: unknown) => About | undefined;
+  readonly about?: (object: unknown) => TrackedObject | undefined;
 }
 
 /** The resources to watch. `interner` shares what is equal in many objects. */
 export function watchedKinds(interner: Interner = new Interner()): readonly WatchedKind[] {
   return [
-    row('Namespace', { into: 'namespaces', plural: 'namespaces', namespaced: false, convert: namespaceOf }),
+    row('Namespace', { into: 'namespaces', plural: 'namespaces', convert: namespaceOf }),
     row('Pod', {
       into: 'pods',
       plural: 'pods',
@@ -98,7 +89,6 @@ export function watchedKinds(interner: Interner = new Interner()): readonly Watc
     row('ClusterNetworkPolicy', {
       into: 'clusterPolicies',
       plural: 'clusternetworkpolicies',
-      namespaced: false,
       optional: true,
       convert: clusterPolicyOf,
       warnings: clusterPolicyWarnings,
@@ -108,7 +98,6 @@ export function watchedKinds(interner: Interner = new Interner()): readonly Watc
     row('AdminNetworkPolicy', {
       into: 'clusterPolicies',
       plural: 'adminnetworkpolicies',
-      namespaced: false,
       optional: true,
       convert: adminPolicyOf,
       warnings: clusterPolicyWarnings,
@@ -119,7 +108,6 @@ export function watchedKinds(interner: Interner = new Interner()): readonly Watc
     row('BaselineAdminNetworkPolicy', {
       into: 'clusterPolicies',
       plural: 'baselineadminnetworkpolicies',
-      namespaced: false,
       optional: true,
       convert: baselinePolicyOf,
       warnings: clusterPolicyWarnings,
@@ -127,7 +115,7 @@ export function watchedKinds(interner: Interner = new Interner()): readonly Watc
       keyIn: (key) => `${BASELINE_POLICY_PREFIX}${key}`,
       about: aboutObject,
     }),
-    row('Node', { into: 'nodes', plural: 'nodes', namespaced: false, convert: nodeOf, about: aboutNode }),
+    row('Node', { into: 'nodes', plural: 'nodes', convert: nodeOf, about: aboutNode }),
   ];
 }
 
@@ -138,7 +126,7 @@ export function resourcePath({ api, plural, namespaced }: WatchedKind, { namespa
 
 function row<K extends Kind, M extends keyof SourceObjects>(kind: K, spec: Row<K, M>): WatchedKind {
   const { apiVersion } = KINDS[kind];
-  const namespaced = spec.namespaced ?? true;
+  const namespaced = !CLUSTER_SCOPED.has(kind);
   return {
     kind,
     into: spec.into,
@@ -182,13 +170,13 @@ function keyOf(object: unknown, namespaced: boolean): string | undefined {
   return namespaced ? `${namespace}/${name}` : name;
 }
 
-function aboutObject(object: unknown): About | undefined {
+function aboutObject(object: unknown): TrackedObject | undefined {
   const { uid, generation } = isRecord(object) && isRecord(object.metadata) ? object.metadata : {};
   if (typeof uid !== 'string') return undefined;
   return { uid, generation: typeof generation === 'number' ? generation : 0 };
 }
 
-function aboutNode(object: unknown): About | undefined {
+function aboutNode(object: unknown): TrackedObject | undefined {
   const about = aboutObject(object);
   const status = isRecord(object) && isRecord(object.status) ? object.status : {};
   const conditions: readonly unknown[] = Array.isArray(status.conditions) ? status.conditions : [];

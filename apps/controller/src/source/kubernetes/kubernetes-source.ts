@@ -2,16 +2,19 @@ import type { ObjectRef } from '@heddle/api';
 import type { Clock } from '../../clock.js';
 import { deferred } from '../../deferred.js';
 import type { KubeClient } from '../../kubernetes/kube-client.js';
+import type { TrackedObject } from '../../kubernetes/writes/cluster-state.js';
 import {
+  keyOf,
   NO_OBJECTS,
   type Problem,
+  refOf,
   type Source,
   type SourceChange,
   type SourceDelta,
   type SourceObjects,
 } from '../model.js';
 import { isRecord } from '../objects/issues.js';
-import { type About, resourcePath, type WatchedKind, watchedKinds } from './kinds.js';
+import { resourcePath, type WatchedKind, watchedKinds } from './kinds.js';
 import { Reflector } from './reflector.js';
 
 /** kube-apiserver sends a bookmark about once a minute; a watch that is silent for longer is not believed. */
@@ -40,7 +43,7 @@ export interface KubernetesSourceOptions {
 
 interface Watched {
   readonly kind: WatchedKind;
-  readonly reflector: Reflector<unknown, About>;
+  readonly reflector: Reflector<unknown, TrackedObject>;
 }
 type Pending = { -readonly [K in keyof SourceObjects]?: Map<string, unknown> };
 
@@ -75,7 +78,7 @@ export class KubernetesSource implements Source {
     this.stopping.promise.catch(() => undefined);
     this.watched = watchedKinds().map((kind) => ({
       kind,
-      reflector: new Reflector<unknown, About>({
+      reflector: new Reflector<unknown, TrackedObject>({
         client,
         path: `${kind.api}/${kind.plural}`,
         optional: kind.optional,
@@ -131,7 +134,7 @@ export class KubernetesSource implements Source {
   placeOf(object: ObjectRef): { readonly file: string; readonly line: number | null } | undefined {
     const watched = this.watched.find(({ kind }) => kind.kind === object.kind);
     if (watched === undefined) return undefined;
-    const key = watched.kind.namespaced ? `${object.namespace}/${object.name}` : object.name;
+    const key = keyOf(object);
     const { values, notes } = watched.reflector;
     return values.has(key) || notes.has(key) ? { file: fileOf(watched.kind, object), line: null } : undefined;
   }
@@ -143,7 +146,7 @@ export class KubernetesSource implements Source {
       if (reflector.trouble !== undefined)
         troubles.set(reflector.trouble, [...(troubles.get(reflector.trouble) ?? []), kind.plural]);
       for (const [key, { severity, reasons }] of reflector.notes) {
-        const object = refOf(kind, key);
+        const object = refOf(kind.kind, key);
         for (const reason of reasons)
           problems.push({ severity, file: fileOf(kind, object), line: null, object, reason });
       }
@@ -164,7 +167,7 @@ export class KubernetesSource implements Source {
   }
 
   /** What is known about the objects of a kind beside what they mean, by their own key. */
-  about(kind: string): ReadonlyMap<string, About> {
+  about(kind: string): ReadonlyMap<string, TrackedObject> {
     return this.watched.find((w) => w.kind.kind === kind)?.reflector.about ?? new Map();
   }
 
@@ -184,7 +187,7 @@ export class KubernetesSource implements Source {
   }
 
   private touched(kind: WatchedKind, key: string): void {
-    const object = refOf(kind, key);
+    const object = refOf(kind.kind, key);
     this.touchedObjects.set(JSON.stringify(object), object);
     if (this.listener !== undefined) this.delivery ??= this.deliver();
   }
@@ -264,11 +267,6 @@ export class KubernetesSource implements Source {
 const fileOf = (kind: WatchedKind, object: ObjectRef): string => `kubernetes:${resourcePath(kind, object)}`;
 
 const hasKeys = (pending: Pending): boolean => Object.keys(pending).length > 0;
-
-function refOf({ kind }: WatchedKind, key: string): ObjectRef {
-  const slash = key.indexOf('/');
-  return { kind, namespace: key.slice(0, Math.max(0, slash)), name: key.slice(slash + 1) };
-}
 
 /** What came later counts. */
 function merged(earlier: Pending, later: Pending): Pending {
