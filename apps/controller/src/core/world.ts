@@ -19,11 +19,12 @@ import type { Lease } from '../allocation/attachments.js';
 import type { RemovedNode } from '../allocation/node-registry.js';
 import { WantedNames } from '../dns/wanted-names.js';
 import type { BlockRecord, NodeRecord } from '../persistence/records.js';
-import type { SourceChange, SourceDelta, SourceObjects, SourcePod, SourceService } from '../source/model.js';
+import type { MutableObjects } from '../source/delta.js';
+import type { SourceChange, SourceDelta, SourceObjects, SourcePod, SourceService, ValueOf } from '../source/model.js';
 import { matchesLabels } from '../source/selectors.js';
 import type { FactTable } from './fact-table.js';
 import { type Backend, claimOf, endpointsOfPods, endpointsOfSlices, wantedFamilies } from './services.js';
-import { type MutableObjects, type ValueOf, WorldObjects } from './world-objects.js';
+import { WorldObjects } from './world-objects.js';
 
 /** Ofports of the two ports that every br-int has. */
 export const TUNNEL_OFPORT = 1;

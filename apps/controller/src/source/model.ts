@@ -93,11 +93,10 @@ export const NO_OBJECTS: SourceObjects = {
   nodes: new Map(),
 };
 
+export type ValueOf<K extends keyof SourceObjects> = SourceObjects[K] extends ReadonlyMap<string, infer V> ? V : never;
 /** Values that differ from those handed over before, by key; undefined: gone. Nothing changed in a kind that is absent. */
 export type SourceDelta = {
-  readonly [K in keyof SourceObjects]?: SourceObjects[K] extends ReadonlyMap<string, infer V>
-    ? ReadonlyMap<string, V | undefined>
-    : never;
+  readonly [K in keyof SourceObjects]?: ReadonlyMap<string, ValueOf<K> | undefined>;
 };
 
 /** What a source tells: everything as it is now, for the consumer to compare, or what has changed, at the cost of the change. */

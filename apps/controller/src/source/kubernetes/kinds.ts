@@ -2,7 +2,7 @@ import type { ObjectRef } from '@heddle/api';
 import { ADMIN_POLICY_PREFIX, BASELINE_POLICY_PREFIX } from '@heddle/compiler';
 import { z } from 'zod';
 import type { TrackedObject } from '../../kubernetes/writes/cluster-state.js';
-import type { SourceObjects, SourcePod } from '../model.js';
+import type { SourceObjects, SourcePod, ValueOf } from '../model.js';
 import {
   adminPolicyOf,
   baselinePolicyOf,
@@ -24,8 +24,6 @@ import { describeIssue, isRecord, withoutNulls } from '../objects/issues.js';
 import { CLUSTER_SCOPED, KINDS, type Kind, type ManifestOf } from '../objects/schemas.js';
 import { Interner } from './interner.js';
 import type { Read, Reading } from './reflector.js';
-
-type ValueOf<K extends keyof SourceObjects> = SourceObjects[K] extends ReadonlyMap<string, infer V> ? V : never;
 
 /** One resource that is watched: a kind is one row of the table. */
 export interface WatchedKind {

@@ -14,6 +14,7 @@ import {
   type SourceObjects,
 } from '../model.js';
 import { isRecord } from '../objects/issues.js';
+import { ToldProblems } from '../told-problems.js';
 import { resourcePath, type WatchedKind, watchedKinds } from './kinds.js';
 import { Reflector } from './reflector.js';
 
@@ -65,7 +66,7 @@ export class KubernetesSource implements Source {
   private delivery: Promise<void> | undefined;
   private refreshing: Promise<void> | undefined;
   private refreshQueued: Promise<void> | undefined;
-  private told: ReadonlySet<string> = new Set();
+  private readonly told: ToldProblems;
   private telling = false;
   private touchedObjects = new Map<string, ObjectRef>();
   private touchedListener: ((objects: readonly ObjectRef[]) => void) | undefined;
@@ -74,6 +75,7 @@ export class KubernetesSource implements Source {
   constructor(private readonly options: KubernetesSourceOptions) {
     const { client, clock, random = Math.random, idleMs = IDLE_MS, pollMs = POLL_MS } = options;
     this.location = client.server;
+    this.told = new ToldProblems(options.onProblem);
     // Nobody may be waiting for it.
     this.stopping.promise.catch(() => undefined);
     this.watched = watchedKinds().map((kind) => ({
@@ -252,15 +254,8 @@ export class KubernetesSource implements Source {
     this.telling = true;
     setImmediate(() => {
       this.telling = false;
-      this.tellProblems();
+      this.told.update(this.problems());
     });
-  }
-
-  private tellProblems(): void {
-    const told = this.told;
-    const problems = this.problems().map((p) => [JSON.stringify(p), p] as const);
-    this.told = new Set(problems.map(([text]) => text));
-    for (const [text, problem] of problems) if (!told.has(text)) this.options.onProblem?.(problem);
   }
 }
 

@@ -2,6 +2,7 @@ import type { ObjectRef } from '@heddle/api';
 import type { Clock } from '../../clock.js';
 import { Serial } from '../../serial.js';
 import { NO_OBJECTS, type Problem, type Source, type SourceChange, type SourceObjects } from '../model.js';
+import { ToldProblems } from '../told-problems.js';
 import { type FileContent, ManifestDirectory } from './manifest-directory.js';
 import { type FileObjects, ObjectsOfFiles } from './objects-of-files.js';
 import { objectKey, readManifest } from './read-manifest.js';
@@ -40,7 +41,7 @@ export class ManifestsSource implements Source {
   /** What the last scan found. */
   private contents: readonly FileContent[] = [];
   private readonly objects = new ObjectsOfFiles();
-  private toldProblems: ReadonlySet<string> = new Set();
+  private readonly toldProblems: ToldProblems;
   private scanProblem: readonly Problem[] = [];
   private listener: ((change: SourceChange) => Promise<void>) | undefined;
   /** False while a change was found that the listener has not taken (it failed, or the database did). */
@@ -50,6 +51,7 @@ export class ManifestsSource implements Source {
 
   constructor(private readonly options: ManifestsSourceOptions) {
     this.location = options.directory;
+    this.toldProblems = new ToldProblems(options.onProblem);
     this.directory = new ManifestDirectory(options.directory, options.clock);
   }
 
@@ -115,7 +117,7 @@ export class ManifestsSource implements Source {
       // The directory may be on a mount that is away: what is known stays.
       const reason = `cannot be read, the last known state stays: ${e instanceof Error ? e.message : String(e)}`;
       this.scanProblem = [{ severity: 'error', file: this.location, line: null, object: null, reason }];
-      this.tellProblems();
+      this.toldProblems.update(this.problems());
       return undefined;
     }
     const files = new Map<string, FileState>();
@@ -127,7 +129,7 @@ export class ManifestsSource implements Source {
     this.delivered = first;
     this.contents = contents;
     if (first) await this.recordGoodTexts();
-    this.tellProblems();
+    this.toldProblems.update(this.problems());
     return change;
   }
 
@@ -151,13 +153,6 @@ export class ManifestsSource implements Source {
       return !defined.has(key) && (reading.brokenSomewhere || reading.broken.has(key));
     });
     return { stamp, objects: [...reading.objects, ...kept], problems: reading.problems };
-  }
-
-  private tellProblems(): void {
-    const told = this.toldProblems;
-    const problems = this.problems().map((p) => [JSON.stringify(p), p] as const);
-    this.toldProblems = new Set(problems.map(([text]) => text));
-    for (const [text, problem] of problems) if (!told.has(text)) this.options.onProblem?.(problem);
   }
 
   private async recordGoodTexts(): Promise<void> {

@@ -1,7 +1,6 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { ObjectRef } from '@heddle/api';
-import type { Problem, SourceChange, SourceDelta, SourceObjects } from '../model.js';
-import { NO_OBJECTS } from '../model.js';
+import { applyDelta, differing, mutable } from '../delta.js';
+import { NO_OBJECTS, type Problem, type SourceChange, type SourceObjects } from '../model.js';
 import type { Kind, ManifestOf } from '../objects/schemas.js';
 import { type Located, objectKey } from './read-manifest.js';
 import { MAX_PODS, resolveObjects } from './resolve-objects.js';
@@ -33,7 +32,7 @@ const INDEPENDENT: ReadonlySet<Kind> = new Set([
  */
 export class ObjectsOfFiles {
   private files: Files = new Map();
-  private objects: { readonly [K in keyof SourceObjects]: Map<string, unknown> } = mutable(NO_OBJECTS);
+  private objects = mutable(NO_OBJECTS);
   private found: readonly Problem[] = [];
   private places = new Map<string, Located>();
   /** How often an object is defined. */
@@ -75,11 +74,8 @@ export class ObjectsOfFiles {
 
     this.files = files;
     const { objects, problems } = resolveObjects(now);
-    const delta = deltaOf(resolveObjects(before).objects, objects);
-    for (const kind of Object.keys(delta) as (keyof SourceObjects)[])
-      for (const [key, value] of delta[kind] ?? [])
-        if (value === undefined) this.objects[kind].delete(key);
-        else this.objects[kind].set(key, value);
+    const delta = differing(resolveObjects(before).objects, objects);
+    applyDelta(this.objects, delta);
     for (const { object } of before) {
       this.places.delete(objectKey(object));
       this.count(objectKey(object), -1);
@@ -125,8 +121,7 @@ export class ObjectsOfFiles {
       if (manifest.kind !== 'EndpointSlice') return true;
       const { metadata } = manifest.body as ManifestOf<'EndpointSlice'>;
       const key = `${metadata.namespace}/${metadata.labels['kubernetes.io/service-name'] ?? ''}`;
-      const elsewhere = this.objects.services.get(key) as { readonly selector?: unknown } | undefined;
-      return has.has(key) || elsewhere?.selector === undefined;
+      return has.has(key) || this.objects.services.get(key)?.selector === undefined;
     });
   }
 
@@ -139,22 +134,3 @@ export class ObjectsOfFiles {
 
 const servicesIn = (list: readonly Located[]): readonly ManifestOf<'Service'>[] =>
   list.flatMap(({ manifest }) => (manifest.kind === 'Service' ? [manifest.body as ManifestOf<'Service'>] : []));
-
-function mutable(objects: SourceObjects) {
-  const kinds = Object.entries(objects) as [keyof SourceObjects, ReadonlyMap<string, unknown>][];
-  return Object.fromEntries(kinds.map(([kind, map]) => [kind, new Map(map)])) as {
-    readonly [K in keyof SourceObjects]: Map<string, unknown>;
-  };
-}
-
-function deltaOf(before: SourceObjects, now: SourceObjects): SourceDelta {
-  const kinds = Object.keys(now) as (keyof SourceObjects)[];
-  return Object.fromEntries(
-    kinds.map((kind) => {
-      const delta = new Map<string, unknown>();
-      for (const key of before[kind].keys()) if (!now[kind].has(key)) delta.set(key, undefined);
-      for (const [key, value] of now[kind]) if (!isDeepStrictEqual(before[kind].get(key), value)) delta.set(key, value);
-      return [kind, delta];
-    }),
-  );
-}

@@ -1,15 +1,6 @@
 import type { ObjectRef } from '@heddle/api';
-import type {
-  Problem,
-  SourceClusterPolicy,
-  SourceNamespace,
-  SourceNode,
-  SourceObjects,
-  SourcePod,
-  SourcePolicy,
-  SourceService,
-  SourceSlice,
-} from '../model.js';
+import { mutable } from '../delta.js';
+import { NO_OBJECTS, type Problem, type SourceClusterPolicy, type SourceObjects, type SourcePod } from '../model.js';
 import {
   adminPolicyOf,
   baselinePolicyOf,
@@ -74,15 +65,7 @@ const WORKLOADS = { Deployment: true, ReplicaSet: true, StatefulSet: true } as c
 
 class Resolver implements Result {
   readonly problems: Problem[] = [];
-  readonly objects = {
-    namespaces: new Map<string, SourceNamespace>(),
-    pods: new Map<string, SourcePod>(),
-    services: new Map<string, SourceService>(),
-    slices: new Map<string, SourceSlice>(),
-    policies: new Map<string, SourcePolicy>(),
-    clusterPolicies: new Map<string, SourceClusterPolicy>(),
-    nodes: new Map<string, SourceNode>(),
-  } satisfies SourceObjects;
+  readonly objects = mutable(NO_OBJECTS);
 
   private readonly adders: { readonly [K in Kind]: (body: ManifestOf<K>, item: Located) => void } = {
     Namespace: (body, item) =>
