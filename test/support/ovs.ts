@@ -146,6 +146,7 @@ export async function startSwitch(options: TestSwitchOptions = {}): Promise<Test
     ]);
     await until('ovs-vswitchd', () => existsSync(join(dir, 'ovs-vswitchd.pid')));
   };
+  const bridgeIsThere = () => until('the bridge', () => existsSync(join(dir, `${bridge}.mgmt`)));
   const stop = async (): Promise<void> => {
     await end('ovs-vswitchd');
     await end('ovsdb-server');
@@ -177,7 +178,7 @@ export async function startSwitch(options: TestSwitchOptions = {}): Promise<Test
         `other_config:datapath-id=${datapathId.toString(16).padStart(16, '0')}`,
         `protocols=${(options.protocols ?? ['OpenFlow13', 'OpenFlow14', 'OpenFlow15']).join(',')}`,
       );
-      await until('the bridge', () => existsSync(join(dir, `${bridge}.mgmt`)));
+      await bridgeIsThere();
     }
   } catch (cause) {
     const text = log();
@@ -206,7 +207,10 @@ export async function startSwitch(options: TestSwitchOptions = {}): Promise<Test
         .sort();
     },
     killVswitchd: () => end('ovs-vswitchd'),
-    startVswitchd,
+    async startVswitchd() {
+      await startVswitchd();
+      if (options.createBridge !== false) await bridgeIsThere();
+    },
     freeze: () => process.kill(vswitchdPid(), 'SIGSTOP'),
     thaw: () => process.kill(vswitchdPid(), 'SIGCONT'),
     log,
