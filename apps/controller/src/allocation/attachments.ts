@@ -122,8 +122,8 @@ export class Attachments {
   }
 
   /**
-   * As `attach` for several at once: the new ones of them are one transaction, so that a node that comes up with all its pods
-   * does not wait for the disk for each. An input whose answer hangs on another one's is left for the next call (undefined).
+   * As `attach` for several at once: the new ones of them are one transaction, so that a cluster that comes up does not wait
+   * for the disk for each pod. An input whose answer hangs on another one's is left for the next call (undefined).
    */
   async attachMany(inputs: readonly AttachInput[]): Promise<readonly (AttachOutcome | Error | undefined)[]> {
     const outcomes: (AttachOutcome | Error | undefined)[] = [];

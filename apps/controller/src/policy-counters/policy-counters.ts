@@ -2,7 +2,14 @@ import { type Compiler, clusterPolicyName, nodeName, ruleObject } from '@heddle/
 import type { Clock } from '../clock.js';
 import type { SwitchesPort } from '../core/ports.js';
 import type { Database } from '../persistence/database.js';
-import { countedObject, type Decider, type Deciders, isolationObject } from '../policy-log/deciders.js';
+import {
+  countedObject,
+  type Decider,
+  type Deciders,
+  isolationObject,
+  policyFact,
+  VERDICT,
+} from '../policy-log/deciders.js';
 import { Accumulator, type Total } from './accumulator.js';
 import { CounterStore } from './store.js';
 
@@ -104,7 +111,7 @@ export class PolicyCounters {
     if (resolved === undefined) return undefined;
     const rules = resolved.rules.map((rule): RuleCounter => {
       const { direction, index, name, action } = rule;
-      const verdict = ({ Accept: 'allowed', Deny: 'denied', Pass: 'passed' } as const)[action];
+      const verdict = VERDICT[action];
       return { direction, rule: index, name, verdict, ...this.#total(countedObject(ruleObject(policy, rule))) };
     });
     const isolation = resolved.isolates.map(
@@ -148,10 +155,7 @@ export class PolicyCounters {
   }
 
   #isTold(policy: string): boolean {
-    const name = clusterPolicyName(policy);
-    const { compiler } = this.options;
-    const fact = name === undefined ? compiler.fact('policy', policy) : compiler.fact('clusterPolicy', name);
-    return (fact?.logging ?? 'none') !== 'none';
+    return (policyFact(this.options.compiler, policy)?.logging ?? 'none') !== 'none';
   }
 
   #resolve(policy: string) {

@@ -21,6 +21,15 @@ export interface Decider {
   readonly verdict: 'allowed' | 'denied' | 'passed';
 }
 
+/** What a rule's action is called once it has decided. */
+export const VERDICT = { Accept: 'allowed', Deny: 'denied', Pass: 'passed' } as const;
+
+/** The policy under a key, of either kind. */
+export function policyFact(compiler: Pick<Compiler, 'fact'>, key: string) {
+  const name = clusterPolicyName(key);
+  return name === undefined ? compiler.fact('policy', key) : compiler.fact('clusterPolicy', name);
+}
+
 /** Text under which is counted what a policy's isolation drops. */
 export const isolationObject = (policy: string, direction: Direction): string => `isolated/${policy}/${direction}`;
 
@@ -64,9 +73,7 @@ export class Deciders {
   }
 
   #isThere({ policy, direction, rule }: Decider): boolean {
-    const name = clusterPolicyName(policy);
-    const fact = name === undefined ? this.compiler.fact('policy', policy) : this.compiler.fact('clusterPolicy', name);
-    const rules = fact?.[direction];
+    const rules = policyFact(this.compiler, policy)?.[direction];
     return rules !== undefined && (rule === null || rule < rules.length);
   }
 
@@ -119,7 +126,6 @@ export class Deciders {
           ?.rules.find((r) => r.direction === direction && countedObject(ruleObject(policy, r)) === object)?.index;
     if (rule === undefined) return [];
     const { action } = rules[rule] ?? { action: 'Accept' };
-    const verdict = ({ Accept: 'allowed', Deny: 'denied', Pass: 'passed' } as const)[action];
-    return [{ policy, direction, rule, object, verdict }];
+    return [{ policy, direction, rule, object, verdict: VERDICT[action] }];
   }
 }

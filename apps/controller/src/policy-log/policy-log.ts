@@ -8,7 +8,7 @@ import {
 } from '@heddle/compiler';
 import type { Allocations } from '../allocation/allocations.js';
 import type { PacketInEvent } from '../core/ports.js';
-import type { Decider, Deciders } from './deciders.js';
+import { type Decider, type Deciders, policyFact } from './deciders.js';
 import { packetTuple } from './packet.js';
 import type { Verdict, VerdictEvent, VerdictLog } from './verdict-log.js';
 
@@ -101,9 +101,7 @@ export class PolicyLog {
   }
 
   #asks({ policy }: Decider, verdict: Verdict['verdict']): boolean {
-    const name = clusterPolicyName(policy);
-    const { compiler } = this.options;
-    const fact = name === undefined ? compiler.fact('policy', policy) : compiler.fact('clusterPolicy', name);
+    const fact = policyFact(this.options.compiler, policy);
     return fact?.logging === 'all' || (fact?.logging === 'drops' && verdict === 'denied');
   }
 
