@@ -179,7 +179,8 @@ export class Engine {
       try {
         await this.attachAll(batch);
       } catch (e) {
-        for (const { reject } of batch) reject(e);
+        // Those that are left for the next time still wait.
+        for (const waiting of batch) if (!this.attaching.includes(waiting)) waiting.reject(e);
       }
       if (this.attaching.length > 0) this.attachNext();
     });
