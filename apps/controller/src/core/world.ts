@@ -66,6 +66,11 @@ export class World {
     return [...this.serviceProblems.values()].flat();
   }
 
+  /** Those of one service. */
+  problemsOf(namespace: string, name: string): readonly WorldProblem[] {
+    return this.serviceProblems.get(factKey(namespace, name)) ?? [];
+  }
+
   private get current(): MutableObjects {
     return this.known.objects;
   }

@@ -6,7 +6,7 @@ import type { Clock } from '../clock.js';
 import type { Engine } from '../core/engine.js';
 import type { SwitchesPort } from '../core/ports.js';
 import type { Refusals } from '../core/refusals.js';
-import type { World } from '../core/world.js';
+import type { World, WorldProblem } from '../core/world.js';
 import type { KubeClient } from '../kubernetes/kube-client.js';
 import type { ClusterState, NodeState } from '../kubernetes/writes/cluster-state.js';
 import { KubernetesWriter } from '../kubernetes/writes/kubernetes-writer.js';
@@ -58,6 +58,10 @@ export function createWriter(
 
 function clusterState(parts: WriterParts, source: KubernetesSource): ClusterState {
   const { engine, allocations, switches, world } = parts;
+  const told = ({ kind, namespace, name, reason }: WorldProblem): Problem => {
+    const object = { kind, namespace, name };
+    return { severity: 'error', file: source.placeOf(object)?.file ?? '', line: null, object, reason };
+  };
   return {
     inSync: () => engine.inSync,
     generation: () => engine.generation,
@@ -72,12 +76,10 @@ function clusterState(parts: WriterParts, source: KubernetesSource): ClusterStat
         };
       }),
     nodesOf: (object) => nodesOf(parts, object),
-    problems: () => [
-      ...source.problems(),
-      ...world.problems.map(({ kind, namespace, name, reason }): Problem => {
-        const object = { kind, namespace, name };
-        return { severity: 'error', file: source.placeOf(object)?.file ?? '', line: null, object, reason };
-      }),
+    problems: () => [...source.problems(), ...world.problems.map(told)],
+    problemsOf: (object) => [
+      ...source.problemsOf(object),
+      ...(object.kind === 'Service' ? world.problemsOf(object.namespace, object.name).map(told) : []),
     ],
     tracked: (kind) => source.about(kind),
   };

@@ -29,6 +29,8 @@ export interface ClusterState {
   readonly nodesOf: (object: ObjectRef) => ReadonlySet<string> | undefined;
   /** What is wrong with objects, in the source and in what they ask for. */
   readonly problems: () => readonly Problem[];
+  /** Those of one object; asked for each object that is written about. */
+  readonly problemsOf: (object: ObjectRef) => readonly Problem[];
   /** Objects of a kind that the source knows, by their key. */
   readonly tracked: (kind: string) => ReadonlyMap<string, TrackedObject>;
 }

@@ -39,6 +39,7 @@ function newWriter() {
       nodes: () => [cluster.node],
       nodesOf: () => undefined,
       problems: () => [],
+      problemsOf: () => [],
       tracked: (kind) => (kind === 'Node' ? cluster.about : new Map()),
     },
   });

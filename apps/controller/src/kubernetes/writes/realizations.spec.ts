@@ -32,6 +32,7 @@ it('writes nothing for what it had begun to read when another controller took ov
       nodes: () => [],
       nodesOf: () => undefined,
       problems: () => [],
+      problemsOf: () => [],
       tracked: () => policies,
     },
   });

@@ -176,22 +176,30 @@ export class Realizations {
       slowest: undefined,
     };
     this.changes.set(textOf(target), change);
+    const errors = state.problemsOf(target).filter(({ severity }) => severity === 'error');
+    if (
+      errors.length === 0 &&
+      !change.seenHere &&
+      known?.state?.programmed &&
+      known.state.observedGeneration === observedGeneration
+    )
+      return undefined;
     const concerned = state.nodesOf(target);
     const nodes = state.nodes().filter((n) => concerned === undefined || concerned.has(n.name));
     const base = { observedGeneration, generation: change.generation, wanted: nodes.length };
-    const reasons = this.errorsOf(target);
-    if (reasons.length > 0)
+    if (errors.length > 0)
       return settled(known, {
         ...base,
         acknowledged: 0,
         slowestNode: undefined,
-        lastError: reasons.join('; ').slice(0, 1_000),
+        lastError: errors
+          .map(({ reason }) => reason)
+          .join('; ')
+          .slice(0, 1_000),
         programmed: false,
         reason: INVALID,
         message: 'it cannot be used as written; what was understood before stays',
       });
-    if (!change.seenHere && known?.state?.programmed && known.state.observedGeneration === observedGeneration)
-      return undefined;
     const waiting = nodes.filter((n) => !n.connected || n.realizedGeneration < change.generation);
     const slowest = waiting.reduce<(typeof waiting)[number] | undefined>(
       (a, b) => (a === undefined || b.realizedGeneration < a.realizedGeneration ? b : a),
@@ -211,13 +219,6 @@ export class Realizations {
         ? `the switches of all ${nodes.length} nodes that it concerns have acknowledged it`
         : `${acknowledged} of ${nodes.length} nodes that it concerns have acknowledged it`,
     };
-  }
-
-  private errorsOf(target: Target): readonly string[] {
-    return this.needs.state
-      .problems()
-      .filter(({ severity, object }) => severity === 'error' && object !== null && textOf(object) === textOf(target))
-      .map(({ reason }) => reason);
   }
 
   private async put(target: Target, next: RealizationState, known: Written | undefined): Promise<void> {

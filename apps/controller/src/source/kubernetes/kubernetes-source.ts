@@ -16,7 +16,7 @@ import {
 import { isRecord } from '../objects/issues.js';
 import { ToldProblems } from '../told-problems.js';
 import { resourcePath, type WatchedKind, watchedKinds } from './kinds.js';
-import { Reflector } from './reflector.js';
+import { type Note, Reflector } from './reflector.js';
 
 /** kube-apiserver sends a bookmark about once a minute; a watch that is silent for longer is not believed. */
 const IDLE_MS = 90_000;
@@ -147,17 +147,20 @@ export class KubernetesSource implements Source {
     for (const { kind, reflector } of this.watched) {
       if (reflector.trouble !== undefined)
         troubles.set(reflector.trouble, [...(troubles.get(reflector.trouble) ?? []), kind.plural]);
-      for (const [key, { severity, reasons }] of reflector.notes) {
-        const object = refOf(kind.kind, key);
-        for (const reason of reasons)
-          problems.push({ severity, file: fileOf(kind, object), line: null, object, reason });
-      }
+      for (const [key, note] of reflector.notes) problems.push(...problemsIn(note, kind, refOf(kind.kind, key)));
     }
     const away = [...troubles].map(([trouble, plurals]): Problem => {
       const reason = `${plurals.join(', ')} cannot be watched, what is known of them stays: ${trouble}`;
       return { severity: 'error', file: `kubernetes:${this.location}`, line: null, object: null, reason };
     });
     return [...away, ...problems];
+  }
+
+  /** Those of `problems` that are of one object. */
+  problemsOf(object: ObjectRef): readonly Problem[] {
+    const watched = this.watched.find(({ kind }) => kind.kind === object.kind);
+    const note = watched?.reflector.notes.get(keyOf(object));
+    return watched === undefined || note === undefined ? [] : problemsIn(note, watched.kind, object);
   }
 
   async stop(): Promise<void> {
@@ -260,6 +263,9 @@ export class KubernetesSource implements Source {
 }
 
 const fileOf = (kind: WatchedKind, object: ObjectRef): string => `kubernetes:${resourcePath(kind, object)}`;
+
+const problemsIn = ({ severity, reasons }: Note, kind: WatchedKind, object: ObjectRef): Problem[] =>
+  reasons.map((reason) => ({ severity, file: fileOf(kind, object), line: null, object, reason }));
 
 const hasKeys = (pending: Pending): boolean => Object.keys(pending).length > 0;
 
