@@ -164,6 +164,48 @@ describe.skipIf(!hasOvs())('the controller over a real switch', () => {
     expect(await classify()).not.toBe(before);
   });
 
+  it('gives a node another policy epoch when policies change in its switch, and for nothing else', async () => {
+    folder.write('shop.yaml', SHOP.replace('replicas: 2', 'replicas: 3'));
+    folder.write('policy.yaml', POLICY);
+    await bringUp();
+    await settled();
+    const config = (query: object = {}) =>
+      client.get(path(ROUTES.agentNodeConfig, 'node1'), NodeConfig, { query: { ...query }, timeoutMs: 60_000 });
+    const attach = async (pod: string) => {
+      const body = { node: 'node1', containerId: `c-${pod}`, ifname: 'eth0', namespace: 'shop', pod };
+      const { portKey } = await client.post(ROUTES.agentAttach, Attachment, { body });
+      await client.post(ROUTES.agentRealized, RealizedAnswer, { body: { portKey, timeoutMs: 10_000 } });
+    };
+    const { policyEpoch: first = 0, generation: after } = await config();
+    /** The answer to an agent that knows this epoch, as soon as there is another. */
+    const next = async (policyEpoch: number) =>
+      (await config({ after, policyEpoch, waitMs: 30_000 })).policyEpoch ?? expect.fail('there is no epoch');
+
+    // One more pod of labels that policies have been told of, and one less.
+    await attach('web-2');
+    await client.text('POST', ROUTES.agentDetach, { body: { node: 'node1', containerId: 'c-web-2', ifname: 'eth0' } });
+    await settled();
+    expect((await config()).policyEpoch ?? 0).toBe(first);
+
+    const waiting = next(first);
+    folder.write('policy.yaml', POLICY.replace('ingress: [{', 'ingress: []\n  egress: [{'));
+    const second = await waiting;
+    expect(second).toBeGreaterThan(first);
+    const waitingAgain = next(second);
+    folder.write('policy.yaml', '');
+    const third = await waitingAgain;
+    expect(third).toBeGreaterThan(second);
+
+    // An agent of before, which asks for no epoch, is not told of any.
+    expect((await config({ after, waitMs: 200 })).policyEpoch).toBe(third);
+    await stop();
+    await start();
+    await settled();
+    expect((await config()).policyEpoch).toBeUndefined();
+    folder.write('policy.yaml', POLICY);
+    expect(await next(third)).toBeGreaterThan(third);
+  });
+
   it('takes the flows for a node that is removed off its peers, and lets go of its switch', async () => {
     const { flows } = await bringUp();
     await settled();

@@ -62,6 +62,7 @@ describe.skipIf(!hasOvs())('the driver of a switch', () => {
   let state: HandMadeState;
   let lines: Line[];
   let isInSync: boolean;
+  let changed = 0;
   let beforeSend: () => Promise<void>;
   const ends: (() => Promise<void>)[] = [];
 
@@ -80,6 +81,9 @@ describe.skipIf(!hasOvs())('the driver of a switch', () => {
       beforeSend: () => beforeSend(),
       inSync: () => isInSync,
       encap: 'geneve',
+      changed: () => {
+        changed++;
+      },
     });
     ends.push(() => made.stop());
     return made;
@@ -164,6 +168,65 @@ describe.skipIf(!hasOvs())('the driver of a switch', () => {
       'cookie=0x4800000000000001, priority=100,in_port=257 actions=goto_table:10',
       'cookie=0x4800000000000001, priority=100,tun_id=0x1,tun_src=172.31.99.2,in_port=1 actions=move:NXM_NX_TUN_METADATA0[0..31]->NXM_NX_REG1[],goto_table:20',
     ]);
+  });
+
+  it('has another policy epoch when what packets are judged by has changed, and at no other time', async () => {
+    const epoch = () => manager.state(NODE)?.policyEpoch ?? 0;
+    const rises = async (change: () => Promise<void>) => {
+      const before = epoch();
+      await change();
+      return epoch() > before;
+    };
+    const told = (...change: Parameters<HandMadeState['change']>) =>
+      rises(() => {
+        tell(...change);
+        return realized();
+      });
+    const judge = (n: number, actions = go(42)) => testFlow(41, 100, { reg1: n, eth_type: IP }, actions);
+    const pod = (n: number, table = 10) => testFlow(0, 100, { in_port: n }, go(table));
+    tell([GROUP, ...FLOWS]);
+    expect(await rises(async () => connect().then(realized))).toBe(false);
+    expect(await told([pod(300)])).toBe(false);
+    expect(await told([], [pod(300)])).toBe(false);
+    expect(await told([testGroup(0, [1])])).toBe(false);
+    expect(await told([judge(301)])).toBe(true);
+    expect(await told([judge(301, go(50))])).toBe(true);
+    expect(await told([], [judge(301)])).toBe(true);
+    // What was known of a port's packets is another.
+    const [known] = FLOWS;
+    expect(known).toMatchObject({ tableId: 0, match: { in_port: 256 } });
+    expect(await told([pod(256, 20)])).toBe(true);
+
+    const repaired = (table: number) =>
+      rises(async () => {
+        const count = manager.state(NODE)?.bundlesSent ?? 0;
+        const calls = changed;
+        await ovs.ofctl('del-flows', 'br-int', `table=${table}`);
+        manager.checkDrift();
+        await until('the repair', () => manager.state(NODE)?.bundlesSent === count + 1);
+        await until('the word of it', () => table !== 41 || changed > calls);
+      });
+    expect(await repaired(50)).toBe(false);
+    expect(await repaired(41)).toBe(true);
+
+    // A switch that lost everything has judged nothing.
+    const restarted = async () => {
+      await ovs.killVswitchd();
+      await until('the disconnection', () => manager.state(NODE)?.connected === false);
+      await ovs.startVswitchd();
+      await until('the reconnection', () => manager.state(NODE)?.connected === true, 10_000);
+      await realized();
+    };
+    expect(await rises(restarted)).toBe(false);
+    // One that is found with other flows has judged by them.
+    const last = epoch();
+    await manager.stop();
+    await ovs.ofctl('del-flows', 'br-int', 'table=41');
+    manager = newManager();
+    await manager.start({ listen: [path()] });
+    manager.notify(state.generation, new Map());
+    await realized();
+    expect(epoch()).toBeGreaterThan(last);
   });
 
   it('makes the switch whole again within 2 s of the reconnection of a restarted ovs-vswitchd, TLV map included', async () => {

@@ -43,6 +43,8 @@ export interface FakeController {
   config: NodeConfig;
   /** Raises the generation, so that waiting agents hear of it. */
   reconfigure(change: Partial<NodeConfig>): void;
+  /** As if policies had changed in the node's switch. */
+  changePolicies(): void;
   /** Takes no more connections and breaks those there are. */
   down(): Promise<void>;
   up(): Promise<void>;
@@ -75,6 +77,10 @@ export async function startFakeController(socket: string, config: NodeConfig): P
       fake.config = NodeConfig.parse({ ...fake.config, ...change, generation: fake.config.generation + 1 });
       for (const wake of pollers) wake();
     },
+    changePolicies() {
+      fake.config = { ...fake.config, policyEpoch: (fake.config.policyEpoch ?? 0) + 1 };
+      for (const wake of pollers) wake();
+    },
     async down() {
       const closed = new Promise((resolve) => server?.close(resolve));
       server?.closeAllConnections();
@@ -101,7 +107,10 @@ export async function startFakeController(socket: string, config: NodeConfig): P
       answer(response, 200, fake.config);
     } else if (route === `GET /v1/agent/nodes/${fake.config.node}/config`) {
       const after = Number(url.searchParams.get('after') ?? 0);
-      if (fake.config.generation <= after) await pollOrTimeout(Number(url.searchParams.get('waitMs') ?? 0));
+      const epoch = url.searchParams.get('policyEpoch');
+      const isOtherEpoch = epoch !== null && Number(epoch) !== (fake.config.policyEpoch ?? 0);
+      if (fake.config.generation <= after && !isOtherEpoch)
+        await pollOrTimeout(Number(url.searchParams.get('waitMs') ?? 0));
       answer(response, 200, fake.config);
     } else if (route === `GET /v1/agent/nodes/${fake.config.node}/attachments`) {
       answer(response, 200, [...attachments.values()]);

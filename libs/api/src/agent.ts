@@ -23,7 +23,8 @@ export type Peer = z.infer<typeof Peer>;
 
 /**
  * What an agent needs to set its machine up: the answer to RegisterNode, and of GET agentNodeConfig
- * (`?after=GENERATION&waitMs=N` waits until the generation is above the one given).
+ * (`?after=GENERATION&waitMs=N` waits until the generation is another than the one given; with `policyEpoch=E` also until
+ * `policyEpoch` is another than that, 0 for none).
  */
 export const NodeConfig = z.object({
   generation: z.number().int(),
@@ -46,6 +47,11 @@ export const NodeConfig = z.object({
   openflowTargets: z.array(z.string()),
   ovsdbTargets: z.array(z.string()),
   peers: z.array(Peer),
+  /**
+   * Another number when policies have changed in the node's switch. Not there before the first such change since the controller
+   * started, and never one that an earlier controller gave.
+   */
+  policyEpoch: z.number().int().optional(),
 });
 export type NodeConfig = z.infer<typeof NodeConfig>;
 

@@ -14,6 +14,11 @@ export interface SwitchState {
   readonly modsSent: number;
   /** Mods that the read-back of the present connection called for. */
   readonly modsAtConnect: number;
+  /**
+   * Another number each time that the switch has acknowledged a change of what it judges packets by; not there before the first
+   * since the controller started, and never one that an earlier controller gave.
+   */
+  readonly policyEpoch?: number | undefined;
 }
 
 /** A copy of a packet that a flow told the controller of. */

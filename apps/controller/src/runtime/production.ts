@@ -26,6 +26,7 @@ function createSouthbound(needs: SouthboundNeeds): Southbound {
     encap: config.encap,
     inSync,
     beforeSend,
+    changed,
   });
   const ovsdb = new OvsdbManager({ logger, changed });
   return {

@@ -17,6 +17,7 @@ import { askForPackets, PacketInQueue } from './packet-in.js';
 import { type Content, type Difference, differences, inOrder, planDelta } from './plan.js';
 import { readBack } from './readback.js';
 import { ensureTlvMap } from './tlv-map.js';
+import { changesJudgement, isJudging } from './verdicts.js';
 
 /** What the drivers need of the rest of the controller. */
 export interface DriverOptions {
@@ -33,6 +34,8 @@ export interface DriverOptions {
   readonly driftIntervalMs?: number | undefined;
   /** Deadline of one bundle. Default 30000. */
   readonly bundleTimeoutMs?: number | undefined;
+  /** Told when a node's `policyEpoch` is another although nothing new is realized: somebody's change was repaired. */
+  readonly changed?: (() => void) | undefined;
 }
 
 /** Where one node's switch stands; beside what the core needs, what the drivers' own figures are. */
@@ -66,6 +69,8 @@ interface Work {
   readonly mods: readonly Mod[];
   /** Realized when the mods are. */
   readonly generation: number;
+  /** Whether the mods change what packets are judged by. */
+  readonly judgement: boolean;
   /** Flows among those that the mods remove whose counters somebody wants to know. */
   readonly leaving: readonly Flow[];
   /** Called when the switch has the mods. */
@@ -100,6 +105,9 @@ export class NodeDriver {
   #bundlesSent = 0;
   #readBacks = 0;
   #driftFound = 0;
+  #policyEpoch: number | undefined;
+  /** A bundle that changes what packets are judged by was sent, and no success has been told of since. */
+  #judgementSent = false;
 
   constructor(
     readonly node: NodeName,
@@ -126,6 +134,7 @@ export class NodeDriver {
       bundlesSent: this.#bundlesSent,
       readBacks: this.#readBacks,
       driftFound: this.#driftFound,
+      policyEpoch: this.#policyEpoch,
       packetIns: this.#packets.taken,
       packetInsDropped: this.#packets.dropped,
     };
@@ -274,6 +283,7 @@ export class NodeDriver {
       // On its way before the bundle, so the switch answers with what the flows have when they go.
       if (work.leaving.length > 0)
         void this.#tellCounts(session, 'leaving', readCountsOf(session, work.leaving), work.leaving);
+      this.#judgementSent ||= work.judgement;
       const result = await session.apply(work.mods, { timeoutMs: this.options.bundleTimeoutMs ?? 30_000 });
       if (this.#session !== session) return;
       this.#bundlesSent++;
@@ -288,6 +298,7 @@ export class NodeDriver {
     work.done();
     this.#retryMs = RETRY_MS.first;
     this.#lastError = null;
+    this.#judged(work.generation);
     this.#realize(work.generation);
   }
 
@@ -306,6 +317,7 @@ export class NodeDriver {
       leaving,
       mods: planDelta(content, this.#installed, dirty, session.version),
       generation: this.#generation,
+      judgement: changesJudgement(content, this.#installed, dirty),
       done: () => this.#installed.take(content, dirty),
     };
   }
@@ -347,7 +359,11 @@ export class NodeDriver {
       });
     }
     const mods = inOrder(found.map((d) => d.mod));
-    return { content, mods, generation, leaving: [], done: () => this.#installed.reset(content) };
+    // What has no flows of ours has judged no packet yet.
+    const isEmpty = actual.flows.length === 0;
+    if (isEmpty) this.#judgementSent = false;
+    const judgement = !isEmpty && found.some(isJudging);
+    return { content, mods, generation, leaving: [], judgement, done: () => this.#installed.reset(content) };
   }
 
   /** Tells counters when they come; what goes wrong with them keeps nothing else from going on. */
@@ -436,6 +452,14 @@ export class NodeDriver {
     if (this.#resync !== 'connect') this.#resync = 'rejected';
     this.#pause('retry', this.#retryMs);
     this.#retryMs = Math.min(this.#retryMs * 2, RETRY_MS.last);
+  }
+
+  /** By the clock, so that no controller gives a number that an earlier one gave. */
+  #judged(generation: number): void {
+    if (!this.#judgementSent) return;
+    this.#judgementSent = false;
+    this.#policyEpoch = Math.max(Date.now(), (this.#policyEpoch ?? 0) + 1);
+    if (generation === this.#realized) this.options.changed?.();
   }
 
   #realize(generation: number): void {

@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NodeConfig } from '@heddle/api';
 import type { Logger } from 'pino';
@@ -16,6 +16,7 @@ import { conflist } from '../install/conflist.js';
 import { isStructural, openSwitchDatabase, type SwitchDatabase } from '../ovs/database.js';
 import { SwitchLiveness } from '../ovs/liveness.js';
 import { PodPorts } from '../ovs/pod-ports.js';
+import { PolicyPurge, purgeDecisions } from '../ovs/policy-purge.js';
 import { CniServer } from './cni-server.js';
 import { CniService, type ReadyNode } from './cni-service.js';
 import { Controller, isUnknownNode } from './controller.js';
@@ -43,6 +44,9 @@ export class Agent {
   readonly #service: CniService;
   readonly #neighbours: TunnelNeighbours;
   readonly #uplink: Uplink | undefined;
+  /** The kernel's datapath takes every change over. */
+  readonly #purge: PolicyPurge | undefined;
+  #policyEpoch: number | undefined;
   readonly #configFile: string;
   #server: CniServer | undefined;
   #database: SwitchDatabase | undefined;
@@ -66,6 +70,11 @@ export class Agent {
       env.nodeName,
     );
     this.#uplink = env.uplink === undefined ? undefined : new Uplink(env.uplink, env.stateDir);
+    if (env.datapathType === 'netdev') {
+      // ovs-vswitchd has its control socket beside the database's.
+      const folder = dirname(env.ovsdb.slice('unix:'.length));
+      this.#purge = new PolicyPurge({ purge: () => purgeDecisions(folder), now: () => performance.now(), logger });
+    }
     this.#configFile = join(env.stateDir, 'node-config.json');
     this.#neighbours = new TunnelNeighbours((peer, err) => logger.debug({ peer, err }, 'peer_not_primed'));
     const ready = new Promise<void>((resolve) => {
@@ -214,8 +223,10 @@ export class Agent {
     this.#take(await this.#controller.register(body, this.#stop.signal));
   }
 
-  #take(config: NodeConfig): void {
+  #take({ policyEpoch, ...config }: NodeConfig): void {
     this.#controllerLost = undefined;
+    // Nothing that the machine is set up by, and of no use to the next agent.
+    this.#policyEpoch = policyEpoch;
     // Whole, not by generation: a controller with a new database counts from the start.
     if (JSON.stringify(config) === JSON.stringify(this.#config)) return;
     this.#config = config;
@@ -250,17 +261,21 @@ export class Agent {
       try {
         const before = this.#config;
         const asked = Date.now();
-        if (this.#controllerLost === undefined)
-          this.#take(await this.#controller.config(before?.generation ?? 0, LONG_POLL_MS, this.#stop.signal));
-        else {
+        if (this.#controllerLost === undefined) {
+          const { epoch } = this.#purge ?? {};
+          const after = before?.generation ?? 0;
+          this.#take(await this.#controller.config(after, epoch, LONG_POLL_MS, this.#stop.signal));
+        } else {
           // Also after an outage: what we announce may have changed, and a restored controller may not know us.
           await this.#register();
           if (this.#node !== undefined) this.#node.attacher.unsettled = true;
           this.logger.info('controller_back');
         }
+        const purged = await this.#purge?.take(this.#policyEpoch);
         if (this.#config !== before) await this.#repair();
+        if (purged) await sleep(this.#purge?.restMs, undefined, { signal: this.#stop.signal });
         // A controller that answers at once instead of waiting must not be asked in a loop.
-        else if (Date.now() - asked < 1_000) await this.#pause(1_000);
+        else if (this.#config === before && Date.now() - asked < 1_000) await this.#pause(1_000);
         delayMs = 100;
       } catch (err) {
         if (this.#stop.signal.aborted) return;

@@ -38,10 +38,13 @@ export class Controller {
     return this.#client.put(path(ROUTES.agentNode, this.node), NodeConfig, { body, timeoutMs: 10_000, signal });
   }
 
-  /** Answers when the configuration's generation is above `after`, or after `waitMs` with what there is. */
-  config(after: number, waitMs: number, signal: AbortSignal): Promise<NodeConfig> {
+  /**
+   * Answers when the configuration's generation is another than `after`, or its policy epoch than the one given (undefined: any
+   * will do), or after `waitMs` with what there is.
+   */
+  config(after: number, policyEpoch: number | undefined, waitMs: number, signal: AbortSignal): Promise<NodeConfig> {
     return this.#client.get(path(ROUTES.agentNodeConfig, this.node), NodeConfig, {
-      query: { after, waitMs },
+      query: { after, waitMs, ...(policyEpoch === undefined ? {} : { policyEpoch }) },
       timeoutMs: waitMs + GRACE_MS,
       signal,
     });

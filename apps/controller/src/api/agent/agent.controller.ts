@@ -20,6 +20,7 @@ import { AgentService } from './agent.service.js';
 
 const ConfigQuery = z.object({
   after: z.coerce.number().int().min(0).optional(),
+  policyEpoch: z.coerce.number().int().min(0).optional(),
   waitMs: z.coerce.number().int().min(0).max(300_000).default(0),
 });
 const Nothing = z.object({});
@@ -48,7 +49,8 @@ export class AgentController {
     method: 'GET',
     route: ROUTES.agentNodeConfig,
     permission: 'agent',
-    summary: 'Configuration of a node; with `after` and `waitMs` waits for a generation other than `after`.',
+    summary:
+      'Configuration of a node; with `after` and `waitMs` waits for a generation other than `after`, or a policy epoch other than `policyEpoch`.',
     query: ConfigQuery,
     answer: NodeConfig,
   })
@@ -57,7 +59,7 @@ export class AgentController {
     @Input('query') query: z.output<typeof ConfigQuery>,
     @Gone() gone: AbortSignal,
   ): Promise<NodeConfig> {
-    return this.agents.config(name, query.after, query.waitMs, gone);
+    return this.agents.config(name, query, gone);
   }
 
   @Operation({

@@ -36,11 +36,16 @@ export class AgentService {
     return this.configs.of(name);
   }
 
-  /** The configuration as soon as its generation is another than `after`. */
-  async config(name: string, after: number | undefined, waitMs: number, signal: AbortSignal): Promise<NodeConfig> {
+  /** The configuration as soon as its generation is another than `after`, or its policy epoch than the one given. */
+  async config(
+    name: string,
+    { after, policyEpoch, waitMs }: { after?: number | undefined; policyEpoch?: number | undefined; waitMs: number },
+    signal: AbortSignal,
+  ): Promise<NodeConfig> {
     this.configs.of(name);
     // "Another" and not "above": an agent may remember the generation of a database that is gone.
-    if (after !== undefined) await this.watchers.until(() => this.configs.generation !== after, waitMs, signal);
+    const isNews = () => this.configs.generation !== after || this.configs.isOtherEpoch(name, policyEpoch);
+    if (after !== undefined) await this.watchers.until(isNews, waitMs, signal);
     return this.configs.of(name);
   }
 

@@ -1,12 +1,13 @@
 import { type Endpoint, formatEndpoint, type NodeConfig } from '@heddle/api';
-import { familyOf, ip } from '@heddle/compiler';
+import { familyOf, ip, nodeName } from '@heddle/compiler';
 import { Inject, Injectable } from '@nestjs/common';
 import { Allocations } from '../../allocation/allocations.js';
 import { ROUTER_MAC } from '../../allocation/macs.js';
 import type { Config } from '../../config/config.js';
+import type { SwitchesPort } from '../../core/ports.js';
 import { GATEWAY_OFPORT, TUNNEL_OFPORT } from '../../core/world.js';
 import { Refusal } from '../../errors.js';
-import { CONFIG } from '../../runtime/tokens.js';
+import { CONFIG, SWITCHES } from '../../runtime/tokens.js';
 
 /** Link-local next hops of every pod. */
 const ROUTER_IPS = { 4: '169.254.1.1', 6: 'fe80::1' } as const;
@@ -20,6 +21,7 @@ export class NodeConfigs {
   constructor(
     @Inject(CONFIG) private readonly config: Config,
     private readonly allocations: Allocations,
+    @Inject(SWITCHES) private readonly switches: SwitchesPort,
   ) {}
 
   /** Grows whenever a node's configuration may have changed; never goes back, not even over a restart. */
@@ -27,11 +29,22 @@ export class NodeConfigs {
     return this.allocations.sequences.current('node-set');
   }
 
+  /** Whether policies have changed in the node's switch since this epoch; undefined: the agent does not want to know. */
+  isOtherEpoch(name: string, epoch: number | undefined): boolean {
+    const current = this.policyEpoch(name);
+    return epoch !== undefined && current !== undefined && current !== epoch;
+  }
+
+  private policyEpoch(name: string): number | undefined {
+    return this.switches.state(nodeName(name))?.policyEpoch;
+  }
+
   /** @throws Refusal unknown_node */
   of(name: string): NodeConfig {
     const { config, allocations } = this;
     const node = allocations.nodes.get(name);
     if (node === undefined) throw new Refusal('unknown_node', `node ${name} has not registered`);
+    const policyEpoch = this.policyEpoch(name);
     return {
       generation: this.generation,
       node: name,
@@ -54,6 +67,7 @@ export class NodeConfigs {
         .all()
         .filter((n) => n.name !== name)
         .map((n) => ({ name: n.name, encapIp: n.encapIp })),
+      ...(policyEpoch === undefined ? {} : { policyEpoch }),
     };
   }
 

@@ -1,0 +1,83 @@
+import { describe, expect, it } from 'vitest';
+import { PolicyPurge, type Purged } from './policy-purge.js';
+
+function setUp(answer: () => Purged) {
+  let time = 5_000;
+  const events: string[] = [];
+  const purges: number[] = [];
+  const note = (_: object, event: string) => void events.push(event);
+  const purge = new PolicyPurge({
+    purge: async () => {
+      purges.push(time);
+      return answer();
+    },
+    now: () => time,
+    logger: { info: note, warn: note },
+  });
+  return {
+    purge,
+    purges,
+    events,
+    pass: (ms: number) => {
+      time += ms;
+    },
+  };
+}
+
+describe('a purge after policies have changed', () => {
+  it('comes at once, for every epoch once, and then rests for a second', async () => {
+    const { purge, purges, events, pass } = setUp(() => 'purged');
+    expect([purge.epoch, purge.restMs]).toEqual([0, 0]);
+    expect(await purge.take(undefined)).toBe(false);
+    expect(await purge.take(70)).toBe(true);
+    expect([purge.epoch, purge.restMs]).toEqual([70, 1_000]);
+    expect(await purge.take(70)).toBe(false);
+    pass(400);
+    expect(purge.restMs).toBe(600);
+    pass(700);
+    expect(purge.restMs).toBe(0);
+    expect(await purge.take(72)).toBe(true);
+    expect(purges).toEqual([5_000, 6_100]);
+    expect(events).toEqual(['datapath_purged', 'datapath_purged']);
+  });
+
+  it('costs one a second and one after the last, however many changes there are', async () => {
+    const { purge, purges, pass } = setUp(() => 'purged');
+    // The controller: 5,000 changes, one a millisecond; the agent asks when its rest is over.
+    const changes = Array.from({ length: 5_000 }, (_, i) => i + 1);
+    let done = 0;
+    for (const [ms, epoch] of changes.entries()) {
+      if (purge.restMs === 0 && (await purge.take(epoch))) done = ms;
+      pass(1);
+    }
+    pass(purge.restMs);
+    expect(await purge.take(changes.length)).toBe(true);
+    expect(purges).toEqual([5_000, 6_000, 7_000, 8_000, 9_000, 10_000]);
+    expect(done).toBe(4_000);
+    pass(purge.restMs);
+    expect(await purge.take(changes.length)).toBe(false);
+  });
+
+  it('is not asked for any more where the switch does not need it', async () => {
+    const { purge, purges, events } = setUp(() => 'not-needed');
+    expect(await purge.take(1)).toBe(true);
+    expect(purge.epoch).toBeUndefined();
+    expect(await purge.take(2)).toBe(false);
+    expect([purges.length, events]).toEqual([1, []]);
+  });
+
+  it('that fails is told once, and the next one is tried', async () => {
+    let works = false;
+    const { purge, purges, events } = setUp(() => {
+      if (!works) throw new Error('no ovs-vswitchd');
+      return 'purged';
+    });
+    for (const epoch of [1, 2, 3]) expect(await purge.take(epoch)).toBe(true);
+    works = true;
+    await purge.take(4);
+    works = false;
+    await purge.take(5);
+    expect(purges).toHaveLength(5);
+    expect(events).toEqual(['datapath_not_purged', 'datapath_purged', 'datapath_not_purged']);
+  });
+});

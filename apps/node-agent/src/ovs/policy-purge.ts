@@ -1,0 +1,71 @@
+import { ControlSocket } from './control-socket.js';
+import { mayKeepDecisions } from './stale-decisions.js';
+
+/** At most one purge in this time: every packet of a kind not seen since costs the switch a walk through its tables. */
+const INTERVAL_MS = 1_000;
+const ANSWER_TIMEOUT_MS = 5_000;
+
+/** `not-needed`: this release of Open vSwitch takes every change over into its cache. */
+export type Purged = 'purged' | 'not-needed';
+
+/** Empties the cache of decisions of the userspace datapath whose ovs-vswitchd has its control socket in the folder, if it needs that. @throws Error */
+export async function purgeDecisions(folder: string): Promise<Purged> {
+  const { control, version } = await ControlSocket.ofVswitchd(folder, ANSWER_TIMEOUT_MS);
+  try {
+    if (!mayKeepDecisions(version)) return 'not-needed';
+    await control.ask('revalidator/purge');
+    return 'purged';
+  } finally {
+    control.close();
+  }
+}
+
+export interface PolicyPurgeOptions {
+  readonly purge: () => Promise<Purged>;
+  readonly now: () => number;
+  readonly logger: { info(fields: object, event: string): void; warn(fields: object, event: string): void };
+}
+
+/**
+ * Has the cache emptied when the controller says that policies have changed in the switch: at once, and while changes go on once a
+ * second, with the last of them at the latest a second after it.
+ */
+export class PolicyPurge {
+  #epoch = 0;
+  #needed = true;
+  #failed = false;
+  #last = Number.NEGATIVE_INFINITY;
+
+  constructor(private readonly options: PolicyPurgeOptions) {}
+
+  /** The epoch to tell the controller, so that it answers when there is another; undefined if we need not know. */
+  get epoch(): number | undefined {
+    return this.#needed ? this.#epoch : undefined;
+  }
+
+  /** How long not to ask for another epoch, in milliseconds: what changes meanwhile is then one. */
+  get restMs(): number {
+    return Math.max(0, this.#last + INTERVAL_MS - this.options.now());
+  }
+
+  /**
+   * Takes what the controller said. A purge that fails is not repeated: the cache lives in the process that did not answer.
+   * @returns whether this epoch was news
+   */
+  async take(epoch: number | undefined): Promise<boolean> {
+    if (epoch === undefined || epoch === this.#epoch || !this.#needed) return false;
+    const { purge, now, logger } = this.options;
+    this.#epoch = epoch;
+    this.#last = now();
+    try {
+      // For as long as this agent runs: who installs an older Open vSwitch starts the agent anew.
+      this.#needed = (await purge()) === 'purged';
+      this.#failed = false;
+      if (this.#needed) logger.info({ policyEpoch: epoch }, 'datapath_purged');
+    } catch (err) {
+      if (!this.#failed) logger.warn({ err }, 'datapath_not_purged');
+      this.#failed = true;
+    }
+    return true;
+  }
+}
