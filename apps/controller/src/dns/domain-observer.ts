@@ -133,13 +133,13 @@ export class DomainObserver {
         const { changed, refused } = this.book.take({ name, address, expires: now + seconds * 1_000 });
         if (refused > 0 && this.refused === 0) this.options.full?.(this.book.size);
         this.refused += refused;
+        if (refused === 0) this.unwritten.add(name);
         if (!changed) continue;
         // Known ones end later than before, and the sweep that is due looks again.
         this.sweepBy(now + seconds * 1_000);
         const generation = told(this.tell(name));
         this.options.learned?.(address, generation);
       }
-      this.unwritten.add(name);
     }
     if (this.unwritten.size > 0) this.writeLater();
   }

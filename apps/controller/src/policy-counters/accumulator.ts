@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { objectIdOf } from '@heddle/compiler';
 import type { CountsEvent } from '../core/ports.js';
 import type { Decider, Deciders } from '../policy-log/deciders.js';
 
@@ -65,7 +66,7 @@ export class Accumulator {
       if (!comparable) continue;
       const goesOn = last !== undefined && last.packets <= packets && last.bytes <= bytes;
       const more = goesOn ? { packets: packets - last.packets, bytes: bytes - last.bytes } : { packets, bytes };
-      this.#add(node, Number(cookie & 0xffff_ffffn), more);
+      this.#add(node, objectIdOf(cookie), more);
     }
     this.baselines.set(node, { version, flows });
     if (moved) this.changed.nodes.add(node);

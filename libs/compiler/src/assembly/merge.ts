@@ -2,7 +2,7 @@ import type { Action, Instruction } from 'openflow-ts/codec';
 import { equal } from '../engine/equal.js';
 import type { Env } from '../features/env.js';
 import type { Flow, ObjectRef } from '../model/output.js';
-import { cookie } from '../pipeline/cookie.js';
+import { cookie, objectIdOf } from '../pipeline/cookie.js';
 import { REGISTERS } from '../pipeline/registers.js';
 import { compareText } from '../policy/canonical.js';
 
@@ -22,8 +22,6 @@ function clausesOf(flow: Flow): readonly Conjunction[] | undefined {
   const actions = actionsOf(flow);
   return actions.length > 0 && actions.every((a) => a.kind === 'conjunction') ? (actions as Conjunction[]) : undefined;
 }
-
-const OBJECT_MASK = 0xffff_ffffn;
 
 const VERDICTS: ReadonlySet<string> = new Set([REGISTERS.egressRule.field, REGISTERS.ingressRule.field]);
 /** The action that names the deciding rule, in a flow that allows something. */
@@ -48,7 +46,7 @@ export function mergeFlows(env: Env, flows: readonly Flow[]): Flow {
     cookie: cookie(feature, object),
     provenance: { feature, owners, why },
   });
-  const objects = () => [...new Set(list.map((f) => Number(f.cookie & OBJECT_MASK)))].sort((a, b) => a - b);
+  const objects = () => [...new Set(list.map((f) => objectIdOf(f.cookie)))].sort((a, b) => a - b);
   // The number hangs on the match, not on the owners: it stays while owners come and go.
   const shared = () => env.ids.number('object', `shared/${first.key}`);
 

@@ -18,6 +18,7 @@ import {
   IPPROTO,
   SOURCE_KIND,
 } from '../pipeline/constants.js';
+import { objectIdOf } from '../pipeline/cookie.js';
 import { act, because, DROP, goTo, makeFlow, type Origin } from '../pipeline/flow.js';
 import { matchRegisters, setRegister, subfield } from '../pipeline/registers.js';
 import { PIPELINE, TABLE_ID } from '../pipeline/tables.js';
@@ -245,7 +246,7 @@ function* standing(from: Origin, allowed: number, answers: readonly number[]): I
   // A datagram that follows opens the connection anew; of TCP only a new SYN does.
   for (const ip of [IP4, IP6])
     yield makeFlow('ConntrackState', 130, { ...ip, nw_proto: IPPROTO.tcp, ct_mark: [ended, ended] }, DROP, over);
-  const drop = act([end, setRegister('deniedBy', Number(from.cookie & 0xffff_ffffn))], 'Denied');
+  const drop = act([end, setRegister('deniedBy', objectIdOf(from.cookie))], 'Denied');
   for (const [table, { bit }, next] of [
     ['EgressStanding', CT_MARK.egressStrict, 'IngressStanding'],
     ['IngressStanding', CT_MARK.ingressStrict, 'DestinationIdentity'],

@@ -24,6 +24,9 @@ const PREFIX = Object.fromEntries(
 /** @param objectId the recorded number of what the flow is there for, 32 bits */
 export const cookie = (feature: Feature, objectId: number): bigint => PREFIX[feature] | BigInt(objectId >>> 0);
 
+/** Of a cookie that is known to be one of ours. */
+export const objectIdOf = (value: bigint): number => Number(value & 0xffff_ffffn);
+
 const FEATURE_BY_NUMBER = new Map<number, Feature>(
   (Object.entries(FEATURES) as [Feature, number][]).map(([name, n]) => [n, name]),
 );
@@ -36,6 +39,6 @@ export function parseCookie(
   return {
     feature: FEATURE_BY_NUMBER.get(Number((value >> 48n) & 0xffn)),
     generation: Number((value >> 32n) & 0xffffn),
-    objectId: Number(value & 0xffff_ffffn),
+    objectId: objectIdOf(value),
   };
 }
