@@ -2,8 +2,8 @@ import { type DomainFact, type Ip, parseCookie, TABLE_ID } from '@heddle/compile
 import type { Clock } from '../clock.js';
 import type { FactTable } from '../core/fact-table.js';
 import type { PacketInEvent, SwitchesPort } from '../core/ports.js';
+import { datagramOf } from '../packets/datagram.js';
 import { Serial } from '../serial.js';
-import { datagramOf } from './datagram.js';
 import { type DomainAddress, DomainBook, type DomainLimits } from './domain-book.js';
 import type { DomainRecords } from './domain-records.js';
 import { parseDnsReply, resolvedNames } from './message.js';

@@ -1,7 +1,7 @@
 import { type Ip, type NodeName, parseCookie, TABLE_ID } from '@heddle/compiler';
 import type { Clock } from '../clock.js';
 import type { PacketInEvent, SwitchesPort } from '../core/ports.js';
-import { packetTuple } from '../policy-log/packet.js';
+import { packetTuple } from '../packets/tuple.js';
 
 /** How long after an answer a packet may come that was denied because its switch did not know the answer yet. */
 const FRESH_MS = 2_000;

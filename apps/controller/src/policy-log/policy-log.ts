@@ -8,8 +8,8 @@ import {
 } from '@heddle/compiler';
 import type { Allocations } from '../allocation/allocations.js';
 import type { PacketInEvent } from '../core/ports.js';
+import { packetTuple } from '../packets/tuple.js';
 import { type Decider, type Deciders, policyFact } from './deciders.js';
-import { packetTuple } from './packet.js';
 import type { Verdict, VerdictEvent, VerdictLog } from './verdict-log.js';
 
 export interface PolicyLogOptions {

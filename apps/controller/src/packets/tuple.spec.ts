@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { packetTuple } from './packet.js';
+import { packetTuple } from './tuple.js';
 
 const bytes = (hex: string) => Uint8Array.from(Buffer.from(hex.replaceAll(/\s/g, ''), 'hex'));
 const ETH = '0a5800000001 0a5a00000001';
