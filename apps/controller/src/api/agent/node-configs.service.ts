@@ -31,8 +31,9 @@ export class NodeConfigs {
 
   /** Whether policies have changed in the node's switch since this epoch; undefined: the agent does not want to know. */
   isOtherEpoch(name: string, epoch: number | undefined): boolean {
+    if (epoch === undefined) return false;
     const current = this.policyEpoch(name);
-    return epoch !== undefined && current !== undefined && current !== epoch;
+    return current !== undefined && current !== epoch;
   }
 
   private policyEpoch(name: string): number | undefined {
