@@ -18,13 +18,17 @@ export default defineConfig({
             'apps/**/*.spec.ts',
             'migrations/**/*.spec.ts',
             'test/architecture/**/*.spec.ts',
-            'test/policy/**/*.spec.ts',
             'test/deploy/*.spec.ts',
             'deploy/**/*.spec.ts',
           ],
           exclude: ['**/node_modules/**', '**/dist/**'],
           pool: 'forks',
         },
+      },
+      // The truth table of policy and random policies, through everything that can judge them without a switch.
+      {
+        ...shared,
+        test: { name: 'policy', include: ['test/policy/**/*.spec.ts'], pool: 'forks', testTimeout: 60_000 },
       },
       {
         ...shared,

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const bin = (name) => join(root, 'node_modules/.bin', name);
 const reports = mkdtempSync(join(tmpdir(), 'heddle-test-'));
-const PROJECTS = ['unit', 'kube', 'ovs', 'e2e'];
+const PROJECTS = ['unit', 'policy', 'kube', 'ovs', 'e2e'];
 const STOP_GRACE_MS = 10_000;
 
 let running;
