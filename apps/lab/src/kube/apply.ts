@@ -1,7 +1,7 @@
 import { parseAllDocuments } from 'yaml';
 import type { ManifestFile } from '../host/manifests.js';
 import { waitFor } from '../host/run.js';
-import { isStatus, type KubeClient, type KubeMeta } from './client.js';
+import { isStatus, type KubeClient, type KubeMeta, KubeRefusal } from './client.js';
 import { holdsLease } from './nodes.js';
 import { RestMapper, type RestMapping } from './rest-mapping.js';
 import { ensureServiceAccount } from './service-accounts.js';
@@ -94,7 +94,7 @@ export class KubeApplier {
         given.filter((o) => rank(o) === r),
         (o) =>
           this.applyOne(o, old.get(nameOf(o))).catch((e: unknown) => {
-            if (!isRefusal(e)) throw e;
+            if (!(e instanceof KubeRefusal)) throw e;
             refused.push(`${nameOf(o)}: ${e.message}`);
           }),
       );
@@ -153,14 +153,13 @@ export class KubeApplier {
   }
 
   private async mappingOf({ apiVersion, kind }: Given): Promise<RestMapping> {
-    const found = await waitFor(
+    return waitFor(
       `the API server does not serve ${kind} of ${apiVersion}`,
       // A CRD applied a moment ago is served a moment later; what has no CRD is not waited for.
       apiVersion.includes('.') && !apiVersion.includes('.k8s.io/') ? SERVED_TIMEOUT_MS : 0,
       () => this.mapper.find(apiVersion, kind),
       200,
     );
-    return found;
   }
 
   private async applyOne(object: Given, before: Given | undefined): Promise<void> {
@@ -206,8 +205,6 @@ export function removals(before: object, after: object): object | undefined {
 }
 
 const isMap = (value: unknown): value is object => typeof value === 'object' && value !== null && !Array.isArray(value);
-
-const isRefusal = (e: unknown): e is Error => e instanceof Error && e.name === 'KubeRefusal';
 
 const nameOf = ({ kind, metadata }: Given): string =>
   [kind, ...(metadata.namespace === undefined ? [] : [metadata.namespace]), metadata.name].join('/');

@@ -107,6 +107,11 @@ export class Kubelet {
         }),
       );
     }
+    for (const k of this.retries.keys())
+      if (!this.wanted.has(k) && !this.pods.has(k)) {
+        this.retries.delete(k);
+        this.refused.delete(k);
+      }
     directory.report({ pods: this.pods, refused: this.refused });
   }
 
@@ -302,7 +307,9 @@ export class Kubelet {
   private write(): Promise<void> {
     if (this.writeWaits) return this.written;
     this.writeWaits = true;
-    this.written = this.written.then(() => {
+    // Who waited for a write that failed has heard of it; the next one is another attempt.
+    const before = this.written.catch(() => undefined);
+    this.written = before.then(() => {
       this.writeWaits = false;
       return writeKubelet(this.options.paths, [...this.pods.values()], this.refusedPods());
     });
