@@ -184,12 +184,9 @@ export class Collection {
       const entry = then?.has(key) ? then.get(key) : this.entries.get(key);
       if (entry === undefined || !(query.matches?.(entry.object) ?? true)) continue;
       if (query.limit > 0 && entries.length === query.limit) {
-        if (query.matches !== undefined) {
-          remaining = 0;
-          more ??= this.keyOf(entries.at(-1) as Entry);
-          break;
-        }
         more ??= this.keyOf(entries.at(-1) as Entry);
+        // How many a selector would still select is not told.
+        if (query.matches !== undefined) break;
         remaining++;
       } else entries.push(entry);
     }
