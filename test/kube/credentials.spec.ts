@@ -46,6 +46,23 @@ it('of a service account follow the token that the kubelet renews', async () => 
   expect(await version(client)).toHaveProperty('gitVersion');
 });
 
+it('of a service account follow the authority that the kubelet renews', async () => {
+  const client = await asPod('the-first-token-of-the-pod');
+  const other = await startKubeApi({ tls: true });
+  try {
+    const authority = (of: KubeApi) =>
+      Buffer.from(parse(of.kubeconfig()).clusters[0].cluster['certificate-authority-data'], 'base64');
+    writeFileSync(join(folder, 'ca.crt'), authority(other));
+    clock.advance(61_000);
+    await expect(version(client)).rejects.toThrow(/certificate/);
+    writeFileSync(join(folder, 'ca.crt'), authority(api));
+    clock.advance(61_000);
+    expect(await version(client)).toHaveProperty('gitVersion');
+  } finally {
+    await other.stop();
+  }
+});
+
 it('are missing outside of a cluster', async () => {
   await expect(inCluster(clock, {}, folder)).rejects.toThrow(/KUBERNETES_SERVICE_HOST is not set/);
 });

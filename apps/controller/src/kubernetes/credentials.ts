@@ -11,8 +11,8 @@ export interface Credentials {
   apply(options: RequestOptions): Promise<void>;
 }
 
-/** The kubelet puts a new token there long before the old one expires. */
-const TOKEN_MAX_AGE_MS = 60_000;
+/** The kubelet puts a new token there long before the old one expires, and a new authority when the cluster has one. */
+const FILES_MAX_AGE_MS = 60_000;
 const SERVICE_ACCOUNT = '/var/run/secrets/kubernetes.io/serviceaccount';
 
 /**
@@ -28,14 +28,17 @@ export async function inCluster(
   const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port = '443' } = env;
   if (host === undefined)
     throw new Error('there is no cluster around this process: KUBERNETES_SERVICE_HOST is not set');
-  const read = async () => ({ token: (await readFile(join(folder, 'token'), 'utf8')).trim(), at: clock.now() });
-  const ca = await readFile(join(folder, 'ca.crt'));
+  const read = async () => ({
+    token: (await readFile(join(folder, 'token'), 'utf8')).trim(),
+    ca: await readFile(join(folder, 'ca.crt')),
+    at: clock.now(),
+  });
   let known = await read();
   return {
     server: `https://${host.includes(':') ? `[${host}]` : host}:${port}`,
     async apply(options) {
-      if (clock.now() - known.at > TOKEN_MAX_AGE_MS) known = await read();
-      options.ca = ca;
+      if (clock.now() - known.at > FILES_MAX_AGE_MS) known = await read();
+      options.ca = known.ca;
       options.headers = { authorization: `Bearer ${known.token}` };
     },
   };
