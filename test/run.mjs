@@ -110,7 +110,9 @@ try {
   }
 } finally {
   // What an interrupted or crashed run left of the tests' own lab.
-  const down = await run([join(root, 'bin/heddle-lab'), 'down'], { HEDDLE_LAB_NAME: 'e2e' });
+  const down = await run([join(root, 'bin/heddle-lab'), 'down'], {
+    HEDDLE_LAB_NAME: process.env.HEDDLE_E2E_LAB ?? 'e2e',
+  });
   if (down !== 0) total.failed += 1;
   rmSync(reports, { recursive: true, force: true });
 }
