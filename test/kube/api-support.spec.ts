@@ -27,7 +27,7 @@ describe('the small API server in tests', () => {
     c = new RawClient(api);
   };
   beforeEach(() => {
-    dir = mkdtempSync(join(tmpdir(), 'heddle-kapi-'));
+    dir = mkdtempSync(join(tmpdir(), 'heddle-kube-api-spec-'));
   });
   afterEach(async () => {
     c.close();

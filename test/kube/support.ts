@@ -32,7 +32,7 @@ export class WatchedSource {
     api: ApiHandle,
     options: { readonly idleMs?: number; readonly pollMs?: number } = {},
   ): Promise<WatchedSource> {
-    const folder = mkdtempSync(join(tmpdir(), 'heddle-ksrc-'));
+    const folder = mkdtempSync(join(tmpdir(), 'heddle-kube-spec-'));
     const client = await createKubeClient(await api.kubeconfigFile(folder), systemClock);
     const problems: Problem[] = [];
     const errors: unknown[] = [];

@@ -12,3 +12,6 @@ export class Refusal extends Error {
     super(message, options);
   }
 }
+
+/** What was thrown, as an Error. */
+export const asError = (thrown: unknown): Error => (thrown instanceof Error ? thrown : new Error(String(thrown)));

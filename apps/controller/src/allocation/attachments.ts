@@ -1,5 +1,5 @@
 import { type Family, familyOf, type Ip, ip } from '@heddle/compiler';
-import { Refusal } from '../errors.js';
+import { asError, Refusal } from '../errors.js';
 import type { Database, Transaction } from '../persistence/database.js';
 import { AddressRecord, AttachmentRecord, BlockRecord, NodeRecord } from '../persistence/records.js';
 import type { BlockPool, Choice } from './block-pool.js';
@@ -303,7 +303,6 @@ function hangsTogether({ node, containerId, namespace, pod }: AttachInput, plans
   return false;
 }
 const hasNewBlock = ({ choices }: Plan): boolean => choices.some((c) => c.newBlock !== undefined);
-const asError = (e: unknown): Error => (e instanceof Error ? e : new Error(String(e)));
 
 const containerKey = (c: { containerId: string; ifname: string }): string => `${c.containerId}/${c.ifname}`;
 const byFamily = (a: Ip, b: Ip): number => familyOf(a) - familyOf(b);

@@ -12,10 +12,11 @@ import type { Allocations } from '../allocation/allocations.js';
 import type { AttachInput, AttachOutcome, Lease } from '../allocation/attachments.js';
 import type { Registration, RemovedNode } from '../allocation/node-registry.js';
 import type { Clock } from '../clock.js';
-import { Refusal } from '../errors.js';
+import { asError, Refusal } from '../errors.js';
 import { Serial } from '../serial.js';
 import type { Source, SourceChange } from '../source/model.js';
 import type { FactTable } from './fact-table.js';
+import { Gathering } from './gathering.js';
 import { HOLD_TIMEOUT_MS, type Hold, Holds } from './holds.js';
 import type { SwitchesPort } from './ports.js';
 import type { Watchers } from './watchers.js';
@@ -52,12 +53,6 @@ export interface Attached {
   readonly generation: number;
 }
 
-interface Attaching {
-  readonly input: AttachInput;
-  readonly resolve: (attached: Attached) => void;
-  readonly reject: (reason: unknown) => void;
-}
-/** Bounds the time that everything else waits. */
 const MAX_ATTACHED_AT_ONCE = 64;
 
 /** Kinds of facts whose change may give pods another identity. */
@@ -83,7 +78,11 @@ export class Engine {
   /** What the source told before the first compilation. */
   private early: SourceChange[] = [];
   private readonly timers = new Set<() => void>();
-  private readonly attaching: Attaching[] = [];
+  private readonly attachments = new Gathering(
+    this.operations,
+    MAX_ATTACHED_AT_ONCE,
+    (inputs: readonly AttachInput[]) => this.attachAll(inputs),
+  );
 
   constructor(private readonly options: EngineOptions) {
     options.switches.onRealized((node, generation) => this.onRealized(node, generation));
@@ -163,54 +162,32 @@ export class Engine {
 
   /** Attachments that came while others were at work are made together. @throws Refusal as Attachments.attach */
   attach(input: AttachInput): Promise<Attached> {
-    return new Promise((resolve, reject) => {
-      this.attaching.push({ input, resolve, reject });
-      if (this.attaching.length === 1) this.attachNext();
-    });
+    return this.attachments.add(input);
   }
 
-  private attachNext(): void {
-    // Whatever goes wrong is told to those who wait for it.
-    void this.operations.run(async () => {
-      // Requests that have arrived by now are read before the database holds up this thread.
-      await new Promise((done) => setImmediate(done));
-      const batch = this.attaching.splice(0, MAX_ATTACHED_AT_ONCE);
-      if (batch.length === 0) return;
-      try {
-        await this.attachAll(batch);
-      } catch (e) {
-        // Those that are left for the next time still wait.
-        for (const waiting of batch) if (!this.attaching.includes(waiting)) waiting.reject(e);
-      }
-      if (this.attaching.length > 0) this.attachNext();
-    });
-  }
-
-  private async attachAll(batch: readonly Attaching[]): Promise<void> {
+  private async attachAll(inputs: readonly AttachInput[]): Promise<readonly (Attached | Error | undefined)[]> {
     const { allocations, world } = this.options;
-    const outcomes = await allocations.attachments.attachMany(batch.map((b) => b.input));
-    const left = batch.filter((_, i) => outcomes[i] === undefined);
-    this.attaching.unshift(...left);
-    const made: { readonly waiting: Attaching; readonly outcome: AttachOutcome }[] = [];
-    for (const [i, outcome] of outcomes.entries()) {
-      const waiting = batch[i];
-      if (waiting === undefined || outcome === undefined) continue;
-      if (outcome instanceof Error) waiting.reject(outcome);
-      else made.push({ waiting, outcome });
-    }
-    for (const { lease, created, newBlocks, replaced } of made.map((m) => m.outcome)) {
+    const outcomes = await allocations.attachments.attachMany(inputs);
+    const made = (outcome: (typeof outcomes)[number]): outcome is AttachOutcome =>
+      outcome !== undefined && !(outcome instanceof Error);
+    for (const { lease, created, newBlocks, replaced } of outcomes.filter(made)) {
       if (replaced !== undefined) this.forget(replaced);
       if (!created) continue;
       for (const block of newBlocks) world.putBlock(block);
       world.putLease(lease);
     }
-    // Also for a repeated call: the compilation of the first one may have failed.
-    this.commit();
-    for (const { waiting, outcome } of made) {
+    try {
+      // Also for a repeated call: the compilation of the first one may have failed.
+      this.commit();
+    } catch (e) {
+      return outcomes.map((outcome) => (made(outcome) ? asError(e) : outcome));
+    }
+    return outcomes.map((outcome) => {
+      if (!made(outcome)) return outcome;
       const { lease, created } = outcome;
       if (created) this.portGenerations.set(lease.record.portKey, this.currentGeneration);
-      waiting.resolve({ lease, generation: this.portGeneration(lease.record.portKey) });
-    }
+      return { lease, generation: this.portGeneration(lease.record.portKey) };
+    });
   }
 
   /** Answers what was there. */
