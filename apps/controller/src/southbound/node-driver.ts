@@ -1,4 +1,4 @@
-import { type Flow, type NodeDelta, type NodeName, tableById } from '@heddle/compiler';
+import { type Flow, type NodeDelta, type NodeName } from '@heddle/compiler';
 import {
   formatCloseReason,
   type Mod,
@@ -16,6 +16,7 @@ import { ensureMeters } from './meters.js';
 import { askForPackets, PacketInQueue } from './packet-in.js';
 import { type Content, type Difference, differences, inOrder, planDelta } from './plan.js';
 import { readBack } from './readback.js';
+import { logDrift, logRefused } from './reports.js';
 import { ensureTlvMap } from './tlv-map.js';
 import { changesJudgement, isJudging } from './verdicts.js';
 
@@ -413,24 +414,11 @@ export class NodeDriver {
     const foreign = found.filter((d) => d.wanted === undefined || known.has(d.wanted));
     if (foreign.length === 0) return;
     this.#driftFound += foreign.length;
-    for (const { kind, object, key, wanted } of foreign.slice(0, 20))
-      this.options.logger.warn({
-        event: 'drift',
-        node: this.node,
-        kind,
-        [object]: key,
-        owners: wanted?.provenance.owners,
-      });
-    this.options.logger.warn({ event: 'drift-found', node: this.node, count: foreign.length });
+    logDrift(this.options.logger, this.node, foreign);
   }
 
   #rejected(work: Work, errors: readonly RejectedMod[]): void {
-    const { logger } = this.options;
-    for (const { index, error } of errors.slice(0, 20)) {
-      const mod = index === undefined ? undefined : work.mods[index];
-      const table = mod?.kind === 'flow_mod' ? (tableById(mod.tableId)?.name ?? mod.tableId) : undefined;
-      logger.error({ event: 'mod-refused', node: this.node, table, mod: mod && describe(mod), error: error.message });
-    }
+    logRefused(this.options.logger, this.node, work.mods, errors);
     this.#lastError = errors[0]?.error.message ?? 'bundle refused';
     this.#retryLater();
   }
@@ -467,14 +455,4 @@ export class NodeDriver {
     this.#realized = generation;
     this.events.realized(generation);
   }
-}
-
-/** A mod as a log line can hold it. */
-function describe(mod: Mod): object {
-  const plain = (value: unknown): unknown =>
-    JSON.parse(JSON.stringify(value, (_, v: unknown) => (typeof v === 'bigint' ? `0x${v.toString(16)}` : v)));
-  if (mod.kind === 'group_mod')
-    return { group: mod.groupId, command: mod.command, buckets: plain(mod.buckets) as object };
-  const { command, tableId, priority, match, instructions } = mod;
-  return { command, tableId, priority, match: plain(match), instructions: plain(instructions) };
 }
