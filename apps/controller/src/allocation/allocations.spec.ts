@@ -263,6 +263,9 @@ describe('attachments', () => {
       undefined,
       { created: false },
     ]);
+    // A pod of another UID under a known name may need a block of its own: it waits while others are planned.
+    const moved = { ...call('n3', 'p2-1', 'c-new'), podUid: 'u2' };
+    expect(await attachments.attachMany([call('n1', 'f'), moved])).toMatchObject([{ created: true }, undefined]);
     const rest = await attachments.attachMany([call('n2', 'b'), call('n3', 'd'), call('n1', 'p1-0')]);
     expect(rest).toMatchObject([{ code: 'pool_exhausted' }, { created: true }, { lease: known }]);
     const after = (await start(v4('10.0.0.0/24'))).attachments;

@@ -134,7 +134,7 @@ export class Attachments {
         if (this.isNew(input)) {
           const plan = this.plan(input);
           if (!hasNewBlock(plan) || ![...plans.values()].some(hasNewBlock)) plans.set(i, plan);
-        } else outcomes[i] = await this.attach(input);
+        } else if (plans.size === 0 || !this.takesPlace(input)) outcomes[i] = await this.attach(input);
       } catch (e) {
         outcomes[i] = asError(e);
       }
@@ -146,6 +146,11 @@ export class Attachments {
       for (const i of plans.keys()) outcomes[i] = asError(e);
     }
     return inputs.map((_, i) => outcomes[i]);
+  }
+
+  /** Another attachment of the pod goes for it. Its block may be the very one that a plan has in mind: it waits for a turn to begin with it. */
+  private takesPlace(input: AttachInput): boolean {
+    return !this.byContainer.has(containerKey(input)) && this.byPod.has(`${input.namespace}/${input.pod}`);
   }
 
   private isNew(input: AttachInput): boolean {
