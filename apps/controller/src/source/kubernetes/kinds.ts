@@ -1,33 +1,17 @@
 import type { ObjectRef } from '@heddle/api';
-import { ADMIN_POLICY_PREFIX, BASELINE_POLICY_PREFIX } from '@heddle/compiler';
 import { z } from 'zod';
 import type { TrackedObject } from '../../kubernetes/writes/cluster-state.js';
-import type { SourceObjects, SourcePod, ValueOf } from '../model.js';
-import {
-  adminPolicyOf,
-  baselinePolicyOf,
-  clusterPolicyOf,
-  clusterPolicyWarnings,
-} from '../objects/cluster-policies.js';
-import {
-  namespaceOf,
-  nodeOf,
-  podOf,
-  policyOf,
-  policyWarnings,
-  serviceOf,
-  serviceWarnings,
-  sliceOf,
-} from '../objects/convert.js';
+import type { SourceObjects, SourcePod } from '../model.js';
+import { CONVERSIONS, type ConvertedKind, type ConvertedValue } from '../objects/conversions.js';
 import { failClosed } from '../objects/fail-closed.js';
 import { describeIssue, isRecord, withoutNulls } from '../objects/issues.js';
-import { CLUSTER_SCOPED, KINDS, type Kind, type ManifestOf } from '../objects/schemas.js';
+import { CLUSTER_SCOPED, KINDS, type ManifestOf } from '../objects/schemas.js';
 import { Interner } from './interner.js';
 import type { Read, Reading } from './reflector.js';
 
 /** One resource that is watched: a kind is one row of the table. */
 export interface WatchedKind {
-  readonly kind: Kind;
+  readonly kind: ConvertedKind;
   /** The map of the source's objects that it fills. */
   readonly into: keyof SourceObjects;
   /** `/api/v1`, `/apis/GROUP/VERSION`. */
@@ -44,76 +28,32 @@ export interface WatchedKind {
   read(object: unknown): Read<unknown, TrackedObject> | undefined;
 }
 
-interface Row<K extends Kind, M extends keyof SourceObjects> {
-  readonly into: M;
+interface Row<K extends ConvertedKind> {
   readonly plural: string;
   readonly optional?: true;
-  /** A text says why the object is not used; undefined as well, then `warnings` say why. */
-  readonly convert: (body: ManifestOf<K>, object: unknown) => ValueOf<M> | string | undefined;
-  readonly warnings?: (body: ManifestOf<K>) => readonly string[];
+  /** What a running cluster adds to the value, or what need not be kept of it. */
+  readonly trim?: (value: ConvertedValue<K>, object: unknown) => ConvertedValue<K>;
   /** What counts of an object that is not valid, if something does. */
   readonly salvage?: (
     schema: (typeof KINDS)[K]['schema'],
     object: unknown,
   ) => { readonly body: ManifestOf<K>; readonly warnings: readonly string[] } | undefined;
-  readonly keyIn?: (key: string) => string;
   readonly about?: (object: unknown) => TrackedObject | undefined;
 }
 
 /** The resources to watch. `interner` shares what is equal in many objects. */
 export function watchedKinds(interner: Interner = new Interner()): readonly WatchedKind[] {
+  const clusterPolicy = { optional: true, salvage: failClosed, about: aboutObject } as const;
   return [
-    row('Namespace', { into: 'namespaces', plural: 'namespaces', convert: namespaceOf }),
-    row('Pod', {
-      into: 'pods',
-      plural: 'pods',
-      convert: (body, object) => trimmedPod(body, object, interner),
-    }),
-    row('Service', {
-      into: 'services',
-      plural: 'services',
-      convert: serviceOf,
-      warnings: serviceWarnings,
-      about: aboutObject,
-    }),
-    row('EndpointSlice', { into: 'slices', plural: 'endpointslices', convert: sliceOf }),
-    row('NetworkPolicy', {
-      into: 'policies',
-      plural: 'networkpolicies',
-      convert: policyOf,
-      warnings: policyWarnings,
-      about: aboutObject,
-    }),
-    row('ClusterNetworkPolicy', {
-      into: 'clusterPolicies',
-      plural: 'clusternetworkpolicies',
-      optional: true,
-      convert: clusterPolicyOf,
-      warnings: clusterPolicyWarnings,
-      salvage: failClosed,
-      about: aboutObject,
-    }),
-    row('AdminNetworkPolicy', {
-      into: 'clusterPolicies',
-      plural: 'adminnetworkpolicies',
-      optional: true,
-      convert: adminPolicyOf,
-      warnings: clusterPolicyWarnings,
-      salvage: failClosed,
-      keyIn: (key) => `${ADMIN_POLICY_PREFIX}${key}`,
-      about: aboutObject,
-    }),
-    row('BaselineAdminNetworkPolicy', {
-      into: 'clusterPolicies',
-      plural: 'baselineadminnetworkpolicies',
-      optional: true,
-      convert: baselinePolicyOf,
-      warnings: clusterPolicyWarnings,
-      salvage: failClosed,
-      keyIn: (key) => `${BASELINE_POLICY_PREFIX}${key}`,
-      about: aboutObject,
-    }),
-    row('Node', { into: 'nodes', plural: 'nodes', convert: nodeOf, about: aboutNode }),
+    row('Namespace', { plural: 'namespaces' }),
+    row('Pod', { plural: 'pods', trim: (pod, object) => trimmedPod(pod, object, interner) }),
+    row('Service', { plural: 'services', about: aboutObject }),
+    row('EndpointSlice', { plural: 'endpointslices' }),
+    row('NetworkPolicy', { plural: 'networkpolicies', about: aboutObject }),
+    row('ClusterNetworkPolicy', { plural: 'clusternetworkpolicies', ...clusterPolicy }),
+    row('AdminNetworkPolicy', { plural: 'adminnetworkpolicies', ...clusterPolicy }),
+    row('BaselineAdminNetworkPolicy', { plural: 'baselineadminnetworkpolicies', ...clusterPolicy }),
+    row('Node', { plural: 'nodes', about: aboutNode }),
   ];
 }
 
@@ -122,18 +62,19 @@ export function resourcePath({ api, plural, namespaced }: WatchedKind, { namespa
   return namespaced ? `${api}/namespaces/${namespace}/${plural}/${name}` : `${api}/${plural}/${name}`;
 }
 
-function row<K extends Kind, M extends keyof SourceObjects>(kind: K, spec: Row<K, M>): WatchedKind {
+function row<K extends ConvertedKind>(kind: K, spec: Row<K>): WatchedKind {
   const { apiVersion } = KINDS[kind];
+  const { into, keyIn } = CONVERSIONS[kind];
   const namespaced = !CLUSTER_SCOPED.has(kind);
   return {
     kind,
-    into: spec.into,
+    into,
     api: apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`,
     plural: spec.plural,
     namespaced,
     optional: spec.optional ?? false,
     tracked: spec.about !== undefined,
-    keyIn: spec.keyIn ?? ((key) => key),
+    keyIn,
     read(object) {
       const key = keyOf(object, namespaced);
       if (key === undefined) return undefined;
@@ -142,11 +83,7 @@ function row<K extends Kind, M extends keyof SourceObjects>(kind: K, spec: Row<K
   };
 }
 
-function readingOf<K extends Kind, M extends keyof SourceObjects>(
-  kind: K,
-  spec: Row<K, M>,
-  object: unknown,
-): Reading<unknown> {
+function readingOf<K extends ConvertedKind>(kind: K, spec: Row<K>, object: unknown): Reading<unknown> {
   const { schema } = KINDS[kind];
   let parsed = schema.safeParse(object);
   // Go writes some empty fields as null. The copy without them is made only for those objects.
@@ -154,12 +91,10 @@ function readingOf<K extends Kind, M extends keyof SourceObjects>(
   const salvaged = parsed.success ? undefined : spec.salvage?.(schema, withoutNulls(object));
   if (!parsed.success && salvaged === undefined)
     return { kind: 'broken', reasons: parsed.error.issues.map(describeIssue) };
-  const body = salvaged?.body ?? (parsed.data as ManifestOf<K>);
-  const value = spec.convert(body, object);
-  const warnings = [...(salvaged?.warnings ?? []), ...(spec.warnings?.(body) ?? [])];
-  if (typeof value === 'string') return { kind: 'unused', warnings: [value] };
-  if (value === undefined) return { kind: 'unused', warnings };
-  return { kind: 'value', value, warnings };
+  const converted = CONVERSIONS[kind].convert(salvaged?.body ?? (parsed.data as ManifestOf<K>));
+  const warnings = [...(salvaged?.warnings ?? []), ...converted.warnings];
+  if (converted.value === undefined) return { kind: 'unused', warnings };
+  return { kind: 'value', value: spec.trim?.(converted.value, object) ?? converted.value, warnings };
 }
 
 function keyOf(object: unknown, namespaced: boolean): string | undefined {
@@ -192,8 +127,7 @@ const PodLife = z.object({
 const MIRROR_ANNOTATION = 'kubernetes.io/config.mirror';
 const ENDED: readonly (string | undefined)[] = ['Succeeded', 'Failed'];
 
-function trimmedPod({ metadata, spec }: ManifestOf<'Pod'>, raw: unknown, interner: Interner): SourcePod {
-  const pod = podOf(metadata.namespace, metadata.name, metadata.labels, spec);
+function trimmedPod(pod: SourcePod, raw: unknown, interner: Interner): SourcePod {
   const life = PodLife.safeParse(raw).data;
   const uid = life?.metadata.annotations?.[MIRROR_ANNOTATION] ?? life?.metadata.uid;
   return {

@@ -1,23 +1,8 @@
-import type { ObjectRef } from '@heddle/api';
 import { mutable } from '../delta.js';
-import { NO_OBJECTS, type Problem, type SourceClusterPolicy, type SourceObjects, type SourcePod } from '../model.js';
-import {
-  adminPolicyOf,
-  baselinePolicyOf,
-  clusterPolicyOf,
-  clusterPolicyWarnings,
-} from '../objects/cluster-policies.js';
-import {
-  namespaceOf,
-  nodeOf,
-  podOf,
-  policyOf,
-  policyWarnings,
-  serviceOf,
-  serviceWarnings,
-  sliceOf,
-} from '../objects/convert.js';
-import type { Kind, Manifest, ManifestOf } from '../objects/schemas.js';
+import { keyOf, NO_OBJECTS, type Problem, type SourceObjects, type SourcePod } from '../model.js';
+import { CONVERSIONS, type Conversion, type ConvertedKind, type ConvertedValue } from '../objects/conversions.js';
+import { podOf } from '../objects/convert.js';
+import type { Manifest, ManifestOf } from '../objects/schemas.js';
 import type { Located } from './read-manifest.js';
 import { objectKey } from './read-manifest.js';
 
@@ -44,8 +29,8 @@ export function resolveObjects(located: readonly Located[]): Result {
     seen.set(objectKey(item.object), first ?? item);
   }
   // Pods that are written out win over those that a workload would make under the same name.
-  for (const item of unique) if (!(item.manifest.kind in WORKLOADS)) resolver.add(item);
-  for (const item of unique) if (item.manifest.kind in WORKLOADS) resolver.add(item);
+  for (const item of unique) if (!isWorkload(item.manifest)) resolver.add(item);
+  for (const item of unique) if (isWorkload(item.manifest)) resolver.add(item);
   resolver.crossCheck(unique);
   return resolver;
 }
@@ -61,42 +46,23 @@ function once<T>(item: Located, make: () => T): T {
   return value;
 }
 
-const WORKLOADS = { Deployment: true, ReplicaSet: true, StatefulSet: true } as const;
+/** Kinds that become pods; those of a stateful one have names that mean something. */
+const WORKLOADS = {
+  Deployment: { stateful: false },
+  ReplicaSet: { stateful: false },
+  StatefulSet: { stateful: true },
+} as const;
+type Workload = Extract<Manifest, { kind: keyof typeof WORKLOADS }>;
+const isWorkload = (manifest: Manifest): manifest is Workload => manifest.kind in WORKLOADS;
 
 class Resolver implements Result {
   readonly problems: Problem[] = [];
   readonly objects = mutable(NO_OBJECTS);
 
-  private readonly adders: { readonly [K in Kind]: (body: ManifestOf<K>, item: Located) => void } = {
-    Namespace: (body, item) =>
-      void this.objects.namespaces.set(
-        body.metadata.name,
-        once(item, () => namespaceOf(body)),
-      ),
-    Pod: ({ metadata, spec }, item) =>
-      this.addPod(
-        once(item, () => podOf(metadata.namespace, metadata.name, metadata.labels, spec)),
-        item,
-      ),
-    Deployment: (body, item) => this.addReplicas(body, item, {}),
-    ReplicaSet: (body, item) => this.addReplicas(body, item, {}),
-    StatefulSet: (body, item) => this.addReplicas(body, item, { stateful: true }),
-    Service: (body, item) => this.addService(body, item),
-    EndpointSlice: (body, item) => this.addSlice(body, item),
-    NetworkPolicy: (body, item) => this.addPolicy(body, item),
-    ClusterNetworkPolicy: (body, item) => this.addClusterPolicy(body, item, () => clusterPolicyOf(body)),
-    AdminNetworkPolicy: (body, item) => this.addClusterPolicy(body, item, () => adminPolicyOf(body)),
-    BaselineAdminNetworkPolicy: (body, item) => this.addClusterPolicy(body, item, () => baselinePolicyOf(body)),
-    Node: (body, item) =>
-      void this.objects.nodes.set(
-        body.metadata.name,
-        once(item, () => nodeOf(body)),
-      ),
-  };
-
   add(item: Located): void {
-    const add = this.adders[item.manifest.kind] as (body: Manifest['body'], item: Located) => void;
-    add(item.manifest.body, item);
+    const { manifest } = item;
+    if (isWorkload(manifest)) this.addReplicas(manifest.body, item, WORKLOADS[manifest.kind]);
+    else this.addConverted(manifest, item);
   }
 
   report(severity: Problem['severity'], { file, line, object }: Located, reason: string): void {
@@ -107,7 +73,7 @@ class Resolver implements Result {
   crossCheck(items: readonly Located[]): void {
     for (const item of items) {
       if (item.manifest.kind !== 'EndpointSlice') continue;
-      const slice = this.objects.slices.get(nameKey(item.object));
+      const slice = this.objects.slices.get(keyOf(item.object));
       const service = slice && this.objects.services.get(`${slice.namespace}/${slice.service}`);
       if (service?.selector !== undefined)
         this.report(
@@ -129,12 +95,12 @@ class Resolver implements Result {
   private addReplicas(
     { metadata, spec }: ManifestOf<'Deployment'>,
     item: Located,
-    options: { stateful?: boolean },
+    { stateful }: { readonly stateful: boolean },
   ): void {
     const pods = once(item, () =>
       Array.from({ length: spec.replicas }, (_, i) => {
         const name = `${metadata.name}-${i}`;
-        const own: Readonly<Record<string, string>> = options.stateful
+        const own: Readonly<Record<string, string>> = stateful
           ? { 'statefulset.kubernetes.io/pod-name': name, 'apps.kubernetes.io/pod-index': String(i) }
           : {};
         return podOf(metadata.namespace, name, { ...spec.template.metadata.labels, ...own }, spec.template.spec);
@@ -143,36 +109,13 @@ class Resolver implements Result {
     for (const pod of pods) this.addPod(pod, item);
   }
 
-  private addService(body: ManifestOf<'Service'>, item: Located): void {
-    for (const reason of serviceWarnings(body)) this.report('warning', item, reason);
-    const service = once(item, () => serviceOf(body));
-    if (service !== undefined) this.objects.services.set(nameKey(item.object), service);
-  }
-
-  private addSlice(body: ManifestOf<'EndpointSlice'>, item: Located): void {
-    const slice = once(item, () => sliceOf(body));
-    if (typeof slice === 'string') this.report('warning', item, slice);
-    else this.objects.slices.set(nameKey(item.object), slice);
-  }
-
-  private addPolicy(body: ManifestOf<'NetworkPolicy'>, item: Located): void {
-    const { namespace, name } = body.metadata;
-    for (const reason of policyWarnings(body)) this.report('warning', item, reason);
-    this.objects.policies.set(
-      `${namespace}/${name}`,
-      once(item, () => policyOf(body)),
-    );
-  }
-
-  private addClusterPolicy(
-    body: Parameters<typeof clusterPolicyWarnings>[0],
-    item: Located,
-    convert: () => SourceClusterPolicy,
-  ): void {
-    for (const reason of clusterPolicyWarnings(body)) this.report('warning', item, reason);
-    const policy = once(item, convert);
-    this.objects.clusterPolicies.set(policy.name, policy);
+  private addConverted(manifest: Exclude<Manifest, Workload>, item: Located): void {
+    // The body is of the kind that the row is for; the compiler does not follow the pair.
+    const { into, keyIn, convert } = CONVERSIONS[manifest.kind] as Conversion<ConvertedKind>;
+    const { value, warnings } = once(item, () => convert(manifest.body));
+    for (const reason of warnings) this.report('warning', item, reason);
+    if (value === undefined) return;
+    if (into === 'pods') this.addPod(value as SourcePod, item);
+    else (this.objects[into] as Map<string, ConvertedValue<ConvertedKind>>).set(keyIn(keyOf(item.object)), value);
   }
 }
-
-const nameKey = (o: ObjectRef): string => `${o.namespace}/${o.name}`;
