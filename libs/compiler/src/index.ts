@@ -9,7 +9,7 @@ export * from './model/output.js';
 export * from './pipeline/constants.js';
 export * from './pipeline/contract.js';
 export * from './pipeline/cookie.js';
-export { flowKey } from './pipeline/flow.js';
+export { flowKey, isClause } from './pipeline/flow.js';
 export * from './pipeline/meters.js';
 export * from './pipeline/registers.js';
 export * from './pipeline/tables.js';

@@ -1,4 +1,12 @@
-import { COOKIE_OURS, COOKIE_OWNER_MASK, FEATURES, type Flow, POLICY_PRIORITY, TABLE_ID } from '@heddle/compiler';
+import {
+  COOKIE_OURS,
+  COOKIE_OWNER_MASK,
+  FEATURES,
+  type Flow,
+  isClause,
+  POLICY_PRIORITY,
+  TABLE_ID,
+} from '@heddle/compiler';
 import { type FlowCount, flowKey, type OpenFlowSession, readFlowCounts } from 'openflow-ts';
 import type { CountedFlow } from '../core/ports.js';
 import { placeOf } from './mods.js';
@@ -28,10 +36,7 @@ export function isVerdict({ cookie, tableId, priority }: Pick<Flow, 'cookie' | '
 }
 
 /** Whether somebody wants to know how often the flow has matched. A condition of a rule matches nothing by itself. */
-export function isCounted(flow: Flow): boolean {
-  const [first] = flow.instructions;
-  return isVerdict(flow) && (first?.kind !== 'apply_actions' || first.actions[0]?.kind !== 'conjunction');
-}
+export const isCounted = (flow: Flow): boolean => isVerdict(flow) && !isClause(flow);
 
 /** Counters of all flows of policies that have matched. @throws as `readFlowCounts` */
 export async function readAllCounts(session: OpenFlowSession): Promise<readonly CountedFlow[]> {

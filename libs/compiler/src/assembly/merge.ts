@@ -3,6 +3,7 @@ import { equal } from '../engine/equal.js';
 import type { Env } from '../features/env.js';
 import type { Flow, ObjectRef } from '../model/output.js';
 import { cookie, objectIdOf } from '../pipeline/cookie.js';
+import { isClause } from '../pipeline/flow.js';
 import { REGISTERS } from '../pipeline/registers.js';
 import { compareText } from '../policy/canonical.js';
 
@@ -17,11 +18,8 @@ function actionsOf(flow: Flow): readonly Action[] {
   return first?.kind === 'apply_actions' ? first.actions : [];
 }
 
-function clausesOf(flow: Flow): readonly Conjunction[] | undefined {
-  if (flow.instructions.length !== 1) return undefined;
-  const actions = actionsOf(flow);
-  return actions.length > 0 && actions.every((a) => a.kind === 'conjunction') ? (actions as Conjunction[]) : undefined;
-}
+const clausesOf = (flow: Flow): readonly Conjunction[] | undefined =>
+  isClause(flow) ? (actionsOf(flow) as readonly Conjunction[]) : undefined;
 
 const VERDICTS: ReadonlySet<string> = new Set([REGISTERS.egressRule.field, REGISTERS.ingressRule.field]);
 /** The action that names the deciding rule, in a flow that allows something. */

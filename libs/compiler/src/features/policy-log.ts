@@ -5,7 +5,7 @@ import { later, type Part } from '../model/fragment.js';
 import type { Flow, ObjectRef } from '../model/output.js';
 import { IS_IP } from '../pipeline/address.js';
 import { cut } from '../pipeline/commit.js';
-import { act, makeFlow, type Origin } from '../pipeline/flow.js';
+import { act, isClause, makeFlow, type Origin } from '../pipeline/flow.js';
 import { METERS } from '../pipeline/meters.js';
 import { matchRegisters } from '../pipeline/registers.js';
 import { sorted } from '../policy/canonical.js';
@@ -45,8 +45,6 @@ export function tellingPart(env: Env, { policy, rule, logging }: ToldRule, verdi
 /** Rules that allow the same in the same words are one flow on a switch, with a number of its own (see mergeFlows). */
 const sharedObjects = (verdicts: Part): readonly string[] =>
   verdicts.flows.filter((f) => !('conj_id' in f.match) && !isClause(f)).map((f) => `shared/${f.key}`);
-const isClause = ({ instructions: [first] }: Flow): boolean =>
-  first?.kind === 'apply_actions' && first.actions.some((a) => a.kind === 'conjunction');
 
 /** Only the first packet of a connection: whether it still may is asked with each, but it is the same connection. */
 function acceptances(

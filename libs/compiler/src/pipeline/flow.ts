@@ -59,6 +59,14 @@ const GOTO = new Map<TableName, readonly Instruction[]>(PIPELINE.map((t) => [t.n
 /** Only goes on; the same value for every flow that does. */
 export const goTo = (next: TableName): readonly Instruction[] => GOTO.get(next) as readonly Instruction[];
 
+/**
+ * Whether a flow is a condition of a rule, a clause of its conjunctive match: it names conjunctions and does nothing else (Open
+ * vSwitch takes no other action beside them), so it decides nothing by itself.
+ */
+export function isClause({ instructions: [first] }: Pick<Flow, 'instructions'>): boolean {
+  return first?.kind === 'apply_actions' && first.actions[0]?.kind === 'conjunction';
+}
+
 /** Makes a flow and checks it against its table. @throws PipelineContractError */
 export function makeFlow(
   table: TableName,
