@@ -1,4 +1,5 @@
 export * from './agent.js';
+export * from './backoff.js';
 export * from './client.js';
 export * from './endpoint.js';
 export * from './errors.js';

@@ -1,5 +1,5 @@
+import { Backoff } from '@heddle/api';
 import type { Clock } from '../../clock.js';
-import { Backoff } from '../backoff.js';
 import { KubeRefusal } from '../kube-client.js';
 
 export interface WriteQueueOptions {

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
+import { Backoff } from '@heddle/api';
 import type { Clock } from '../../clock.js';
 import { deferred } from '../../deferred.js';
-import { Backoff } from '../../kubernetes/backoff.js';
 import { type KubeClient, KubeRefusal } from '../../kubernetes/kube-client.js';
 import { isRecord } from '../objects/issues.js';
 

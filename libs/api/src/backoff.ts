@@ -1,4 +1,5 @@
 export interface BackoffOptions {
+  /** The longest first wait. */
   readonly firstMs: number;
   readonly maxMs: number;
   /** 0 to 1. */
