@@ -11,6 +11,7 @@ import {
   VERDICT,
 } from '../policy-log/deciders.js';
 import { Accumulator, type Total } from './accumulator.js';
+import { type PolicyTotal, PolicyTotals } from './policy-totals.js';
 import { CounterStore } from './store.js';
 
 export interface PolicyCountersOptions {
@@ -45,14 +46,6 @@ export interface RuleCounter {
   readonly since: number | null;
 }
 
-/** Totals of a policy by what came of the packets. */
-export interface PolicyTotal {
-  /** Key of the policy. */
-  readonly policy: string;
-  readonly allowed: number;
-  readonly denied: number;
-}
-
 /** No two readings follow each other more closely, however many switches there are. */
 const MIN_PAUSE_MS = 5;
 const WITHOUT_NODES_MS = 1_000;
@@ -67,6 +60,7 @@ const NOTHING: Omit<Total, 'since'> & { readonly since: null } = { packets: 0, b
 export class PolicyCounters {
   readonly #accumulator: Accumulator;
   readonly #store: CounterStore;
+  readonly #policyTotals: PolicyTotals;
   /** Packets dropped since the start, by node and direction. */
   readonly #drops = new Map<string, { readonly node: string; readonly direction: string; packets: number }>();
   #cancelRead: () => void = () => undefined;
@@ -77,6 +71,7 @@ export class PolicyCounters {
 
   constructor(private readonly options: PolicyCountersOptions) {
     this.#store = new CounterStore(options.database);
+    this.#policyTotals = new PolicyTotals(options.compiler, options.deciders);
     this.#accumulator = new Accumulator(options.deciders, options.wallClock, ({ node, decider, packets }) => {
       if (decider.verdict === 'denied') this.#drop(node, decider.direction, packets);
     });
@@ -128,16 +123,7 @@ export class PolicyCounters {
 
   /** Totals of the policies that have decided anything, by key. */
   all(): ReadonlyMap<string, PolicyTotal> {
-    const all = new Map<string, { policy: string; allowed: number; denied: number }>();
-    for (const [object, { packets }] of this.#accumulator.totals) {
-      const decider = this.options.deciders.named(object);
-      if (decider === undefined || decider.verdict === 'passed') continue;
-      const { policy, verdict } = decider;
-      const total = all.get(policy) ?? { policy, allowed: 0, denied: 0 };
-      total[verdict] += packets;
-      all.set(policy, total);
-    }
-    return all;
+    return this.#policyTotals.of(this.#accumulator.totals);
   }
 
   /**

@@ -72,6 +72,11 @@ export class Deciders {
     return decider !== undefined && this.#isThere(decider) ? decider : undefined;
   }
 
+  /** Key of the policy that such a text is about, whether it is there or not. */
+  policyIn(object: string): string | undefined {
+    return ISOLATED.exec(object)?.[1] ?? RULE.exec(object)?.[1];
+  }
+
   #isThere({ policy, direction, rule }: Decider): boolean {
     const rules = policyFact(this.compiler, policy)?.[direction];
     return rules !== undefined && (rule === null || rule < rules.length);
