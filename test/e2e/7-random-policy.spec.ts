@@ -1,16 +1,12 @@
-import { readFileSync } from 'node:fs';
-import { NodeConfig, path, ROUTES } from '@heddle/api';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { agentLog } from '../../apps/lab/src/host/services.js';
-import { mayKeepDecisions } from '../../apps/node-agent/src/ovs/stale-decisions.js';
 import { PODS, type PodName } from '../policy/cluster.js';
 import { oracleAllows } from '../policy/oracle.js';
 import { clusterUnder, podIps } from '../policy/pods.js';
 import { randomSetting } from '../policy/random.js';
 import { formatReach } from '../policy/reach.js';
 import type { Case, Probe, Setting } from '../policy/types.js';
-import { TestLab, until } from '../support/lab.js';
+import { TestLab } from '../support/lab.js';
 import { policySuite } from './suites/policy.js';
 
 // Random policies of both kinds with real packets: who reaches whom is what the oracle says. Each state follows the one before,
@@ -62,30 +58,18 @@ const cases = fc
 const lab = new TestLab();
 
 /** Policy epochs that nodes were told. */
-const seen = new Set<number>();
+const told = new Set<number>();
 
-/**
- * Open vSwitch 3.1.0 in user space may keep a cached decision that a change should have taken away, which settings as different as
- * these bring about now and then. Agents empty the cache after a change: waits until those of all nodes have.
- */
-async function purged(): Promise<void> {
-  const { stdout: version } = await lab.run('ovs-vswitchd', ['--version']);
-  if (!mayKeepDecisions(version)) return;
-  for (const { name } of await lab.nodes())
-    await until(`the agent of ${name} has emptied the cache`, async () => {
-      const { policyEpoch } = await lab.api.get(path(ROUTES.agentNodeConfig, name), NodeConfig);
-      if (policyEpoch === undefined) return true;
-      seen.add(policyEpoch);
-      const log = readFileSync(agentLog(lab.paths, name), 'utf8');
-      return log.includes(`"policyEpoch":${policyEpoch},"msg":"datapath_purged"`);
-    });
-}
-
-policySuite({ lab, cases, settled: purged });
+policySuite({
+  lab,
+  cases,
+  settled: async () => {
+    for (const epoch of lab.policyEpochs.values()) told.add(epoch);
+  },
+});
 
 it('nodes were told of every setting', async () => {
-  const { stdout: version } = await lab.run('ovs-vswitchd', ['--version']);
-  if (mayKeepDecisions(version)) expect(seen.size).toBeGreaterThanOrEqual(SETTINGS);
+  if (await lab.keepsDecisions()) expect(told.size).toBeGreaterThanOrEqual(SETTINGS);
 });
 
 it('the sample has cluster policies of both tiers and network policies in it', () => {

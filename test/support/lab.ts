@@ -1,18 +1,25 @@
 import { execFile } from 'node:child_process';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { ApiClient, NodeView, PodView, path, ROUTES, ServiceView, StatusView } from '@heddle/api';
+import { ApiClient, NodeConfig, NodeView, PodView, path, ROUTES, ServiceView, StatusView } from '@heddle/api';
 import { z } from 'zod';
 import { programs } from '../../apps/lab/src/host/controller.js';
 import { ensureOvs, vswitchdProcess } from '../../apps/lab/src/host/ovs.js';
 import { labPaths, nodeDir } from '../../apps/lab/src/host/paths.js';
 import { running } from '../../apps/lab/src/host/processes.js';
-import { CONTROLLER, controllerReady, startController } from '../../apps/lab/src/host/services.js';
+import {
+  agentLog,
+  agentProcess,
+  CONTROLLER,
+  controllerReady,
+  startController,
+} from '../../apps/lab/src/host/services.js';
 import { type PodRecord, readPods, requireLabState } from '../../apps/lab/src/host/state.js';
 import type { Probe, ProbeResult } from '../../apps/lab/src/pod/protocol.js';
 import { askPod } from '../../apps/lab/src/probe/ask.js';
+import { mayKeepDecisions } from '../../apps/node-agent/src/ovs/stale-decisions.js';
 
 const exec = promisify(execFile);
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -78,9 +85,11 @@ export class TestLab {
     mkdirSync(dirname(local), { recursive: true });
     writeFileSync(local, yaml);
     await this.must(HEDDLE_LAB, ['apply', local, ...args]);
+    await this.purged();
   }
   async delete(file: string, ...args: readonly string[]): Promise<void> {
     await this.must(HEDDLE_LAB, ['delete', join(this.paths.stateDir, 'applied', file), ...args]);
+    await this.purged();
   }
   /** Writes straight into the watched directory, as an editor would, and waits for nothing. */
   writeManifest(file: string, text: string): void {
@@ -125,10 +134,33 @@ export class TestLab {
       timeoutMs: 60_000,
     });
   }
-  /** Waits until every switch has acknowledged everything. */
+  /** Waits until every switch has acknowledged everything, and packets are judged by it. */
   async realized(): Promise<void> {
     const s = await this.status(30_000);
     if (!s.realized) throw new Error(`not realized: ${s.waitingFor.join('; ')}`);
+    await this.purged();
+  }
+  private stale: Promise<boolean> | undefined;
+  /** Whether this Open vSwitch may go on by a cached decision that a change should have taken away (3.1.0 in user space does). */
+  keepsDecisions(): Promise<boolean> {
+    this.stale ??= this.must('ovs-vswitchd', ['--version']).then(({ stdout }) => mayKeepDecisions(stdout));
+    return this.stale;
+  }
+  /** The last policy epoch that each node was told of. */
+  readonly policyEpochs = new Map<string, number>();
+  /** Agents empty such a cache after a change, while changes go on once a second: waits until those that run have. */
+  private async purged(): Promise<void> {
+    if (!(await this.keepsDecisions())) return;
+    for (const { name } of await this.nodes())
+      await until(`the agent of ${name} has emptied the cache`, async () => {
+        if ((await running(this.paths, agentProcess(name))) === undefined) return true;
+        const { policyEpoch } = await this.api.get(path(ROUTES.agentNodeConfig, name), NodeConfig);
+        if (policyEpoch === undefined) return true;
+        this.policyEpochs.set(name, policyEpoch);
+        return readFileSync(agentLog(this.paths, name), 'utf8').includes(
+          `"policyEpoch":${policyEpoch},"msg":"datapath_purged"`,
+        );
+      });
   }
   metrics(): Promise<string> {
     return this.api.text('GET', path(ROUTES.metrics));
