@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, renameSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { ApiClient, NodeView, ROUTES, StatusView } from '@heddle/api';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -165,5 +166,57 @@ describe.skipIf(!canRunNodes() || !BUILT)('a cluster that speaks TLS only', () =
     await node.endAgent('SIGTERM');
     await failed;
     await node.startAgent({ HEDDLE_CONTROLLER_URL: API, HEDDLE_API_TOKEN_FILE: tokenFile(), ...files() });
+  });
+
+  it.each<[name: string, env: () => Record<string, string>]>([
+    ['reads the same files', () => ({})],
+    ['has copies of its own', () => ({ HEDDLE_SWITCH_TLS_DIR: join(node.dir, 'switch-tls') })],
+  ])('goes on when everything is renewed, the authority too, and the switch %s', async (_, env) => {
+    await node.endAgent('SIGTERM');
+    await node.startAgent({ HEDDLE_CONTROLLER_URL: API, HEDDLE_API_TOKEN_FILE: tokenFile(), ...files(), ...env() });
+    const connections = async () => (await local.get(ROUTES.nodes, z.array(NodeView)))[0];
+    const remote = async () => (await connections())?.openflow.remote;
+    await expect.poll(connections, { timeout: 10_000 }).toMatchObject({
+      openflow: { connected: true },
+      ovsdb: { connected: true },
+    });
+    const before = await remote();
+    const former = mkdtempSync(join(tmpdir(), 'heddle-former-'));
+    const formerFile = (path: string | undefined) => join(former, path?.split('/').at(-1) ?? '');
+    const renewed = makeCertificates(['controller', 'node1', 'operator']);
+    try {
+      // The key last, as Open vSwitch needs it.
+      for (const name of ['controller', 'node1', 'operator'])
+        for (const part of ['ca', 'cert', 'key'] as const) {
+          const [to, from] = [certificates?.identity(name)[part] ?? '', renewed.identity(name)[part]];
+          if (!existsSync(formerFile(to))) copyFileSync(to, formerFile(to));
+          copyFileSync(from, `${to}.new`);
+          renameSync(`${to}.new`, to);
+        }
+      const old = { ...files(operator) };
+      for (const [name, path] of Object.entries(old)) old[name as keyof typeof old] = formerFile(path);
+      // The controller has the new authority as soon as it refuses somebody of the old one.
+      await expect.poll(async () => (await heddle(old)).code, { timeout: 20_000 }).toBe(1);
+      expect((await heddle(files(operator))).code).toBe(0);
+      expect(await remote()).toBe(before);
+      // The agent asks with its new certificate.
+      const netns = await node.addPodNetns('renewed');
+      const call = { containerId: 'c9', netns, args: podArgs('x', 'a') };
+      expect(await node.cni({ command: 'ADD', ...call })).toMatchObject({ status: 0 });
+      expect(await node.cni({ command: 'DEL', ...call })).toMatchObject({ status: 0 });
+      await node.removePodNetns('renewed');
+      // Both daemons of the switch dial anew, without having been restarted.
+      const pid = node.vswitchdPid();
+      await node.vsctl('--no-wait', 'del-controller', 'br-int');
+      await node.vsctl('--no-wait', 'del-manager');
+      await expect.poll(remote, { timeout: 20_000 }).not.toBe(before);
+      await expect.poll(connections, { timeout: 20_000 }).toMatchObject({
+        openflow: { connected: true, remote: expect.stringMatching(/^ssl:/) },
+        ovsdb: { connected: true },
+      });
+      expect(node.vswitchdPid()).toBe(pid);
+    } finally {
+      await Promise.all([former, renewed.dir].map((dir) => rm(dir, { recursive: true })));
+    }
   });
 });

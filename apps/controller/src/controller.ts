@@ -20,7 +20,7 @@ export class Controller {
     try {
       const application = await createApplication(runtime);
       observe(runtime);
-      controller = new Controller(runtime, application, new Listeners(application.handler, config.tls));
+      controller = new Controller(runtime, application, new Listeners(application.handler, runtime.tls));
       // The API comes first: a source that is away for an hour must be seen to be, and is no reason to be killed by a probe.
       await controller.listeners.listen(config.apiListen);
       await runtime.start();

@@ -1,14 +1,16 @@
 import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { stayHome } from './home.js';
 import { inCluster, secretStore } from './secrets.js';
 import { setUp } from './setup.js';
 
 const HELP = `heddle-setup: makes the certificates and the API token of a cluster, as Secrets, where they are missing or end soon;
-then writes the controller's own files. Runs in a pod, before the controller.
+then writes the controller's own files. Runs in a pod, before the controller; with --every also beside it, so that what ends is renewed while the controller runs.
 
-  --out DIR   folder for tls.key, tls.crt, ca.crt and token
+  --out DIR       folder for tls.key, tls.crt, ca.crt and token
+  --every HOURS   do it again and again, until a signal
 
 Environment:
   HEDDLE_CONTROLLER_SERVICE_HOST  address of the Service heddle-controller (Kubernetes sets it)
@@ -17,7 +19,9 @@ Environment:
 `;
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({ options: { out: { type: 'string' }, help: { type: 'boolean', short: 'h' } } });
+  const { values } = parseArgs({
+    options: { out: { type: 'string' }, every: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
+  });
   if (values.help) {
     process.stdout.write(HELP);
     return 0;
@@ -26,6 +30,24 @@ async function main(): Promise<number> {
     process.stderr.write('heddle-setup: --out DIR is missing; see --help\n');
     return 2;
   }
+  const { out, every } = values;
+  const hours = every === undefined ? undefined : Number(every);
+  if (hours !== undefined && !(hours > 0 && hours <= 500)) {
+    process.stderr.write('heddle-setup: --every must be a number of hours, at most 500\n');
+    return 2;
+  }
+  await once(out);
+  while (hours !== undefined) {
+    await sleep(hours * HOUR_MS);
+    // What is there still serves, for months: a server that does not answer now will another time.
+    await once(out).catch(complain);
+  }
+  return 0;
+}
+
+const HOUR_MS = 3_600_000;
+
+async function once(out: string): Promise<void> {
   const { HEDDLE_CONTROLLER_SERVICE_HOST: address, HEDDLE_TLS_NAMES: more = '' } = process.env;
   if (!address)
     throw new Error(
@@ -46,13 +68,16 @@ async function main(): Promise<number> {
     now: new Date(),
     say,
   });
-  mkdirSync(values.out, { recursive: true });
+  mkdirSync(out, { recursive: true });
   for (const [name, text] of Object.entries(files)) {
-    const file = join(values.out, name);
+    const file = join(out, name);
     writeFileSync(`${file}.new`, text, { mode: 0o600 });
     renameSync(`${file}.new`, file);
   }
-  return 0;
+}
+
+function complain(e: unknown): void {
+  process.stderr.write(`heddle-setup: ${e instanceof Error ? e.message : String(e)}\n`);
 }
 
 main().then(
@@ -60,7 +85,7 @@ main().then(
     process.exitCode = status;
   },
   (e: unknown) => {
-    process.stderr.write(`heddle-setup: ${e instanceof Error ? e.message : String(e)}\n`);
+    complain(e);
     process.exitCode = 1;
   },
 );

@@ -19,8 +19,8 @@ export interface ApiClientOptions {
   readonly url: string;
   /** For https: and ssl:. Asked at each request, so that renewed certificates count without a restart. */
   readonly tls?: () => ApiTls;
-  /** Bearer token; a unix socket needs none. */
-  readonly token?: string;
+  /** Bearer token; a unix socket needs none. A function is asked at each request, so that a renewed token counts. */
+  readonly token?: string | (() => string);
   /** Default 30 s; a request that takes longer rejects with code 'timeout'. */
   readonly timeoutMs?: number;
 }
@@ -74,6 +74,17 @@ export class ApiClient {
     return parsed.data;
   }
 
+  /** @throws ApiError if the token cannot be read */
+  private authorization(): { readonly authorization?: string } {
+    const { token, url } = this.options;
+    if (token === undefined) return {};
+    try {
+      return { authorization: `Bearer ${typeof token === 'string' ? token : token()}` };
+    } catch (e) {
+      throw unreachable(url, e as Error);
+    }
+  }
+
   /** @throws ApiError if the TLS files cannot be read */
   private remote(endpoint: Endpoint): RequestOptions {
     if (endpoint.kind === 'unix') return { socketPath: endpoint.path };
@@ -109,7 +120,7 @@ export class ApiClient {
             ...(body === undefined
               ? {}
               : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),
-            ...(this.options.token === undefined ? {} : { authorization: `Bearer ${this.options.token}` }),
+            ...this.authorization(),
           },
           ...(request.signal === undefined ? {} : { signal: request.signal }),
         },

@@ -6,4 +6,6 @@ export * from './errors.js';
 export * from './policy-views.js';
 export * from './routes.js';
 export * from './text-table.js';
+export * from './tls-files.js';
+export * from './tls-follower.js';
 export * from './views.js';

@@ -1,10 +1,9 @@
 import { readFileSync, statSync } from 'node:fs';
-import { type Encap, type Endpoint, parseEndpoints } from '@heddle/api';
+import { type Encap, type Endpoint, parseEndpoints, type TlsFiles } from '@heddle/api';
 import { type Cidr, cidr, type Family, familyOf, type Ip, ip } from '@heddle/compiler';
 import { z } from 'zod';
 import { BLOCK_PREFIX } from '../allocation/block-pool.js';
 import { range } from '../allocation/ranges.js';
-import type { TlsFiles } from './tls-files.js';
 
 export type SourceConfig =
   | { readonly kind: 'manifests'; readonly directory: string }

@@ -21,6 +21,10 @@ export interface MetricReaders {
     readonly direction: string;
     readonly packets: number;
   }>;
+  /** Of the `ssl:` listeners' files; undefined if there are none. Milliseconds since 1970. */
+  readonly tls: () =>
+    | { readonly certificateEndsAt: number; readonly authorityEndsAt: number; readonly refused: boolean }
+    | undefined;
   readonly names: () => {
     /** Answers of name servers, by whether they could be read. */
     readonly read: number;
@@ -104,6 +108,21 @@ export class Metrics {
       'heddle_held_pods',
       'Pods that carry their earlier identity until switches know the new one',
       readers.heldPods,
+    );
+    new Gauge({
+      name: 'heddle_tls_ends_timestamp_seconds',
+      help: 'When the certificate and the authority of the listeners end, in seconds since 1970',
+      labelNames: ['what'],
+      registers: [this.registry],
+      collect() {
+        const tls = readers.tls();
+        if (tls === undefined) return;
+        this.set({ what: 'certificate' }, Math.floor(tls.certificateEndsAt / 1_000));
+        this.set({ what: 'authority' }, Math.floor(tls.authorityEndsAt / 1_000));
+      },
+    });
+    gauge('heddle_tls_files_refused', '1 if the TLS files were renewed and cannot be used', () =>
+      readers.tls()?.refused ? 1 : 0,
     );
     const counter = (name: string, help: string, read: () => number) =>
       new Counter({

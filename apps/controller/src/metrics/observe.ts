@@ -12,6 +12,7 @@ export function observe({
   switches,
   compiler,
   domains,
+  tls,
   policyWatch: { counters },
 }: Runtime): void {
   metrics.observe({
@@ -30,6 +31,7 @@ export function observe({
       const errors = all.filter((p) => p.severity === 'error').length;
       return { errors: errors + world.problems.length, warnings: all.length - errors };
     },
+    tls: () => tls && { ...tls.current, refused: tls.trouble !== undefined },
     attachments: () => allocations.attachments.size,
     heldPods: () => engine.heldPods,
     names: () => {

@@ -1,6 +1,5 @@
-import { formatEndpoint } from '@heddle/api';
+import { formatEndpoint, type TlsSet } from '@heddle/api';
 import { createCompiler, nodeName } from '@heddle/compiler';
-import { readTls } from '../config/tls-files.js';
 import { OvsdbManager, SwitchManager } from '../southbound/index.js';
 import { removeStaleSocket } from '../unix-socket.js';
 import type { RuntimeOptions, Southbound, SouthboundNeeds } from './runtime.js';
@@ -12,7 +11,7 @@ export const production: Pick<RuntimeOptions, 'createCompiler' | 'createSouthbou
 };
 
 function createSouthbound(needs: SouthboundNeeds): Southbound {
-  const { config, logger, clock, compiler, allocations, inSync, changed, beforeSend } = needs;
+  const { config, tls: files, logger, clock, compiler, allocations, inSync, changed, beforeSend } = needs;
   const switches = new SwitchManager({
     desired: {
       node: (name) => compiler.node(name),
@@ -33,11 +32,18 @@ function createSouthbound(needs: SouthboundNeeds): Southbound {
     switches,
     ovsdb,
     async start() {
-      const tls = config.tls && readTls(config.tls);
+      const tls = files?.current;
       for (const endpoint of [...config.openflowListen, ...config.ovsdbListen])
         if (endpoint.kind === 'unix') await removeStaleSocket(endpoint.path);
       await switches.start({ listen: config.openflowListen, tls });
       await ovsdb.start({ listen: config.ovsdbListen.map(formatEndpoint), tls });
+      const renew = (renewed: TlsSet) => {
+        switches.setTls(renewed);
+        ovsdb.setTls(renewed);
+      };
+      // They may have been renewed while it started.
+      if (files !== undefined && files.current !== tls) renew(files.current);
+      files?.onRenewed(renew);
     },
     async stop() {
       await switches.stop();

@@ -3,6 +3,7 @@ import { Allocations } from '../allocation/allocations.js';
 import { ApiToken } from '../api/http/access.guard.js';
 import { Engine } from '../core/engine.js';
 import { FactTable } from '../core/fact-table.js';
+import { OwnProblems } from '../core/own-problems.js';
 import { Refusals } from '../core/refusals.js';
 import { Watchers } from '../core/watchers.js';
 import { World } from '../core/world.js';
@@ -32,6 +33,7 @@ export function runtimeModule(runtime: Runtime): DynamicModule {
     { provide: Engine, useValue: runtime.engine },
     { provide: FactTable, useValue: runtime.facts },
     { provide: Metrics, useValue: runtime.metrics },
+    { provide: OwnProblems, useValue: runtime.problems },
     { provide: PolicyCounters, useValue: runtime.policyWatch.counters },
     { provide: PolicyLog, useValue: runtime.policyWatch.log },
     { provide: Refusals, useValue: runtime.refusals },

@@ -1,10 +1,13 @@
+import type { TlsFollower } from '@heddle/api';
 import type { Compiler, ConfigFact, IdSource } from '@heddle/compiler';
 import { Allocations } from '../allocation/allocations.js';
 import { ROUTER_MAC } from '../allocation/macs.js';
 import type { Clock } from '../clock.js';
 import type { Config } from '../config/config.js';
+import { followTls, tlsProblems } from '../config/tls.js';
 import { Engine } from '../core/engine.js';
 import { FactTable } from '../core/fact-table.js';
+import { OwnProblems } from '../core/own-problems.js';
 import type { OvsdbPort, SwitchesPort } from '../core/ports.js';
 import { Refusals } from '../core/refusals.js';
 import { Watchers } from '../core/watchers.js';
@@ -31,6 +34,8 @@ export interface Southbound {
 
 export interface SouthboundNeeds {
   readonly config: Config;
+  /** Of `ssl:` listeners; undefined if there are no files. */
+  readonly tls: TlsFollower | undefined;
   readonly logger: Logger;
   readonly clock: Clock;
   readonly metrics: Metrics;
@@ -59,6 +64,8 @@ export interface RuntimeOptions {
 export class Runtime {
   /** Attaches that were refused. */
   readonly refusals = new Refusals();
+  /** What is wrong beside the source. */
+  readonly problems = new OwnProblems();
   /** Tells the cluster how far things are, where there is one. */
   private writer: KubernetesWriter | undefined;
 
@@ -76,6 +83,8 @@ export class Runtime {
     readonly engine: Engine,
     readonly domains: DomainWatch,
     readonly policyWatch: PolicyWatch,
+    /** Key and certificates of the `ssl:` listeners. */
+    readonly tls: TlsFollower | undefined,
     private readonly southbound: Southbound,
   ) {}
 
@@ -99,6 +108,8 @@ export class Runtime {
 
   private static async assemble(options: RuntimeOptions, database: Database): Promise<Runtime> {
     const { config, logger, clock } = options;
+    const wallNow = options.wallNow ?? Date.now;
+    const tls = config.tls && followTls({ files: config.tls, clock, wallNow, logger });
     const metrics = new Metrics();
     const facts = new FactTable();
     const watchers = new Watchers(clock);
@@ -123,6 +134,7 @@ export class Runtime {
     let domains: DomainWatch | undefined;
     const southbound = options.createSouthbound({
       config,
+      tls,
       logger,
       clock,
       metrics,
@@ -148,7 +160,6 @@ export class Runtime {
       events: engineEvents(metrics, logger),
     });
     const { switches } = southbound;
-    const wallNow = options.wallNow ?? Date.now;
     const needs = { clock, wallNow, logger, database, facts, wanted, engine, watchers, switches };
     domains = await createDomainWatch(needs);
     const policyWatch = await PolicyWatch.create({
@@ -171,14 +182,18 @@ export class Runtime {
       engine,
       domains,
       policyWatch,
+      tls,
       southbound,
     );
+    const { tls: files } = config;
+    if (tls !== undefined && files !== undefined) runtime.problems.add(() => tlsProblems(tls, files, wallNow()));
     runtime.writer = cluster && createWriter(runtime, cluster, clock);
     return runtime;
   }
 
   /** Reads the source, compiles, then lets switches in. */
   async start(): Promise<void> {
+    this.tls?.start();
     await this.engine.start();
     this.domains.observer.start();
     await this.southbound.start();
@@ -188,6 +203,7 @@ export class Runtime {
 
   /** Stops in the order that loses nothing: no more changes, no more switches, then the database. */
   async stop(): Promise<void> {
+    this.tls?.stop();
     await this.writer?.stop();
     await this.source.stop();
     await this.engine.stop();

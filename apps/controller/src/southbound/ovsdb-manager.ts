@@ -32,6 +32,11 @@ export class OvsdbManager {
     await this.#listener.ready;
   }
 
+  /** The key and certificates of connections to come. */
+  setTls(tls: TlsOptions): void {
+    this.#listener?.setTls(tls);
+  }
+
   async stop(): Promise<void> {
     await this.#listener?.close();
   }

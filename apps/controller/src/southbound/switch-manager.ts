@@ -46,6 +46,11 @@ export class SwitchManager {
     await this.#server.ready;
   }
 
+  /** The key and certificates of connections to come. */
+  setTls(tls: TlsOptions): void {
+    this.#server?.setTls(tls);
+  }
+
   async stop(): Promise<void> {
     this.#cancelPoll?.();
     for (const driver of this.#drivers.values()) driver.stop();

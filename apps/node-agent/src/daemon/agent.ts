@@ -8,7 +8,7 @@ import { CNI_CODE, CniError } from '../cni/errors.js';
 import { readLinks } from '../host/ip-json.js';
 import { HostSetUp } from '../host/set-up.js';
 import { readState, writeState } from '../host/state-file.js';
-import { readerOf } from '../host/tls-files.js';
+import { switchTlsFiles } from '../host/switch-tls.js';
 import { TunnelNeighbours } from '../host/tunnel-neighbours.js';
 import { describeUnderlay, Uplink } from '../host/underlay.js';
 import { announce } from '../install/announce.js';
@@ -17,6 +17,7 @@ import { isStructural, openSwitchDatabase, type SwitchDatabase } from '../ovs/da
 import { SwitchLiveness } from '../ovs/liveness.js';
 import { PodPorts } from '../ovs/pod-ports.js';
 import { PolicyPurge, purgeDecisions } from '../ovs/policy-purge.js';
+import { type Access, followAccess } from './access.js';
 import { CniServer } from './cni-server.js';
 import { CniService, type ReadyNode } from './cni-service.js';
 import { Controller, isUnknownNode } from './controller.js';
@@ -40,6 +41,7 @@ const SHUTDOWN_MS = 20_000;
 /** The node agent: registers, sets the machine up, follows its configuration and serves the CNI executable. */
 export class Agent {
   readonly #stop = new AbortController();
+  readonly #access: Access;
   readonly #controller: Controller;
   readonly #service: CniService;
   readonly #neighbours: TunnelNeighbours;
@@ -64,11 +66,8 @@ export class Agent {
     private readonly env: AgentEnvironment,
     private readonly logger: Logger,
   ) {
-    this.#controller = new Controller(
-      env.controllerUrl,
-      { token: env.apiToken, tls: env.tls && readerOf(env.tls) },
-      env.nodeName,
-    );
+    this.#access = followAccess(env, logger);
+    this.#controller = new Controller(env.controllerUrl, this.#access, env.nodeName);
     this.#uplink = env.uplink === undefined ? undefined : new Uplink(env.uplink, env.stateDir);
     if (env.datapathType === 'netdev') {
       // ovs-vswitchd has its control socket beside the database's.
@@ -104,7 +103,7 @@ export class Agent {
       datapathType: env.datapathType,
       controllerHost: this.#controller.host,
       encapIp: env.encapIp,
-      tls: env.tls,
+      tls: env.switchTlsDir === undefined ? env.tls : env.tls && switchTlsFiles(env.switchTlsDir),
       uplink: this.#uplink,
       logger,
     });
@@ -186,6 +185,7 @@ export class Agent {
     if (this.#service.active > 0)
       this.logger.warn({ active: this.#service.active }, 'stopped_with_operations_under_way');
     this.#stop.abort();
+    this.#access.stop();
     await this.#applying.catch(() => undefined);
     await this.#database?.client.close();
   }

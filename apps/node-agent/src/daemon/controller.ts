@@ -25,7 +25,7 @@ export class Controller {
 
   constructor(
     url: string,
-    access: { readonly token: string | undefined; readonly tls: (() => ApiTls) | undefined },
+    access: { readonly token: (() => string) | undefined; readonly tls: (() => ApiTls) | undefined },
     private readonly node: string,
   ) {
     const { token, tls } = access;

@@ -12,8 +12,9 @@ describe('the environment', () => {
     expect(readEnvironment({ ...good, HEDDLE_UPLINK: '' })).toEqual({
       nodeName: 'node1',
       controllerUrl: 'http://172.31.99.254:8080',
-      apiToken: undefined,
+      apiTokenFile: undefined,
       tls: undefined,
+      switchTlsDir: undefined,
       ovsdb: 'unix:/var/run/openvswitch/db.sock',
       encapIp: '172.31.99.1',
       datapathType: 'system',

@@ -1,9 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
-import { parseEndpoint } from '@heddle/api';
+import { parseEndpoint, type TlsFiles } from '@heddle/api';
 import { z } from 'zod';
 import { DEFAULT_SOCKET } from '../cni/request.js';
-import type { TlsFiles } from '../host/tls-files.js';
 import { COMMANDS_HELP } from '../install/help.js';
 
 const endpoint = z.string().superRefine((text, context) => {
@@ -39,6 +38,10 @@ export const VARIABLES = {
   },
   HEDDLE_TLS_CA: {
     doc: "file (PEM) of the authority that signs the controller's certificate",
+    schema: absolutePath.optional(),
+  },
+  HEDDLE_SWITCH_TLS_DIR: {
+    doc: 'folder that the three files are copied to, for a switch that cannot read them where they are (default: the switch reads the same files)',
     schema: absolutePath.optional(),
   },
   HEDDLE_OVSDB: {
@@ -88,9 +91,11 @@ export const VARIABLES = {
 export interface AgentEnvironment {
   readonly nodeName: string;
   readonly controllerUrl: string;
-  readonly apiToken: string | undefined;
+  readonly apiTokenFile: string | undefined;
   /** All three files or none. */
   readonly tls: TlsFiles | undefined;
+  /** Where the switch finds its copies; undefined: it reads the same files. */
+  readonly switchTlsDir: string | undefined;
   readonly ovsdb: string;
   readonly encapIp: string;
   readonly datapathType: 'system' | 'netdev';
@@ -138,15 +143,17 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
     mistakes.push(
       'HEDDLE_UPLINK is for HEDDLE_DATAPATH_TYPE=netdev only: the kernel datapath tunnels by the host itself',
     );
-  const apiToken = readToken(values.HEDDLE_API_TOKEN_FILE as string | undefined, mistakes);
+  const apiTokenFile = values.HEDDLE_API_TOKEN_FILE as string | undefined;
+  checkToken(apiTokenFile, mistakes);
   const tls = readTls(values, mistakes);
   if (mistakes.length > 0)
     throw new EnvironmentError(`the environment has ${mistakes.length} mistake(s):\n  ${mistakes.join('\n  ')}`);
   return {
     nodeName: values.HEDDLE_NODE_NAME as string,
     controllerUrl: values.HEDDLE_CONTROLLER_URL as string,
-    apiToken,
+    apiTokenFile,
     tls,
+    switchTlsDir: values.HEDDLE_SWITCH_TLS_DIR as string | undefined,
     ovsdb: values.HEDDLE_OVSDB as string,
     encapIp: values.HEDDLE_ENCAP_IP as string,
     datapathType: values.HEDDLE_DATAPATH_TYPE as 'system' | 'netdev',
@@ -159,15 +166,12 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
   };
 }
 
-function readToken(file: string | undefined, mistakes: string[]): string | undefined {
-  if (file === undefined) return undefined;
+function checkToken(file: string | undefined, mistakes: string[]): void {
+  if (file === undefined) return;
   try {
-    const token = readFileSync(file, 'utf8').trim();
-    if (token === '') mistakes.push(`HEDDLE_API_TOKEN_FILE="${file}" is empty`);
-    return token;
+    if (readFileSync(file, 'utf8').trim() === '') mistakes.push(`HEDDLE_API_TOKEN_FILE="${file}" is empty`);
   } catch (e) {
     mistakes.push(`HEDDLE_API_TOKEN_FILE="${file}" cannot be read: ${(e as Error).message}`);
-    return undefined;
   }
 }
 

@@ -1,4 +1,4 @@
-import type { NodeConfig } from '@heddle/api';
+import type { NodeConfig, TlsFiles } from '@heddle/api';
 import type { Logger } from 'pino';
 import type { SwitchDatabase } from '../ovs/database.js';
 import { ensureSwitch, switchProblems } from '../ovs/ensure.js';
@@ -8,7 +8,6 @@ import { gatewayLines, staleGatewayLines } from './gateway.js';
 import { readLinks, readRoutes } from './ip-json.js';
 import { GATEWAY_INTERFACE, nftTable } from './nft.js';
 import { setGatewaySysctls } from './sysctl.js';
-import type { TlsFiles } from './tls-files.js';
 import { describeUnderlay, type Uplink } from './underlay.js';
 
 export interface HostSetUpOptions {

@@ -1,5 +1,5 @@
+import type { TlsFiles } from '@heddle/api';
 import type { OpenVSwitchTables, Ref, Transaction, Uuid } from 'ovsdb-client';
-import type { TlsFiles } from '../host/tls-files.js';
 import type { SwitchDatabase, SwitchReplica } from './database.js';
 import { type BridgePlan, type InterfacePlan, PACKET_IN_LIMIT, type SwitchPlan } from './plan.js';
 

@@ -1,6 +1,5 @@
-import type { NodeConfig } from '@heddle/api';
+import type { NodeConfig, TlsFiles } from '@heddle/api';
 import { GATEWAY_INTERFACE } from '../host/nft.js';
-import type { TlsFiles } from '../host/tls-files.js';
 
 export const INTEGRATION_BRIDGE = 'br-int';
 export const UNDERLAY_BRIDGE = 'br-phy';

@@ -1,6 +1,6 @@
 import { unlink } from 'node:fs/promises';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer } from 'node:tls';
+import { createServer as createTlsServer, Server as TlsServer } from 'node:tls';
 import type { TlsOptions } from './client.js';
 import { CHANNELS } from './diagnostics.js';
 import { type Endpoint, formatOpenFlowEndpoint, parseOpenFlowEndpoint } from './endpoint.js';
@@ -24,6 +24,8 @@ export interface OpenFlowServer {
   readonly ready: Promise<void>;
   /** What is really listened on, in the notation of `listen`; complete once ready. */
   readonly addresses: readonly string[];
+  /** The key and certificates of connections to come; those that there are go on. */
+  setTls(tls: TlsOptions): void;
   /** Ends every session and stops listening. */
   close(): Promise<void>;
 }
@@ -40,6 +42,7 @@ export function createOpenFlowServer(options: ServerOptions): OpenFlowServer {
   const sessions = new Set<OpenFlowSession>();
   const servers: Server[] = [];
   const addresses: string[] = [];
+  let { tls } = options;
   let accepted = 0;
 
   const accept = (socket: Socket, endpoint: Endpoint): void => {
@@ -62,7 +65,7 @@ export function createOpenFlowServer(options: ServerOptions): OpenFlowServer {
   const open = (endpoint: Endpoint): Server => {
     const server =
       endpoint.kind === 'ssl'
-        ? createTlsServer({ ...requireTls(endpoint, options.tls), ...CLIENT_CERTIFICATES }, (s) => accept(s, endpoint))
+        ? createTlsServer({ ...requireTls(endpoint, tls), ...CLIENT_CERTIFICATES }, (s) => accept(s, endpoint))
         : createServer((socket) => accept(socket, endpoint));
     server.maxConnections = options.maxConnections ?? 4096;
     server.on('connection', (socket: Socket) => {
@@ -105,6 +108,11 @@ export function createOpenFlowServer(options: ServerOptions): OpenFlowServer {
   return {
     ready,
     addresses,
+    setTls: (renewed) => {
+      tls = renewed;
+      for (const server of servers)
+        if (server instanceof TlsServer) server.setSecureContext({ ...renewed, minVersion: MIN_VERSION });
+    },
     close: async () => {
       await ready.catch(() => undefined);
       await close();
@@ -112,10 +120,11 @@ export function createOpenFlowServer(options: ServerOptions): OpenFlowServer {
   };
 }
 
+const MIN_VERSION = 'TLSv1.2';
 const CLIENT_CERTIFICATES = {
   requestCert: true,
   rejectUnauthorized: true,
-  minVersion: 'TLSv1.2',
+  minVersion: MIN_VERSION,
   handshakeTimeout: 10_000,
 } as const;
 

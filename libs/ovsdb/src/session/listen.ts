@@ -2,7 +2,7 @@ import type { Server, Socket } from 'node:net';
 import { ConnectionError } from '../errors.js';
 import { ClientCore } from './client.js';
 import { diagnostics } from './diagnostics.js';
-import { openServer, peerOf } from './sockets.js';
+import { openServer, peerOf, renewTls } from './sockets.js';
 import { formatTarget, parseTarget, type Target } from './target.js';
 import type { ListenOptions, OvsdbClient, OvsdbListener } from './types.js';
 
@@ -63,6 +63,9 @@ export function listenOvsdb(options: ListenOptions): OvsdbListener {
     ready,
     addresses,
     clients,
+    setTls: (tls) => {
+      for (const { server } of servers) renewTls(server, tls);
+    },
     close: async () => {
       const closing = servers.map(({ server }) => new Promise((resolve) => server.close(resolve)));
       await Promise.all([...clients].map((client) => client.close()));

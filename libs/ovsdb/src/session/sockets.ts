@@ -1,5 +1,5 @@
 import { connect as connectTcp, createServer, type Server, type Socket } from 'node:net';
-import { connect as connectTls, createServer as createTlsServer, type TLSSocket } from 'node:tls';
+import { connect as connectTls, createServer as createTlsServer, type TLSSocket, Server as TlsServer } from 'node:tls';
 import { NotationError } from '../errors.js';
 import type { Target } from './target.js';
 import type { Peer, TlsOptions } from './types.js';
@@ -48,6 +48,11 @@ export function openServer(target: Target, tls: TlsOptions | undefined, onSocket
     onSocket(socket);
   });
   return server;
+}
+
+/** Gives a server for an `ssl` address the key and certificates of connections to come. */
+export function renewTls(server: Server, tls: TlsOptions): void {
+  if (server instanceof TlsServer) server.setSecureContext(credentials(tls));
 }
 
 /** What a connected stream tells about its other end. */

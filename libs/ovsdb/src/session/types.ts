@@ -72,6 +72,8 @@ export interface OvsdbListener {
   readonly addresses: readonly string[];
   /** Peers connected now. */
   readonly clients: ReadonlySet<OvsdbClient>;
+  /** The key and certificates of connections to come; those that there are go on. */
+  setTls(tls: TlsOptions): void;
   /** Stops listening and closes all accepted clients. */
   close(): Promise<void>;
 }

@@ -3,6 +3,7 @@ import { BAND_SLOTS, type Compiler, clusterPolicyObject, DNS_SERVICE, nodeName }
 import { Inject, Injectable } from '@nestjs/common';
 import { Allocations } from '../../allocation/allocations.js';
 import { Engine } from '../../core/engine.js';
+import { OwnProblems } from '../../core/own-problems.js';
 import type { OvsdbPort, SwitchesPort, SwitchState } from '../../core/ports.js';
 import { World } from '../../core/world.js';
 import { COMPILER, OVSDB, SOURCE, SWITCHES } from '../../runtime/tokens.js';
@@ -86,6 +87,7 @@ export class StatusViews {
     private readonly status: StatusService,
     private readonly engine: Engine,
     private readonly world: World,
+    private readonly ownProblems: OwnProblems,
     @Inject(COMPILER) private readonly compiler: Compiler,
     @Inject(SOURCE) private readonly source: Source,
   ) {}
@@ -123,14 +125,20 @@ export class StatusViews {
     };
   }
 
-  /** Of the source, and of what it asks for and cannot have. */
+  /** Of the source, of what it asks for and cannot have, and of the controller itself. */
   problems(): ProblemView[] {
     const own = this.world.problems.map(({ kind, namespace, name, reason }): ProblemView => {
       const object = { kind, namespace, name };
       const place = this.source.placeOf(object);
       return { severity: 'error', file: place?.file ?? '', line: place?.line ?? null, object, reason };
     });
-    return [...this.source.problems(), ...own, ...this.crowdedPolicies(), ...this.namesWithoutServer()];
+    return [
+      ...this.ownProblems.all(),
+      ...this.source.problems(),
+      ...own,
+      ...this.crowdedPolicies(),
+      ...this.namesWithoutServer(),
+    ];
   }
 
   /** Nobody is asked for addresses whose answers count: rules for names can never match. */

@@ -1,23 +1,28 @@
 import { chmodSync, existsSync, unlinkSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
-import { type Endpoint, formatEndpoint } from '@heddle/api';
-import { readTls, type TlsFiles } from '../../config/tls-files.js';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
+import { type Endpoint, formatEndpoint, type TlsFollower, type TlsSet } from '@heddle/api';
 import { removeStaleSocket } from '../../unix-socket.js';
 import { markLocal } from './access.guard.js';
 
 /** Headers and bodies of a request must arrive in this time; answers may take longer (long polls). */
 const REQUEST_TIMEOUT_MS = 30_000;
+const MIN_VERSION = 'TLSv1.2';
 
 /** The HTTP servers of the API: one application behind several unix, TCP and TLS listeners. */
 export class Listeners {
   private readonly servers: Server[] = [];
+  private readonly tlsServers: TlsServer[] = [];
   private readonly unixPaths: string[] = [];
 
   constructor(
     private readonly handler: RequestListener,
-    private readonly tls: TlsFiles | undefined,
-  ) {}
+    private readonly tls: TlsFollower | undefined,
+  ) {
+    tls?.onRenewed((set) => {
+      for (const server of this.tlsServers) server.setSecureContext({ ...pems(set), minVersion: MIN_VERSION });
+    });
+  }
 
   /** @throws Error that names the endpoint */
   async listen(endpoints: readonly Endpoint[]): Promise<void> {
@@ -68,8 +73,10 @@ export class Listeners {
     if (endpoint.kind === 'ssl') {
       if (this.tls === undefined) throw new Error('there is no TLS key');
       // As for switches: who has no certificate of the authority does not get as far as the token.
-      const peers = { requestCert: true, rejectUnauthorized: true, minVersion: 'TLSv1.2' } as const;
-      return createTlsServer({ ...readTls(this.tls), ...peers }, this.handler);
+      const peers = { requestCert: true, rejectUnauthorized: true, minVersion: MIN_VERSION } as const;
+      const server = createTlsServer({ ...pems(this.tls.current), ...peers }, this.handler);
+      this.tlsServers.push(server);
+      return server;
     }
     if (endpoint.kind === 'tcp') return createServer(this.handler);
     return createServer((request, response) => {
@@ -78,6 +85,8 @@ export class Listeners {
     });
   }
 }
+
+const pems = ({ key, cert, ca }: TlsSet) => ({ key, cert, ca });
 
 function started(server: Server, listen: () => void): Promise<void> {
   return new Promise((resolve, reject) => {
