@@ -148,7 +148,7 @@ export class TestLab {
   }
   /** The last policy epoch that each node was told of. */
   readonly policyEpochs = new Map<string, number>();
-  /** Agents empty such a cache after a change, while changes go on once a second: waits until those that run have. */
+  /** Agents empty such a cache after a change, but only so often: waits until those that run have. */
   private async purged(): Promise<void> {
     if (!(await this.keepsDecisions())) return;
     for (const { name } of await this.nodes())

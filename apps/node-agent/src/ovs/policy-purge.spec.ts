@@ -25,23 +25,40 @@ function setUp(answer: () => Purged) {
 }
 
 describe('a purge after policies have changed', () => {
-  it('comes at once, for every epoch once, and then rests for a second', async () => {
-    const { purge, purges, events, pass } = setUp(() => 'purged');
+  it('comes at once, for every epoch once', async () => {
+    const { purge, purges, events } = setUp(() => 'purged');
     expect([purge.epoch, purge.restMs]).toEqual([0, 0]);
     expect(await purge.take(undefined)).toBe(false);
     expect(await purge.take(70)).toBe(true);
-    expect([purge.epoch, purge.restMs]).toEqual([70, 1_000]);
+    expect([purge.epoch, purge.restMs]).toEqual([70, 0]);
     expect(await purge.take(70)).toBe(false);
-    pass(400);
-    expect(purge.restMs).toBe(600);
-    pass(700);
-    expect(purge.restMs).toBe(0);
     expect(await purge.take(72)).toBe(true);
-    expect(purges).toEqual([5_000, 6_100]);
+    expect(purges).toEqual([5_000, 5_000]);
     expect(events).toEqual(['datapath_purged', 'datapath_purged']);
   });
 
-  it('costs one a second and one after the last, however many changes there are', async () => {
+  it('rests after five, for a second for each', async () => {
+    const { purge, pass } = setUp(() => 'purged');
+    let epoch = 0;
+    const spend = async () => {
+      let n = 0;
+      for (; purge.restMs === 0; n++) await purge.take(++epoch);
+      return n;
+    };
+    expect(await spend()).toBe(5);
+    expect(purge.restMs).toBe(1_000);
+    pass(400);
+    expect(purge.restMs).toBe(600);
+    pass(600);
+    expect(await spend()).toBe(1);
+    pass(2_500);
+    expect(await spend()).toBe(2);
+    expect(purge.restMs).toBe(500);
+    pass(60_000);
+    expect(await spend()).toBe(5);
+  });
+
+  it('costs five, one a second, and one after the last, however many changes there are', async () => {
     const { purge, purges, pass } = setUp(() => 'purged');
     // The controller: 5,000 changes, one a millisecond; the agent asks when its rest is over.
     const changes = Array.from({ length: 5_000 }, (_, i) => i + 1);
@@ -52,7 +69,7 @@ describe('a purge after policies have changed', () => {
     }
     pass(purge.restMs);
     expect(await purge.take(changes.length)).toBe(true);
-    expect(purges).toEqual([5_000, 6_000, 7_000, 8_000, 9_000, 10_000]);
+    expect(purges).toEqual([5_000, 5_001, 5_002, 5_003, 5_004, 6_000, 7_000, 8_000, 9_000, 10_000]);
     expect(done).toBe(4_000);
     pass(purge.restMs);
     expect(await purge.take(changes.length)).toBe(false);

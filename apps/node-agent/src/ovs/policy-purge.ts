@@ -1,8 +1,10 @@
 import { ControlSocket } from './control-socket.js';
 import { mayKeepDecisions } from './stale-decisions.js';
 
-/** At most one purge in this time: every packet of a kind not seen since costs the switch a walk through its tables. */
+/** How often in the long run: after a purge every packet of a kind not seen since costs the switch a walk through its tables. */
 const INTERVAL_MS = 1_000;
+/** How many at once after a time of rest: people who change one policy after the other see each take effect. */
+const BURST = 5;
 const ANSWER_TIMEOUT_MS = 5_000;
 
 /** `not-needed`: this release of Open vSwitch takes every change over into its cache. */
@@ -27,14 +29,15 @@ export interface PolicyPurgeOptions {
 }
 
 /**
- * Has the cache emptied when the controller says that policies have changed in the switch: at once, and while changes go on once a
- * second, with the last of them at the latest a second after it.
+ * Has the cache emptied when the controller says that policies have changed in the switch: at once, up to five times in a row, and
+ * while changes go on once a second, with the last of them at the latest a second after it.
  */
 export class PolicyPurge {
   #epoch = 0;
   #needed = true;
   #failed = false;
-  #last = Number.NEGATIVE_INFINITY;
+  /** When all that was spent will have come back. */
+  #restedAt = Number.NEGATIVE_INFINITY;
 
   constructor(private readonly options: PolicyPurgeOptions) {}
 
@@ -45,7 +48,7 @@ export class PolicyPurge {
 
   /** How long not to ask for another epoch, in milliseconds: what changes meanwhile is then one. */
   get restMs(): number {
-    return Math.max(0, this.#last + INTERVAL_MS - this.options.now());
+    return Math.max(0, this.#restedAt - (BURST - 1) * INTERVAL_MS - this.options.now());
   }
 
   /**
@@ -56,7 +59,7 @@ export class PolicyPurge {
     if (epoch === undefined || epoch === this.#epoch || !this.#needed) return false;
     const { purge, now, logger } = this.options;
     this.#epoch = epoch;
-    this.#last = now();
+    this.#restedAt = Math.max(this.#restedAt, now()) + INTERVAL_MS;
     try {
       // For as long as this agent runs: who installs an older Open vSwitch starts the agent anew.
       this.#needed = (await purge()) === 'purged';
