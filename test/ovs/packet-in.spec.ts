@@ -61,7 +61,7 @@ describe.skipIf(!hasOvs())('packets that flows tell of', () => {
       desired: { node: () => state, nodeOfDatapath: () => NODE },
       logger: { debug: quiet, info: quiet, warn: quiet, error: (line) => void errors.push(line) },
       clock: systemClock,
-      beforeSend: async () => undefined,
+      beforeCommit: async () => undefined,
       inSync: () => true,
       encap: 'vxlan',
     });

@@ -121,7 +121,7 @@ describe.skipIf(!hasOvs())('a set of policies under traffic', () => {
       desired: { node: (name) => compiler.node(name), nodeOfDatapath: () => NODE },
       logger: { debug: () => {}, info: () => {}, warn: () => {}, error: (line) => console.error(line) },
       clock: systemClock,
-      beforeSend: async () => undefined,
+      beforeCommit: async () => undefined,
       inSync: () => true,
       encap: 'geneve',
     });

@@ -126,8 +126,8 @@ describe.skipIf(!hasOvs())('names of cluster policies', () => {
     client = new ApiClient({ url: `unix:${folder.socket}` });
     const wallNow = () => Date.now() + ahead * 1_000;
     const createSouthbound: typeof production.createSouthbound = (needs) => {
-      const beforeSend = () => gate.then(needs.beforeSend);
-      return production.createSouthbound({ ...needs, beforeSend });
+      const beforeCommit = () => gate.then(needs.beforeCommit);
+      return production.createSouthbound({ ...needs, beforeCommit });
     };
     const options = { config, logger: createLogger('error'), clock, wallNow, ...production, createSouthbound };
     controller = await Controller.start(options);

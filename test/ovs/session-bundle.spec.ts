@@ -64,6 +64,39 @@ describe.skipIf(!hasOvs())('bundles on Open vSwitch', () => {
     },
   );
 
+  it.each(VERSIONS)('%s: commits what is filled when it may, and discards it when it may not', async (version) => {
+    const one = await open(version);
+    let allow: () => void = () => undefined;
+    const allowed = new Promise<void>((resolve) => {
+      allow = resolve;
+    });
+    const applied = one.apply([group, toGroup(5, 7)], { commitAfter: allowed });
+    // Answers come in their order: the bundle is filled now.
+    await one.barrier();
+    expect(await ovs.flows()).toEqual([]);
+    allow();
+    expect(await applied).toEqual({ kind: 'committed' });
+    expect(await ovs.flows()).toHaveLength(1);
+    const refusal = new Error('not today');
+    await expect(one.apply([drop(6)], { commitAfter: Promise.reject(refusal) })).rejects.toBe(refusal);
+    expect(await ovs.flows()).toHaveLength(1);
+    expect(await one.apply([drop(6)])).toEqual({ kind: 'committed' });
+  });
+
+  it('commits nothing that nobody waits for any more', async () => {
+    const one = await open('OF1.5');
+    let allow: () => void = () => undefined;
+    const allowed = new Promise<void>((resolve) => {
+      allow = resolve;
+    });
+    await expect(one.apply([drop(1)], { commitAfter: allowed, timeoutMs: 50 })).rejects.toMatchObject({
+      code: 'OF_TIMEOUT',
+    });
+    allow();
+    await one.barrier();
+    expect(await ovs.flows()).toEqual([]);
+  });
+
   it('names one bad message among 20000, and applies 20000 good ones', async () => {
     const one = await open('OF1.5');
     const mods: Mod[] = Array.from({ length: 20_000 }, (_, i) => drop(1 + (i % 60_000), 1 + i));

@@ -58,7 +58,7 @@ describe.skipIf(!hasOvs())('the driver with what the compiler really gives', () 
       desired: { node: (name) => compiler.node(name), nodeOfDatapath: () => NODE },
       logger,
       clock: systemClock,
-      beforeSend: async () => undefined,
+      beforeCommit: async () => undefined,
       inSync: () => true,
       encap,
     });

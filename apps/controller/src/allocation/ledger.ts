@@ -24,7 +24,7 @@ const ROWS_PER_INSERT = 1_000;
 
 /**
  * Recorded numbers: given at once from memory, durable when `flush` resolves. Entries are never removed, so a number means
- * one thing for ever; whoever tells a switch a number awaits `flush` first.
+ * one thing for ever; whoever lets a switch act on a number awaits `flush` first.
  */
 export class Ledger implements IdSource {
   private readonly kinds = new Map<IdKind, Kind>();

@@ -11,7 +11,7 @@ export const production: Pick<RuntimeOptions, 'createCompiler' | 'createSouthbou
 };
 
 function createSouthbound(needs: SouthboundNeeds): Southbound {
-  const { config, tls: files, logger, clock, compiler, allocations, inSync, changed, beforeSend } = needs;
+  const { config, tls: files, logger, clock, compiler, allocations, inSync, changed, beforeCommit } = needs;
   const switches = new SwitchManager({
     desired: {
       node: (name) => compiler.node(name),
@@ -24,7 +24,7 @@ function createSouthbound(needs: SouthboundNeeds): Southbound {
     clock,
     encap: config.encap,
     inSync,
-    beforeSend,
+    beforeCommit,
     changed,
   });
   const ovsdb = new OvsdbManager({ logger, changed });

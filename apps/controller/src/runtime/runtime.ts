@@ -46,7 +46,7 @@ export interface SouthboundNeeds {
   /** Something that waiters may look at has changed. */
   readonly changed: () => void;
   /** Resolves when everything is recorded that a switch may be told of. */
-  readonly beforeSend: () => Promise<void>;
+  readonly beforeCommit: () => Promise<void>;
 }
 
 export interface RuntimeOptions {
@@ -142,7 +142,7 @@ export class Runtime {
       allocations,
       inSync: () => engine?.inSync ?? false,
       changed: () => watchers.changed(),
-      beforeSend: async () => {
+      beforeCommit: async () => {
         await allocations.flush();
         await domains?.observer.flush();
       },

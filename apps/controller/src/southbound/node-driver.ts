@@ -1,66 +1,17 @@
-import { type Flow, type NodeDelta, type NodeName } from '@heddle/compiler';
-import {
-  formatCloseReason,
-  type Mod,
-  NO_BUFFER,
-  OpenFlowPeerError,
-  type OpenFlowSession,
-  PORT,
-  type RejectedMod,
-} from 'openflow-ts';
-import type { CountsEvent, PacketInEvent, SwitchState } from '../core/ports.js';
+import type { Flow, NodeDelta, NodeName } from '@heddle/compiler';
+import { formatCloseReason, type Mod, NO_BUFFER, type OpenFlowSession, PORT, type RejectedMod } from 'openflow-ts';
+import type { CountsEvent } from '../core/ports.js';
 import { Dirty, frozen, frozenPart, Installed, type Without } from './content.js';
 import { isCounted, readAllCounts, readCountsOf } from './counts.js';
-import type { DesiredState, SouthboundClock, SouthboundLogger } from './desired.js';
-import { ensureMeters } from './meters.js';
-import { askForPackets, PacketInQueue } from './packet-in.js';
+import type { DriverEvents, DriverOptions, NodeSwitchState } from './driver-options.js';
+import { PacketInQueue } from './packet-in.js';
+import { Pauses } from './pauses.js';
 import { type Content, type Difference, differences, inOrder, planDelta } from './plan.js';
+import { PolicyEpoch } from './policy-epoch.js';
+import { ensureIdentityField, ensurePackets, ensurePolicyLog } from './prepare.js';
 import { readBack } from './readback.js';
 import { logDrift, logRefused } from './reports.js';
-import { ensureTlvMap } from './tlv-map.js';
 import { changesJudgement, isJudging } from './verdicts.js';
-
-/** What the drivers need of the rest of the controller. */
-export interface DriverOptions {
-  readonly desired: DesiredState;
-  readonly logger: SouthboundLogger;
-  readonly clock: SouthboundClock;
-  /** Resolves when every number given out so far is durable; awaited before every bundle. */
-  readonly beforeSend: () => Promise<void>;
-  /** True when the desired state is whole: nothing is sent to or deleted from a switch before. */
-  readonly inSync: () => boolean;
-  /** Whether the identity travels in a Geneve option. */
-  readonly encap: 'geneve' | 'vxlan';
-  /** Between two looks for changes that others made. Default 60000. */
-  readonly driftIntervalMs?: number | undefined;
-  /** Deadline of one bundle. Default 30000. */
-  readonly bundleTimeoutMs?: number | undefined;
-  /** Told when a node's `policyEpoch` is another although nothing new is realized: somebody's change was repaired. */
-  readonly changed?: (() => void) | undefined;
-}
-
-/** Where one node's switch stands; beside what the core needs, what the drivers' own figures are. */
-export interface NodeSwitchState extends SwitchState {
-  readonly bundlesSent: number;
-  /** Times that the whole switch was read back and compared. */
-  readonly readBacks: number;
-  /** Flows and groups of ours that somebody else had changed, added or removed. */
-  readonly driftFound: number;
-  /** Packets that flows told of and listeners got, and those that came faster than they were taken. */
-  readonly packetIns: number;
-  readonly packetInsDropped: number;
-}
-
-/** What a driver tells. */
-export interface DriverEvents {
-  realized(generation: number): void;
-  packetIn(event: PacketInEvent): void;
-  counts(event: CountsEvent): void;
-}
-
-const RETRY_MS = { first: 500, last: 30_000 } as const;
-/** While the desired state is not whole, nobody may tell us when it is. */
-const SYNC_POLL_MS = 100;
 
 /** Why the whole switch is compared. */
 type Cause = 'connect' | 'rejected' | 'drift';
@@ -93,11 +44,8 @@ export class NodeDriver {
   #resync: Cause | undefined;
   #running = false;
   #stopped = false;
-  #cancelTimer: () => void = () => undefined;
   #cancelDrift: () => void = () => undefined;
-  /** A pause is on: for the desired state to be whole, or before another attempt. */
-  #waiting: 'sync' | 'retry' | undefined;
-  #retryMs: number = RETRY_MS.first;
+  readonly #pauses: Pauses;
   #generation = 0;
   #realized = 0;
   #lastError: string | null = null;
@@ -106,9 +54,7 @@ export class NodeDriver {
   #bundlesSent = 0;
   #readBacks = 0;
   #driftFound = 0;
-  #policyEpoch: number | undefined;
-  /** A bundle that changes what packets are judged by was sent, and no success has been told of since. */
-  #judgementSent = false;
+  readonly #policyEpoch = new PolicyEpoch();
 
   constructor(
     readonly node: NodeName,
@@ -121,6 +67,7 @@ export class NodeDriver {
       deliver: (event) => events.packetIn(event),
       failed: (error) => options.logger.error({ event: 'packet-in-failed', node, error: String(error) }),
     });
+    this.#pauses = new Pauses(options.clock, () => this.#kick());
   }
 
   get state(): NodeSwitchState {
@@ -135,7 +82,7 @@ export class NodeDriver {
       bundlesSent: this.#bundlesSent,
       readBacks: this.#readBacks,
       driftFound: this.#driftFound,
-      policyEpoch: this.#policyEpoch,
+      policyEpoch: this.#policyEpoch.value,
       packetIns: this.#packets.taken,
       packetInsDropped: this.#packets.dropped,
     };
@@ -150,7 +97,7 @@ export class NodeDriver {
     this.#session = session;
     this.#generation = generation;
     this.#resync = 'connect';
-    this.#retryMs = RETRY_MS.first;
+    this.#pauses.succeeded();
     session.on('packet_in', this.#packets.put);
     logger.info({ event: 'switch-connected', node, remote: session.remote, version: session.version });
     void session.closed.then((reason) => {
@@ -159,7 +106,7 @@ export class NodeDriver {
       this.#forget();
       if (!this.#stopped) logger.warn({ event: 'switch-disconnected', node, reason: formatCloseReason(reason) });
     });
-    this.#endPause();
+    this.#pauses.end();
     this.#scheduleDrift();
     this.#kick();
   }
@@ -168,13 +115,7 @@ export class NodeDriver {
   notify(generation: number, delta: NodeDelta | undefined): void {
     this.#generation = generation;
     if (delta !== undefined && this.#resync !== 'connect') this.#dirty.add(delta);
-    if (this.#waiting === 'sync') this.#endPause();
-    else if (this.#waiting === 'retry' && delta !== undefined && this.#retryMs > RETRY_MS.first) {
-      // What was refused may be right now; one early attempt, so that frequent changes do not put it off for ever.
-      this.#endPause();
-      this.#retryMs = RETRY_MS.first;
-      this.#pause('retry', RETRY_MS.first);
-    }
+    this.#pauses.compiled(delta !== undefined);
     this.#kick();
   }
 
@@ -188,7 +129,7 @@ export class NodeDriver {
   async readCounts(): Promise<boolean> {
     const session = this.#session;
     const behind = this.#running || this.#resync !== undefined || this.#dirty.size > 0;
-    if (session === undefined || behind || this.#stopped || this.#waiting !== undefined) return false;
+    if (session === undefined || behind || this.#stopped || this.#pauses.isOn) return false;
     return this.#tellCounts(session, 'all', readAllCounts(session));
   }
 
@@ -209,7 +150,7 @@ export class NodeDriver {
 
   #forget(): void {
     this.#cancelDrift();
-    this.#endPause();
+    this.#pauses.end();
     this.#packets.clear();
     this.#dirty = new Dirty();
     this.#installed.reset({ flows: new Map(), groups: new Map() });
@@ -218,22 +159,9 @@ export class NodeDriver {
   }
 
   #kick(): void {
-    if (this.#running || this.#waiting !== undefined || this.#stopped) return;
+    if (this.#running || this.#pauses.isOn || this.#stopped) return;
     this.#running = true;
     void this.#loop();
-  }
-
-  #pause(why: 'sync' | 'retry', ms: number): void {
-    this.#waiting = why;
-    this.#cancelTimer = this.options.clock.after(ms, () => {
-      this.#waiting = undefined;
-      this.#kick();
-    });
-  }
-
-  #endPause(): void {
-    this.#cancelTimer();
-    this.#waiting = undefined;
   }
 
   #scheduleDrift(): void {
@@ -260,9 +188,9 @@ export class NodeDriver {
 
   /** The session that something is to be done with; `undefined` when there is nothing to do for now. */
   #next(): OpenFlowSession | undefined {
-    if (this.#session === undefined || this.#stopped || this.#waiting !== undefined) return undefined;
+    if (this.#session === undefined || this.#stopped || this.#pauses.isOn) return undefined;
     if (!this.options.inSync()) {
-      this.#pause('sync', SYNC_POLL_MS);
+      this.#pauses.forSync();
       return undefined;
     }
     if (this.options.desired.node(this.node) === undefined) return undefined;
@@ -278,14 +206,15 @@ export class NodeDriver {
     const work = full ? await this.#planAll(session) : this.#planDirty(session);
     if (work === undefined || this.#session !== session) return;
     if (work.mods.length > 0) {
-      await this.options.beforeSend();
-      if (this.#session !== session) return;
       const startedAt = this.options.clock.now();
       // On its way before the bundle, so the switch answers with what the flows have when they go.
       if (work.leaving.length > 0)
         void this.#tellCounts(session, 'leaving', readCountsOf(session, work.leaving), work.leaving);
-      this.#judgementSent ||= work.judgement;
-      const result = await session.apply(work.mods, { timeoutMs: this.options.bundleTimeoutMs ?? 30_000 });
+      this.#policyEpoch.sending(work.judgement);
+      const result = await session.apply(work.mods, {
+        timeoutMs: this.options.bundleTimeoutMs ?? 30_000,
+        commitAfter: this.options.beforeCommit(),
+      });
       if (this.#session !== session) return;
       this.#bundlesSent++;
       if (result.kind === 'rejected') {
@@ -297,10 +226,13 @@ export class NodeDriver {
       this.options.logger.debug({ event: 'bundle-committed', node: this.node, mods: work.mods.length, ms });
     }
     work.done();
-    this.#retryMs = RETRY_MS.first;
+    this.#pauses.succeeded();
     this.#lastError = null;
-    this.#judged(work.generation);
-    this.#realize(work.generation);
+    const isAnother = this.#policyEpoch.acknowledged();
+    if (work.generation !== this.#realized) {
+      this.#realized = work.generation;
+      this.events.realized(work.generation);
+    } else if (isAnother) this.options.changed?.();
   }
 
   #planDirty(session: OpenFlowSession): Work | undefined {
@@ -325,15 +257,15 @@ export class NodeDriver {
 
   async #planAll(session: OpenFlowSession): Promise<Work | undefined> {
     const cause = this.#resync ?? 'drift';
-    if (this.options.encap === 'geneve' && (await ensureTlvMap(session)))
-      this.options.logger.info({ event: 'tlv-map-added', node: this.node });
-    if (cause === 'connect') await this.#askForPackets(session);
-    if (cause !== 'drift') await this.#ensureMeters(session);
+    const { node, options } = this;
+    await ensureIdentityField(session, node, options);
+    if (cause === 'connect') await ensurePackets(session, node, options);
+    if (cause !== 'drift') this.#without = await ensurePolicyLog(session, node, options);
     // Before anything is removed. After a drift check only what others made is.
     const counted = cause === 'drift' || this.#tellCounts(session, 'all', readAllCounts(session));
     const actual = await readBack(session);
     await counted;
-    const set = this.options.desired.node(this.node);
+    const set = options.desired.node(node);
     if (set === undefined || this.#session !== session) return undefined;
     // From here on what changes is dirty again; what changed before is in the snapshot.
     const content = frozen(set, this.#without);
@@ -349,20 +281,17 @@ export class NodeDriver {
     this.#readBacks++;
     if (cause === 'connect') this.#modsAtConnect = found.length;
     if (cause === 'drift') this.#reportDrift(found);
-    else {
-      const { node } = this;
-      this.options.logger.info({
+    else
+      options.logger.info({
         event: 'switch-read-back',
         node,
         cause,
         found: actual.flows.length,
         differ: found.length,
       });
-    }
     const mods = inOrder(found.map((d) => d.mod));
-    // What has no flows of ours has judged no packet yet.
     const isEmpty = actual.flows.length === 0;
-    if (isEmpty) this.#judgementSent = false;
+    if (isEmpty) this.#policyEpoch.isEmpty();
     const judgement = !isEmpty && found.some(isJudging);
     return { content, mods, generation, leaving: [], judgement, done: () => this.#installed.reset(content) };
   }
@@ -383,28 +312,6 @@ export class NodeDriver {
     } catch (error) {
       this.options.logger.debug({ event: 'counters-not-read', node, error: String(error) });
       return false;
-    }
-  }
-
-  /** Without meters a switch tells of no policy's decisions: everything else works as it should. */
-  async #ensureMeters(session: OpenFlowSession): Promise<void> {
-    this.#without = undefined;
-    try {
-      await ensureMeters(session);
-    } catch (error) {
-      if (!(error instanceof OpenFlowPeerError)) throw error;
-      this.#without = (flow) => flow.provenance.feature === 'policyLog';
-      this.options.logger.warn({ event: 'policy-log-impossible', node: this.node, error: error.message });
-    }
-  }
-
-  /** A switch that cannot be asked still does what its flows say: only what it would tell is missing. */
-  async #askForPackets(session: OpenFlowSession): Promise<void> {
-    try {
-      await askForPackets(session);
-    } catch (error) {
-      if (!(error instanceof OpenFlowPeerError)) throw error;
-      this.options.logger.warn({ event: 'packet-in-refused', node: this.node, error: error.message });
     }
   }
 
@@ -438,21 +345,6 @@ export class NodeDriver {
 
   #retryLater(): void {
     if (this.#resync !== 'connect') this.#resync = 'rejected';
-    this.#pause('retry', this.#retryMs);
-    this.#retryMs = Math.min(this.#retryMs * 2, RETRY_MS.last);
-  }
-
-  /** By the clock, so that no controller gives a number that an earlier one gave. */
-  #judged(generation: number): void {
-    if (!this.#judgementSent) return;
-    this.#judgementSent = false;
-    this.#policyEpoch = Math.max(Date.now(), (this.#policyEpoch ?? 0) + 1);
-    if (generation === this.#realized) this.options.changed?.();
-  }
-
-  #realize(generation: number): void {
-    if (generation === this.#realized) return;
-    this.#realized = generation;
-    this.events.realized(generation);
+    this.#pauses.forRetry();
   }
 }

@@ -7,7 +7,8 @@ import {
   type TlsOptions,
 } from 'openflow-ts';
 import type { CountsEvent, PacketInEvent } from '../core/ports.js';
-import { type DriverOptions, NodeDriver, type NodeSwitchState } from './node-driver.js';
+import type { DriverOptions, NodeSwitchState } from './driver-options.js';
+import { NodeDriver } from './node-driver.js';
 
 export interface ListenOptions {
   /** `tcp:HOST:PORT`, `ssl:HOST:PORT`, `unix:PATH`, or the same as objects. */

@@ -27,6 +27,14 @@ export interface BundleChannel {
   call(message: Message, xid: number): Promise<Message>;
 }
 
+/** What decides whether a bundle that is filled is committed. */
+export interface BundleGate {
+  /** Nobody waits for the outcome any more: nothing is committed from then on. */
+  readonly isAbandoned: () => boolean;
+  /** As `ApplyOptions.commitAfter`. */
+  readonly commitAfter?: Promise<unknown> | undefined;
+}
+
 /** Chunks that are sent before the other sessions of this process get a turn: encoding one takes a millisecond or two. */
 const CHUNKS_PER_TURN = 4;
 
@@ -60,13 +68,16 @@ function* chunksOf(
  * Open vSwitch commits a bundle even if some of its messages were refused while they were being added. So a barrier
  * follows the adds, and the bundle is discarded if any error came for one of them.
  * @throws OpenFlowClosedError, OpenFlowProtocolError; whether the bundle is in force is unknown then
+ * @throws what `commitAfter` rejects with; the bundle is not in force then
  */
 export async function applyBundle(
   channel: BundleChannel,
   bundleId: number,
   given: readonly Mod[] | SharedMessages<Mod>,
-  isAbandoned: () => boolean,
+  { isAbandoned, commitAfter }: BundleGate,
 ): Promise<ApplyResult> {
+  // It may reject before it is awaited.
+  commitAfter?.catch(() => undefined);
   const mods = given instanceof SharedMessages ? given.messages : given;
   if (mods.length === 0) return { kind: 'committed' };
   const { version, xids } = channel;
@@ -117,9 +128,19 @@ export async function applyBundle(
       barrier();
     }
     await Promise.all(pending);
+    const discard = () => control('discard_request', 'discard_reply', xids.allocate()).catch(ignorePeerError);
     if (errors.length > 0) {
-      await control('discard_request', 'discard_reply', xids.allocate()).catch(ignorePeerError);
+      await discard();
       return { kind: 'rejected', errors };
+    }
+    if (commitAfter !== undefined) {
+      try {
+        await commitAfter;
+      } catch (reason) {
+        await discard();
+        throw reason;
+      }
+      if (isAbandoned()) return { kind: 'rejected', errors };
     }
     const failed: RejectedMod[] = [];
     await control('commit_request', 'commit_reply', xids.allocate()).catch(asRejection(failed));

@@ -10,5 +10,5 @@ export { resumePacket, usePacketIn2 } from './packets.js';
 export { type ReconcileOptions, type ReconcileResult, reconcileFlows } from './reconcile.js';
 export { onRoleLost, requestRole } from './roles.js';
 export { createOpenFlowServer, type OpenFlowServer, type ServerOptions } from './server.js';
-export type { OpenFlowSession, SessionOptions } from './session.js';
+export type { ApplyOptions, OpenFlowSession, SessionOptions } from './session.js';
 export { encodeShared, type Mod, SharedMessages } from './shared.js';

@@ -47,6 +47,15 @@ export interface SessionOptions {
   readonly clock?: Clock | undefined;
 }
 
+/** How a bundle is applied. */
+export interface ApplyOptions extends WaitOptions {
+  /**
+   * The switch gets the bundle at once and is told to commit it when this has resolved; if it rejects, the bundle is discarded. Open
+   * vSwitch forgets a bundle that nothing is said about for ten seconds: it is rejected then.
+   */
+  readonly commitAfter?: Promise<unknown> | undefined;
+}
+
 /** A handshaken OpenFlow connection with a switch. */
 export interface OpenFlowSession {
   readonly version: Version;
@@ -90,8 +99,9 @@ export interface OpenFlowSession {
   /**
    * Applies all mods in their order as one atomic bundle, or none of them. No mods: nothing is sent.
    * @throws OpenFlowTimeoutError, OpenFlowClosedError: the outcome is unknown
+   * @throws what `commitAfter` rejects with: nothing is applied
    */
-  apply(mods: readonly Mod[] | SharedMessages<Mod>, options?: WaitOptions): Promise<ApplyResult>;
+  apply(mods: readonly Mod[] | SharedMessages<Mod>, options?: ApplyOptions): Promise<ApplyResult>;
   /** Calls `listener` for each message of this kind that answers nothing. Returns the function that ends it. */
   on<K extends Message['kind']>(kind: K, listener: (message: MessageOf<K>) => void): () => void;
   /** Ends the session; what waits for an answer is rejected. */
@@ -229,10 +239,11 @@ class Session implements OpenFlowSession {
     if (refusal !== undefined) throw refusal;
   }
 
-  apply(mods: readonly Mod[] | SharedMessages<Mod>, options: WaitOptions = {}): Promise<ApplyResult> {
+  apply(mods: readonly Mod[] | SharedMessages<Mod>, options: ApplyOptions = {}): Promise<ApplyResult> {
     this.#lastBundleId = (this.#lastBundleId % 0xffff_ffff) + 1;
     let abandoned = false;
-    const work = applyBundle(this, this.#lastBundleId, mods, () => abandoned);
+    const gate = { isAbandoned: () => abandoned, commitAfter: options.commitAfter };
+    const work = applyBundle(this, this.#lastBundleId, mods, gate);
     return this.#deadline(work, `bundle of ${'messages' in mods ? mods.messages.length : mods.length}`, options, () => {
       abandoned = true;
     });
