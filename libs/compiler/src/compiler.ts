@@ -194,7 +194,7 @@ export function createCompiler(ids: IdSource): Compiler {
     stats: () => ({
       facts: Object.fromEntries(KINDS.map((k) => [k, graph.factCount(k)])),
       identities: graph.indexSize(podsOfIdentity),
-      cells: graph.cells(),
+      cells: graph.sizes(),
       flows: assembly.flowCount(),
       steps: { ...totals },
     }),

@@ -18,7 +18,7 @@ describe('tables of nodes', () => {
       return { flows: [] };
     });
     assembly.addNode(NODE1);
-    assembly.update({}, [{ part, placement: EVERYWHERE }]);
+    assembly.update(1, [{ part, placement: EVERYWHERE }]);
     expect([assembly.flush().size, made]).toEqual([0, 0]);
     assembly.node(NODE1);
     assembly.node(nodeName('node2'));

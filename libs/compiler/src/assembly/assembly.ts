@@ -1,4 +1,5 @@
 import { equal, sameElements } from '../engine/equal.js';
+import type { FragmentOwner } from '../engine/graph.js';
 import type { NodeName } from '../model/brands.js';
 import type { Fragment, Part, Placement } from '../model/fragment.js';
 import type { Flow, Group, NodeDelta } from '../model/output.js';
@@ -43,10 +44,10 @@ export class Assembly {
   /** Nodes that somebody has asked for; they have tables while they are known. */
   private readonly asked = new Set<NodeName>();
   private readonly tables = new Map<NodeName, NodeTables>();
-  private readonly placed = new Map<object, readonly Placed[]>();
+  private readonly placed = new Map<FragmentOwner, readonly Placed[]>();
   /** Owners of fragments that are on (nearly) every node, and on some node only. */
-  private readonly everywhere = new Set<object>();
-  private readonly somewhere = new Map<NodeName, Set<object>>();
+  private readonly everywhere = new Set<FragmentOwner>();
+  private readonly somewhere = new Map<NodeName, Set<FragmentOwner>>();
   /** What left the nodes that are gone. */
   private readonly removed = new Map<NodeName, NodeDelta>();
 
@@ -85,8 +86,8 @@ export class Assembly {
     this.removed.set(name, tables.everything());
   }
 
-  /** @param owner stands for the fragment: the same object each time */
-  update(owner: object, fragment: Fragment | undefined): void {
+  /** @param owner stands for the fragment: the same number each time */
+  update(owner: FragmentOwner, fragment: Fragment | undefined): void {
     const before = this.placed.get(owner) ?? NOTHING;
     const now = (fragment ?? NOTHING).map(({ part, placement }): Placed => ({ part, placement, made: undefined }));
     if (this.tables.size > 0)
@@ -149,7 +150,7 @@ export class Assembly {
   }
 
   /** Keeps track of which fragments a new node would get. */
-  private locate(owner: object, before: readonly Placed[], now: readonly Placed[]): void {
+  private locate(owner: FragmentOwner, before: readonly Placed[], now: readonly Placed[]): void {
     if (now.some((p) => p.placement.kind !== 'nodes')) this.everywhere.add(owner);
     else this.everywhere.delete(owner);
     if (

@@ -16,10 +16,11 @@ const emit = root('emit', 1, members, (app, cx) => ({
 
 function graph(...roots: Root[]) {
   const shown = new Map<string, unknown>();
-  const made = new Graph({
+  const made: Graph = new Graph({
     roots,
-    onFragment: ({ owner, key }, now) => {
-      const name = `${(owner as Root).name} ${key}`;
+    onFragment: (owner, now) => {
+      const { root, key } = made.nameOf(owner);
+      const name = `${root.name} ${key}`;
       if (now === undefined) shown.delete(name);
       else shown.set(name, now[0]?.placement);
     },
@@ -61,9 +62,9 @@ describe('the graph of steps', () => {
     const { graph: g } = graph(join, emit);
     g.apply([pod('x/1', { app: 'a' })]);
     g.apply([noPod('x/1')]);
-    expect(g.cells()).toEqual({ size: 0, join: 0, emit: 0 });
+    expect(g.sizes()).toEqual({ size: 0, join: 0, emit: 0 });
     expect(g.inspect(size, 'a')).toBe(0);
-    expect(g.cells().size).toBe(0);
+    expect(g.sizes().size).toBe(0);
   });
   it('refuses a root that reads an index before it is complete', () => {
     const early = root('early', 0, 'attachment', (_, cx) => {

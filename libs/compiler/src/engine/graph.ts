@@ -1,26 +1,13 @@
 import type { FactChange, FactKind, FactKinds } from '../model/facts.js';
 import type { Fragment } from '../model/fragment.js';
-import {
-  addDependent,
-  type Cell,
-  distinct,
-  FEW,
-  forEachDependent,
-  isRead,
-  NONE,
-  newCell,
-  removeDependent,
-} from './cell.js';
-import { equal, sameElements } from './equal.js';
-import { Members } from './members.js';
-import { NO_ENTRIES, type Published, published, unpacked } from './published.js';
+import { Cells, FLAG, NEVER } from './cells.js';
+import type { Cell } from './columns.js';
+import { equal } from './equal.js';
+import { EMPTY, type MemberSet, Members } from './members.js';
 import type { Context, Entry, Index, Memo, Root, RootOutput } from './steps.js';
 
-/** Stands for a root and key towards whoever hears of fragments; the same object for as long as the root's key is there. */
-export interface FragmentOwner {
-  readonly owner: unknown;
-  readonly key: string;
-}
+/** Stands for a root and key towards whoever hears of fragments; the same number for as long as the root's key is there. */
+export type FragmentOwner = number;
 
 export interface GraphOptions {
   readonly roots: readonly Root[];
@@ -28,9 +15,28 @@ export interface GraphOptions {
   readonly onFragment: (owner: FragmentOwner, now: Fragment | undefined) => void;
 }
 
-const EMPTY: ReadonlySet<string> = new Set();
-const membersOf = (cell: Cell | undefined): ReadonlySet<string> =>
-  cell === undefined ? EMPTY : (cell.value as Members).set;
+/** A kind of fact, a step or an index: what cells are of. */
+interface Owner {
+  readonly number: number;
+  readonly of: FactKind | Memo<unknown> | Root | Index;
+  readonly kind: 'fact' | Memo<unknown>['kind'] | Root['kind'] | Index['kind'];
+  /** By key. Cells of roots are found beside the cell that the root runs over. */
+  readonly cells: Map<string, Cell>;
+  /** Owners of a cell's block: this one, then the roots that run over it. */
+  readonly block: number[];
+  /** Of a root: its place in that block. */
+  readonly place: number;
+  /** Of a root: for how many keys it runs. */
+  running: number;
+  /** How often the step was evaluated in this apply. */
+  count: number;
+}
+
+/** Entries that a root gave: cell of the index, member, cell, member ... */
+type Given = readonly (Cell | string)[];
+const NO_ENTRIES: readonly Entry[] = [];
+const NOTHING_GIVEN: Given = [];
+const NO_INPUTS: readonly Cell[] = [];
 
 /**
  * Memoized steps with reverse edges. A change marks what depends on it as stale, all the way to the roots; stale roots are
@@ -38,362 +44,369 @@ const membersOf = (cell: Cell | undefined): ReadonlySet<string> =>
  * computed again, and a cell whose value turns out equal does not disturb its readers.
  */
 export class Graph {
-  private readonly facts = new Map<FactKind, Map<string, Cell>>();
-  private readonly memos = new Map<Memo<unknown>, Map<string, Cell>>();
-  private readonly indexes = new Map<Index, Map<string, Cell>>();
-  private readonly roots = new Map<Root, Map<string, Cell>>();
-  private readonly rootsOver = new Map<FactKind | Index, Root[]>();
+  private readonly cells = new Cells();
+  private readonly owners: Owner[] = [];
+  private readonly owned = new Map<Owner['of'], Owner>();
   /** Stale roots by stratum. */
-  private readonly queues: Set<Cell>[] = [];
-  private readonly orphans = new Set<Cell>();
+  private readonly queues: Cell[][] = [];
+  /** Cells that nobody may be reading any more. */
+  private readonly orphans: Cell[] = [];
   private readonly onFragment: GraphOptions['onFragment'];
   private revision = 0;
   private stratum = -1;
-  private reading: Cell[] | undefined;
-  private counts: Record<string, number> = {};
+  /** What the steps that are being computed have read, the inner ones' after the outer ones'. */
+  private readonly reads: Cell[] = [];
+  private readCount = 0;
 
   constructor(options: GraphOptions) {
     this.onFragment = options.onFragment;
     for (const root of options.roots) {
       if (typeof root.over === 'object' && root.over.stratum >= root.stratum)
         throw new TypeError(`${root.name} runs over ${root.over.name}, which is not complete before it`);
-      this.roots.set(root, new Map());
-      const list = this.rootsOver.get(root.over);
-      if (list === undefined) this.rootsOver.set(root.over, [root]);
-      else list.push(root);
-      for (let s = this.queues.length; s <= root.stratum; s++) this.queues.push(new Set());
+      const { block } = this.owner(root.over);
+      block.push(this.addOwner(root, block.length).number);
+      for (let s = this.queues.length; s <= root.stratum; s++) this.queues.push([]);
     }
   }
 
   /** Takes the changes in and brings everything up to date. Returns how often each step was evaluated. */
   apply(changes: readonly FactChange[]): Readonly<Record<string, number>> {
     this.revision++;
-    this.counts = {};
+    this.readCount = 0;
+    for (const owner of this.owners) owner.count = 0;
     for (const change of changes) this.setFact(change.kind, change.key, change.value);
     for (let s = 0; s < this.queues.length; s++) {
       this.stratum = s;
-      // A set may grow while it is walked: roots over an index of a lower stratum are all there by now, and no root
+      // A queue may grow while it is walked: roots over an index of a lower stratum are all there by now, and no root
       // makes another of its own or of a lower stratum stale.
-      const queue = this.queues[s] as Set<Cell>;
-      for (const cell of queue) this.refreshRoot(cell);
-      queue.clear();
+      const queue = this.queues[s] as Cell[];
+      for (let i = 0; i < queue.length; i++) this.refreshRoot(queue[i] as Cell);
+      queue.length = 0;
     }
     this.stratum = -1;
     this.collect();
-    return this.counts;
+    const counts: Record<string, number> = {};
+    for (const { of, count } of this.owners) if (count > 0 && typeof of === 'object') counts[of.name] = count;
+    return counts;
   }
 
   fact<K extends FactKind>(kind: K, key: string): FactKinds[K] | undefined {
-    return this.facts.get(kind)?.get(key)?.value as FactKinds[K] | undefined;
+    const cell = this.owner(kind).cells.get(key);
+    return cell === undefined ? undefined : (this.cells.values[cell] as FactKinds[K] | undefined);
   }
 
   *allFacts<K extends FactKind>(kind: K): Iterable<readonly [key: string, fact: FactKinds[K]]> {
-    for (const [key, cell] of this.facts.get(kind) ?? [])
-      if (cell.value !== undefined) yield [key, cell.value as FactKinds[K]];
+    for (const [key, cell] of this.owner(kind).cells) {
+      const value = this.cells.values[cell] as FactKinds[K] | undefined;
+      if (value !== undefined) yield [key, value];
+    }
   }
 
   factCount(kind: FactKind): number {
     let n = 0;
-    for (const cell of this.facts.get(kind)?.values() ?? []) if (cell.value !== undefined) n++;
+    for (const cell of this.owner(kind).cells.values()) if (this.cells.values[cell] !== undefined) n++;
     return n;
   }
 
   /** Reads a value from outside, between two applies. */
   inspect<V>(memo: Memo<V>, key: string): V {
     this.stratum = this.queues.length;
-    this.reading = [];
+    this.readCount = 0;
     try {
-      return this.value(memo, key).value as V;
+      return this.cells.values[this.memoCell(memo, key)] as V;
     } finally {
-      this.reading = undefined;
       this.stratum = -1;
       this.collect();
     }
   }
 
   /** Members of an index as they are now. */
-  inspectIndex(index: Index, key: string): ReadonlySet<string> {
-    return membersOf(this.indexes.get(index)?.get(key));
+  inspectIndex(index: Index, key: string): MemberSet {
+    const cell = this.owner(index).cells.get(key);
+    return cell === undefined ? EMPTY : this.membersOf(cell);
   }
 
   indexSize(index: Index): number {
-    return this.indexes.get(index)?.size ?? 0;
+    return this.owner(index).cells.size;
   }
 
   /** Remembered values of each step. */
-  cells(): Readonly<Record<string, number>> {
+  sizes(): Readonly<Record<string, number>> {
     const out: Record<string, number> = {};
-    for (const [step, cells] of [...this.memos, ...this.roots]) out[step.name] = cells.size;
+    for (const { of, kind, cells, running } of this.owners)
+      if (kind === 'memo' || kind === 'root')
+        out[(of as Memo<unknown> | Root).name] = kind === 'root' ? running : cells.size;
     return out;
   }
 
-  private setFact(kind: FactKind, key: string, value: unknown): void {
-    let cells = this.facts.get(kind);
-    if (cells === undefined) {
-      cells = new Map();
-      this.facts.set(kind, cells);
-    }
-    let cell = cells.get(key);
+  /** The root and key that a number stands for, for as long as it does. */
+  nameOf(owner: FragmentOwner): { readonly root: Root; readonly key: string } {
+    return { root: this.ownerOf(owner).of as Root, key: this.cells.keys[owner] as string };
+  }
+
+  private owner(of: Owner['of']): Owner {
+    return this.owned.get(of) ?? this.addOwner(of, 0);
+  }
+
+  private addOwner(of: Owner['of'], place: number): Owner {
+    const number = this.owners.length;
+    const kind = typeof of === 'string' ? 'fact' : of.kind;
+    const made: Owner = { number, of, kind, cells: new Map(), block: [number], place, running: 0, count: 0 };
+    this.owners.push(made);
+    this.owned.set(of, made);
+    return made;
+  }
+
+  private ownerOf(cell: Cell): Owner {
+    return this.owners[this.cells.owner[cell] as number] as Owner;
+  }
+
+  /** The cell of a fact or of an index under a key, whether there is anything under it or not. */
+  private source(owner: Owner, key: string): Cell {
+    let cell = owner.cells.get(key);
     if (cell === undefined) {
-      if (value === undefined) return;
-      cell = newCell(kind, key);
-      cells.set(key, cell);
+      cell = this.cells.add(owner.block, key);
+      owner.cells.set(key, cell);
     }
-    if (equal(cell.value, value)) return;
-    const appeared = cell.value === undefined;
-    cell.value = value;
+    return cell;
+  }
+
+  private setFact(kind: FactKind, key: string, value: unknown): void {
+    const owner = this.owner(kind);
+    if (value === undefined && !owner.cells.has(key)) return;
+    const cell = this.source(owner, key);
+    const before = this.cells.values[cell];
+    if (equal(before, value)) return;
+    this.cells.values[cell] = value;
     this.touch(cell);
-    if (appeared) this.startRoots(kind, key);
+    if (before === undefined) this.startRoots(cell, owner);
     else if (value === undefined) {
-      this.stopRoots(kind, key);
-      this.orphans.add(cell);
+      this.stopRoots(cell, owner);
+      this.orphans.push(cell);
     }
   }
 
   /** Marks a source of the graph as changed, and everything that hangs on it as stale. */
   private touch(cell: Cell): void {
-    cell.changedAt = this.revision;
-    cell.verifiedAt = this.revision;
-    forEachDependent(cell, this.stale);
+    this.cells.changedAt[cell] = this.revision;
+    this.cells.edges.forEachReader(cell, this.markStale);
   }
 
-  private readonly stale = (cell: Cell): void => this.markStale(cell);
+  private readonly markStale = (cell: Cell): void => {
+    if (this.cells.is(cell, FLAG.stale)) return;
+    this.cells.set(cell, FLAG.stale);
+    const { kind, of } = this.ownerOf(cell);
+    if (kind === 'root') (this.queues[(of as Root).stratum] as Cell[]).push(cell);
+    this.cells.edges.forEachReader(cell, this.markStale);
+  };
 
-  private markStale(cell: Cell): void {
-    if (cell.stale) return;
-    cell.stale = true;
-    const { owner } = cell;
-    if (typeof owner === 'object' && owner.kind === 'root') (this.queues[owner.stratum] as Set<Cell>).add(cell);
-    forEachDependent(cell, this.stale);
-  }
-
-  private startRoots(over: FactKind | Index, key: string): void {
-    for (const root of this.rootsOver.get(over) ?? []) {
-      const cells = this.roots.get(root) as Map<string, Cell>;
-      let cell = cells.get(key);
-      if (cell === undefined) {
-        cell = newCell(root, key);
-        cell.changedAt = -1;
-        cell.verifiedAt = -1;
-        cells.set(key, cell);
+  private startRoots(source: Cell, { block }: Owner): void {
+    for (let i = 1; i < block.length; i++) {
+      const cell = source + i;
+      if (!this.cells.is(cell, FLAG.running)) {
+        this.cells.set(cell, FLAG.running);
+        this.ownerOf(cell).running++;
       }
       this.markStale(cell);
     }
   }
 
-  private stopRoots(over: FactKind | Index, key: string): void {
-    for (const root of this.rootsOver.get(over) ?? []) {
-      const cell = this.roots.get(root)?.get(key);
-      if (cell !== undefined) this.markStale(cell);
-    }
-  }
-
-  private alive(root: Root, key: string): boolean {
-    if (typeof root.over === 'string') return this.fact(root.over, key) !== undefined;
-    return membersOf(this.indexes.get(root.over)?.get(key)).size > 0;
+  private stopRoots(source: Cell, { block }: Owner): void {
+    for (let i = 1; i < block.length; i++) if (this.cells.is(source + i, FLAG.running)) this.markStale(source + i);
   }
 
   private refreshRoot(cell: Cell): void {
-    const root = cell.owner as Root;
-    const before = cell.value as Published | undefined;
-    if (!this.alive(root, cell.key)) {
-      this.setDeps(cell, NONE);
-      cell.stale = false;
-      this.roots.get(root)?.delete(cell.key);
+    if (!this.cells.is(cell, FLAG.stale)) return;
+    const owner = this.ownerOf(cell);
+    const before = (this.cells.values[cell] ?? NOTHING_GIVEN) as Given;
+    // What it runs over is a fact, or an index that has members.
+    if (this.cells.values[cell - owner.place] === undefined) {
+      this.cells.edges.setInputs(cell, NO_INPUTS, 0, 0, this.orphan);
+      this.cells.clear(cell, FLAG.stale | FLAG.running);
+      this.cells.verifiedAt[cell] = NEVER;
+      owner.running--;
       this.publish(cell, before, undefined);
       return;
     }
-    if (cell.verifiedAt >= 0 && !this.inputsChanged(cell)) {
-      cell.stale = false;
-      cell.verifiedAt = this.revision;
-      return;
-    }
-    this.compute(cell, root);
-    const now = cell.value as RootOutput | undefined;
+    if (this.verified(cell)) return;
+    this.publish(cell, before, this.compute(cell, owner) as RootOutput | undefined);
+  }
+
+  private publish(cell: Cell, before: Given, now: RootOutput | undefined): void {
     // Set before anyone hears of it: what is published next time is compared with this.
-    cell.value = published(now);
-    this.publish(cell, before, now);
+    this.cells.values[cell] = this.replaceEntries(this.ownerOf(cell).of as Root, before, now?.entries ?? NO_ENTRIES);
+    const had = this.cells.is(cell, FLAG.fragment);
+    if (now?.fragment === undefined) this.cells.clear(cell, FLAG.fragment);
+    else this.cells.set(cell, FLAG.fragment);
+    if (now?.fragment !== undefined || had) this.onFragment(cell, now?.fragment);
   }
 
-  private publish(cell: Cell, before: Published | undefined, now: RootOutput | undefined): void {
-    this.replaceEntries(cell.owner as Root, unpacked(before), now?.entries ?? NO_ENTRIES);
-    if (now?.fragment !== undefined || before?.hasFragment === true) this.onFragment(cell, now?.fragment);
-  }
-
-  private replaceEntries(root: Root, before: readonly Entry[], now: readonly Entry[]): void {
-    if (before.length === 0) {
-      for (const e of now) this.addMember(root, e);
-      return;
+  private replaceEntries(root: Root, before: Given, entries: readonly Entry[]): Given | undefined {
+    if (entries.length === 0 && before.length === 0) return undefined;
+    const now: (Cell | string)[] = new Array(entries.length * 2);
+    for (let i = 0; i < entries.length; i++) {
+      const [index, key, member] = entries[i] as Entry;
+      if (index.stratum !== root.stratum) throw new TypeError(`${root.name} may not fill ${index.name}`);
+      now[2 * i] = this.source(this.owner(index), key);
+      now[2 * i + 1] = member;
     }
-    if (now.length === 0) {
-      for (const e of before) this.removeMember(e);
-      return;
+    if (before.length === 0) {
+      for (let i = 0; i < now.length; i += 2) this.addMember(now[i] as Cell, now[i + 1] as string);
+      return now;
     }
     // Additions first: a member that leaves and comes back never goes away for its readers.
     const kept = new Map<string, number>();
-    const id = (e: Entry) => `${e[0].name}\n${e[1]}\n${e[2]}`;
-    for (const e of before) kept.set(id(e), (kept.get(id(e)) ?? 0) + 1);
-    for (const e of now) {
-      const n = kept.get(id(e)) ?? 0;
-      if (n > 0) kept.set(id(e), n - 1);
-      else this.addMember(root, e);
+    const id = (list: Given, i: number) => `${list[i]} ${list[i + 1]}`;
+    for (let i = 0; i < before.length; i += 2) kept.set(id(before, i), (kept.get(id(before, i)) ?? 0) + 1);
+    for (let i = 0; i < now.length; i += 2) {
+      const n = kept.get(id(now, i)) ?? 0;
+      if (n > 0) kept.set(id(now, i), n - 1);
+      else this.addMember(now[i] as Cell, now[i + 1] as string);
     }
-    for (const e of before) {
-      const n = kept.get(id(e)) ?? 0;
+    for (let i = 0; i < before.length; i += 2) {
+      const n = kept.get(id(before, i)) ?? 0;
       if (n === 0) continue;
-      kept.set(id(e), n - 1);
-      this.removeMember(e);
+      kept.set(id(before, i), n - 1);
+      this.removeMember(before[i] as Cell, before[i + 1] as string);
     }
+    return now.length === 0 ? undefined : now;
   }
 
-  private indexCell(index: Index, key: string): Cell {
-    let cells = this.indexes.get(index);
-    if (cells === undefined) {
-      cells = new Map();
-      this.indexes.set(index, cells);
-    }
-    let cell = cells.get(key);
-    if (cell === undefined) {
-      cell = newCell(index, key);
-      cell.value = new Members();
-      cells.set(key, cell);
-    }
-    return cell;
+  /** One member that was put in once stands for itself, as most do. */
+  private membersOf(cell: Cell): MemberSet {
+    const value = this.cells.values[cell] as undefined | string | Members;
+    return value === undefined ? EMPTY : typeof value === 'string' ? new Members(value) : value;
   }
 
-  private addMember(root: Root, [index, key, member]: Entry): void {
-    if (index.stratum !== root.stratum) throw new TypeError(`${root.name} may not fill ${index.name}`);
-    const cell = this.indexCell(index, key);
-    const members = cell.value as Members;
-    if (!members.add(member)) return;
+  private addMember(cell: Cell, member: string): void {
+    const { values } = this.cells;
+    const value = values[cell] as undefined | string | Members;
+    if (value === undefined) {
+      values[cell] = member;
+      this.touch(cell);
+      this.startRoots(cell, this.ownerOf(cell));
+      return;
+    }
+    const members = typeof value === 'string' ? new Members(value) : value;
+    values[cell] = members;
+    if (members.add(member)) this.touch(cell);
+  }
+
+  private removeMember(cell: Cell, member: string): void {
+    const { values } = this.cells;
+    const value = values[cell] as string | Members;
+    if (typeof value === 'object' && !value.remove(member)) return;
+    const gone = typeof value === 'string' || value.size === 0;
+    if (gone) values[cell] = undefined;
     this.touch(cell);
-    if (members.set.size === 1) this.startRoots(index, key);
-  }
-
-  private removeMember([index, key, member]: Entry): void {
-    const cell = this.indexCell(index, key);
-    const members = cell.value as Members;
-    if (!members.remove(member)) return;
-    this.touch(cell);
-    if (members.set.size > 0) return;
-    this.stopRoots(index, key);
-    this.orphans.add(cell);
+    if (!gone) return;
+    this.stopRoots(cell, this.ownerOf(cell));
+    this.orphans.push(cell);
   }
 
   private readonly context: Context = {
     fact: <K extends FactKind>(kind: K, key: string) => {
-      let cells = this.facts.get(kind);
-      if (cells === undefined) {
-        cells = new Map();
-        this.facts.set(kind, cells);
-      }
-      let cell = cells.get(key);
-      if (cell === undefined) {
-        cell = newCell(kind, key);
-        cells.set(key, cell);
-      }
-      this.reading?.push(cell);
-      return cell.value as FactKinds[K] | undefined;
+      const cell = this.source(this.owner(kind), key);
+      this.reads[this.readCount++] = cell;
+      return this.cells.values[cell] as FactKinds[K] | undefined;
     },
     read: <V>(memo: Memo<V>, key: string): V => {
-      const cell = this.value(memo, key);
-      this.reading?.push(cell);
-      return cell.value as V;
+      const cell = this.memoCell(memo, key);
+      this.reads[this.readCount++] = cell;
+      return this.cells.values[cell] as V;
     },
     members: (index, key) => {
       if (index.stratum >= this.stratum) throw new TypeError(`${index.name} is not complete yet where it is read`);
-      const cell = this.indexCell(index, key);
-      this.reading?.push(cell);
-      return membersOf(cell);
+      const cell = this.source(this.owner(index), key);
+      this.reads[this.readCount++] = cell;
+      return this.membersOf(cell);
     },
   };
 
   /** The up-to-date cell of a memo. */
-  private value<V>(memo: Memo<V>, key: string): Cell {
-    let cells = this.memos.get(memo as Memo<unknown>);
-    if (cells === undefined) {
-      cells = new Map();
-      this.memos.set(memo as Memo<unknown>, cells);
-    }
-    let cell = cells.get(key);
+  private memoCell<V>(memo: Memo<V>, key: string): Cell {
+    const owner = this.owner(memo as Memo<unknown>);
+    let cell = owner.cells.get(key);
     if (cell === undefined) {
-      cell = newCell(memo as Memo<unknown>, key);
-      cell.verifiedAt = -1;
-      cell.stale = true;
-      cells.set(key, cell);
+      cell = this.cells.add(owner.block, key);
+      this.cells.set(cell, FLAG.stale);
+      owner.cells.set(key, cell);
       // Nobody may come to depend on it (a reader from outside): collected then.
-      this.orphans.add(cell);
+      this.orphans.push(cell);
     }
-    this.refresh(cell);
+    this.refresh(cell, owner);
     return cell;
   }
 
-  private refresh(cell: Cell): void {
-    if (!cell.stale) return;
-    if (cell.verifiedAt >= 0 && !this.inputsChanged(cell)) {
-      cell.stale = false;
-      cell.verifiedAt = this.revision;
-      return;
-    }
-    this.compute(cell, cell.owner as Memo<unknown>);
+  private refresh(cell: Cell, owner: Owner): void {
+    if (this.cells.is(cell, FLAG.stale) && !this.verified(cell)) this.compute(cell, owner);
   }
 
-  private inputsChanged(cell: Cell): boolean {
-    for (const dep of cell.deps) {
-      if (typeof dep.owner === 'object' && dep.owner.kind === 'memo') this.refresh(dep);
-      if (dep.changedAt > cell.verifiedAt) return true;
+  /** True if a stale cell is right as it is, because nothing that it read has changed. */
+  private verified(cell: Cell): boolean {
+    const { edges } = this.cells;
+    const at = this.cells.verifiedAt[cell] as number;
+    if (at === NEVER) return false;
+    const inputs = edges.inputCount(cell);
+    for (let i = 0; i < inputs; i++) {
+      const input = edges.inputAt(cell, i);
+      if (this.cells.is(input, FLAG.stale)) this.refresh(input, this.ownerOf(input));
+      if ((this.cells.changedAt[input] as number) > at) return false;
     }
-    return false;
+    this.cells.clear(cell, FLAG.stale);
+    this.cells.verifiedAt[cell] = this.revision;
+    return true;
   }
 
-  private compute(cell: Cell, step: Memo<unknown> | Root): void {
-    const outer = this.reading;
-    const deps: Cell[] = [];
-    this.reading = deps;
-    let value: unknown;
-    try {
-      value = step.compute(cell.key, this.context);
-    } finally {
-      this.reading = outer;
+  /** Evaluates the step. The value of a memo is kept, that of a root is for the caller. */
+  private compute(cell: Cell, owner: Owner): unknown {
+    const step = owner.of as Memo<unknown> | Root;
+    const from = this.readCount;
+    const value = step.compute(this.cells.keys[cell] as string, this.context);
+    owner.count++;
+    const first = this.cells.verifiedAt[cell] === NEVER;
+    this.takeInputs(cell, from);
+    this.cells.clear(cell, FLAG.stale);
+    this.cells.verifiedAt[cell] = this.revision;
+    if (step.kind === 'memo' && (first || !(step.same ?? equal)(this.cells.values[cell], value))) {
+      this.cells.values[cell] = value;
+      this.cells.changedAt[cell] = this.revision;
     }
-    this.counts[step.name] = (this.counts[step.name] ?? 0) + 1;
-    const first = cell.verifiedAt < 0;
-    this.setDeps(cell, deps);
-    cell.stale = false;
-    cell.verifiedAt = this.revision;
-    const same = step.kind === 'memo' ? (step.same ?? equal) : Object.is;
-    if (first || !same(cell.value, value)) {
-      cell.value = value;
-      cell.changedAt = this.revision;
-    }
+    return value;
   }
 
-  /** @param read in the order of reading; cells that were read twice are in it twice */
-  private setDeps(cell: Cell, read: readonly Cell[]): void {
-    if (sameElements(cell.deps, read)) return;
-    const now = distinct(read);
-    const has = now.length > FEW && cell.deps.length > 0 ? new Set(now) : undefined;
-    for (const old of cell.deps)
-      if (!(has === undefined ? now.includes(old) : has.has(old)) && removeDependent(old, cell) && !isRead(old))
-        this.orphans.add(old);
-    for (const dep of now) addDependent(dep, cell);
-    cell.deps = now;
+  /** Makes what was read from some place on the inputs of the cell, each once. */
+  private takeInputs(cell: Cell, from: number): void {
+    const { reads, cells } = this;
+    let to = from;
+    for (let i = from; i < this.readCount; i++) {
+      const read = reads[i] as Cell;
+      if (cells.is(read, FLAG.seen)) continue;
+      cells.set(read, FLAG.seen);
+      reads[to++] = read;
+    }
+    for (let i = from; i < to; i++) cells.clear(reads[i] as Cell, FLAG.seen);
+    cells.edges.setInputs(cell, reads, from, to, this.orphan);
+    this.readCount = from;
   }
+
+  private readonly orphan = (cell: Cell): void => {
+    this.orphans.push(cell);
+  };
 
   /** Forgets values that nobody reads, facts that do not exist and empty sets. */
   private collect(): void {
-    for (const cell of this.orphans) {
-      this.orphans.delete(cell);
-      if (isRead(cell)) continue;
-      const { owner } = cell;
-      if (typeof owner === 'string') {
-        if (cell.value === undefined) this.facts.get(owner)?.delete(cell.key);
-      } else if (owner.kind === 'index') {
-        if (membersOf(cell).size === 0) this.indexes.get(owner)?.delete(cell.key);
-      } else if (owner.kind === 'memo') {
-        this.memos.get(owner)?.delete(cell.key);
-        this.setDeps(cell, NONE);
-      }
+    const { cells, orphans } = this;
+    for (let i = 0; i < orphans.length; i++) {
+      const cell = orphans[i] as Cell;
+      const owner = this.ownerOf(cell);
+      const key = cells.keys[cell] as string;
+      if (cells.edges.isRead(cell) || owner.cells.get(key) !== cell) continue;
+      if (owner.kind !== 'memo' && cells.values[cell] !== undefined) continue;
+      owner.cells.delete(key);
+      cells.edges.setInputs(cell, NO_INPUTS, 0, 0, this.orphan);
+      cells.remove(cell, owner.block.length);
     }
+    orphans.length = 0;
   }
 }

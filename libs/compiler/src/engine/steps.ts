@@ -1,5 +1,6 @@
 import type { FactKind, FactKinds } from '../model/facts.js';
 import type { Fragment } from '../model/fragment.js';
+import type { MemberSet } from './members.js';
 
 /**
  * What the graph is made of. A step is a pure function of a key and of what it reads through its context; the graph
@@ -48,7 +49,7 @@ export interface Context {
   fact<K extends FactKind>(kind: K, key: string): FactKinds[K] | undefined;
   read<V>(memo: Memo<V>, key: string): V;
   /** A live view, valid during the step only; its order means nothing. */
-  members(index: Index, key: string): ReadonlySet<string>;
+  members(index: Index, key: string): MemberSet;
 }
 
 export const index = (name: string, stratum: number): Index => ({ kind: 'index', name, stratum });
