@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { TestFolder } from '../../apps/controller/src/testing/folder.js';
 import { type Harness, startHarness } from '../../apps/controller/src/testing/harness.js';
+import { CLUSTER_POLICY_CRD } from '../support/cluster-policy-crd.js';
 import { type KubeApi, startKubeApi } from '../support/kube-api/index.js';
 
 const CRDS = ['realizations', 'clusterrealizations'].map((name) =>
@@ -193,6 +194,32 @@ describe('a Realization', () => {
           type: 'Warning',
         },
       ]);
+  });
+
+  it('notes which rules of a cluster policy have no place of their own, as long as it is so', async () => {
+    api.put(CLUSTER_POLICY_CRD);
+    await start();
+    const putDenials = (name: string, rules: number) =>
+      api.put({
+        apiVersion: 'policy.networking.k8s.io/v1alpha2',
+        kind: 'ClusterNetworkPolicy',
+        metadata: { name },
+        spec: {
+          ...{ tier: 'Admin', priority: 5, subject: { namespaces: {} } },
+          ingress: Array.from({ length: rules }, () => ({ action: 'Deny', from: [{ namespaces: {} }] })),
+        },
+      });
+    const message = () =>
+      api.object('clusterrealizations', 'clusternetworkpolicy-b')?.status?.conditions?.[0]?.message ?? '';
+    putDenials('b', 2);
+    await expect.poll(message, LONG).toMatch(/ have acknowledged it$/);
+    for (const [name, rules] of Object.entries({ a1: 25, a2: 25, a3: 13 })) putDenials(name, rules);
+    await expect.poll(message, LONG).toMatch(/ have acknowledged it; note: spec\.ingress\[1\]: more than 64 rules /);
+    await expect
+      .poll(() => events('CrowdedPriority'), LONG)
+      .toMatchObject([{ involvedObject: { kind: 'ClusterNetworkPolicy', name: 'b' } }]);
+    api.remove('clusternetworkpolicies', 'a1');
+    await expect.poll(message, LONG).toMatch(/ have acknowledged it$/);
   });
 
   it('is not written again by a controller that starts and finds what it would write', async () => {

@@ -156,3 +156,28 @@ test.each<readonly [string, string, string, string, RegExp]>([
   });
 });
 const ACTIONS: Readonly<Record<string, string>> = { guard: 'Accept', none: 'Deny' };
+
+test('a rule that has no place of its own is told with what that means', () => {
+  const denial = from('Deny', [podOf('y', 'a')], [tcpPort(80)]);
+  const spec = { tier: 'Admin', priority: 7, subject: namespace('x') } as const;
+  const crowd = new Fabric();
+  crowd.become(
+    factsOf(
+      clusterUnder({
+        policies: [],
+        clusterPolicies: [
+          clusterPolicy('a', { ...spec, ingress: Array.from({ length: 64 }, () => from('Deny', [podOf('y', 'b')])) }),
+          clusterPolicy('b', { ...spec, ingress: [denial] }),
+        ],
+      }),
+    ),
+  );
+  const answer = ask('y/a', 'x/a', 'TCP', 80, crowd.compiler);
+  expect([answer.verdict, judged(answer)?.at(-1)]).toEqual([
+    'denied',
+    'IngressAdmin denied [ClusterNetworkPolicy b] ingress rule 0 of ClusterNetworkPolicy b (Admin, priority 7) denies TCP 80 from y/a for x/a. ' +
+      'Note: more than 64 rules of one direction have this tier and priority: those beyond share the last place, so where they contradict ' +
+      'each other either may count; give some of these policies another priority.',
+  ]);
+  expect(judged(ask('y/b', 'x/a', 'TCP', 80, crowd.compiler))?.at(-1)).toMatch(/denies TCP 80 from y\/b for x\/a\.$/);
+});

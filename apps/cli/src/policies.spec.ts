@@ -25,21 +25,27 @@ describe('what policies did', () => {
     ]);
   });
   it('is shown rule by rule', () => {
+    const nothing = { name: '', verdict: 'denied', packets: 0, bytes: 0, since: null } as const;
     const counters: PolicyCountersView = {
       ...{ kind: 'ClusterNetworkPolicy', namespace: '', name: 'guard' },
       rules: [
         {
-          ...{ direction: 'ingress', rule: 0, name: 'no-ssh', verdict: 'denied', packets: 7, bytes: 420 },
+          ...{ direction: 'ingress', rule: 0, name: 'no-ssh', verdict: 'denied', note: null, packets: 7, bytes: 420 },
           since: '2026-01-02T03:04:05.000Z',
         },
-        { direction: 'egress', rule: null, name: '', verdict: 'denied', packets: 0, bytes: 0, since: null },
+        { ...nothing, direction: 'ingress', rule: 64, note: 'it has no place' },
+        { ...nothing, direction: 'ingress', rule: 65, note: 'it has no place' },
+        { ...nothing, direction: 'egress', rule: null, note: null },
       ],
     };
     expect(policyCountersText(counters).split('\n')).toEqual([
       'ClusterNetworkPolicy/guard',
       'DIRECTION  RULE               VERDICT  PACKETS  BYTES  SINCE',
       'ingress    rule 0 (no-ssh)    denied   7        420    2026-01-02T03:04:05.000Z',
+      'ingress    rule 64            denied   0        0      -',
+      'ingress    rule 65            denied   0        0      -',
       'egress     no rule allows it  denied   0        0      -',
+      'note on ingress rule 64, ingress rule 65: it has no place',
     ]);
   });
   it('is told line by line', () => {

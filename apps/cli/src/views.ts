@@ -123,7 +123,12 @@ export function policyCountersText({ kind, namespace, name, rules }: PolicyCount
     String(r.bytes),
     r.since ?? '-',
   ]);
-  return `${formatObjectRef({ kind, namespace, name })}\n${table(['DIRECTION', 'RULE', 'VERDICT', 'PACKETS', 'BYTES', 'SINCE'], rows)}`;
+  const counters = table(['DIRECTION', 'RULE', 'VERDICT', 'PACKETS', 'BYTES', 'SINCE'], rows);
+  const notes = new Map<string, string[]>();
+  for (const { direction, rule, note } of rules)
+    if (note !== null) notes.set(note, [...(notes.get(note) ?? []), `${direction} rule ${rule}`]);
+  const told = [...notes].map(([note, of]) => `note on ${of.join(', ')}: ${note}`);
+  return [formatObjectRef({ kind, namespace, name }), counters, ...told].join('\n');
 }
 
 /** One line an event, with nothing that would be wider in another one: for a log that goes on. */

@@ -17,6 +17,8 @@ export const PolicyCountersView = z.object({
       /** As the policy calls the rule; often empty. */
       name: z.string(),
       verdict: z.enum(['allowed', 'denied', 'passed']),
+      /** What people should know of the rule; null: nothing. */
+      note: z.string().nullable(),
       packets: z.number().int(),
       bytes: z.number().int(),
       /** When counting began (ISO 8601); null: nothing has been counted yet. */

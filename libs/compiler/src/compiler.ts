@@ -88,6 +88,8 @@ export interface Compiler {
   policy(policyKey: string): ResolvedPolicy | undefined;
   /** The same for a cluster policy, by its name. */
   clusterPolicy(name: string): ResolvedPolicy | undefined;
+  /** Rules of a cluster policy that are crowded (see `ResolvedRule`), without what they select. */
+  crowdedRules(name: string): readonly RuleShape[];
   /** Policies (NAMESPACE/NAME) that isolate an identity in a direction, sorted. */
   isolatedBy(direction: Direction, identity: number): readonly string[];
   stats(): CompilerStats;
@@ -157,17 +159,17 @@ export function createCompiler(ids: IdSource): Compiler {
     const key = addressKey(peer);
     return key === undefined ? [] : graph.inspect(addresses.of, key);
   };
+  const isCrowded = ({ tier, name }: PolicyShape, { direction, index }: RuleShape): boolean =>
+    tier !== 'NetworkPolicy' && index + graph.inspect(order.firstRank, firstRankKey(name, direction)) >= BAND_SLOTS;
   const resolve = (key: string): ResolvedPolicy | undefined => {
     const shape = graph.inspect(policies.shape, key);
     if (shape === undefined) return undefined;
-    const rankOf = ({ direction, index }: RuleShape): number =>
-      shape.tier === 'NetworkPolicy' ? 0 : index + graph.inspect(order.firstRank, firstRankKey(shape.name, direction));
     const rules = shape.rules.map((rule) => ({
       ...rule,
       objectId: ids.number('object', ruleObject(key, rule)),
       peerIdentities: graph.inspect(policies.peers, ruleKey(key, rule.direction, rule.index)),
       peerAddresses: (rule.peers ?? []).flatMap(addressesOf),
-      crowded: rankOf(rule) >= BAND_SLOTS,
+      crowded: isCrowded(shape, rule),
     }));
     return { ...shape, subjects: graph.inspect(policies.subjects, key), rules };
   };
@@ -190,6 +192,10 @@ export function createCompiler(ids: IdSource): Compiler {
       ),
     policy: (key) => resolve(key),
     clusterPolicy: (name) => resolve(clusterPolicyKey(name)),
+    crowdedRules: (name) => {
+      const shape = graph.inspect(policies.shape, clusterPolicyKey(name));
+      return shape?.rules.filter((rule) => isCrowded(shape, rule)) ?? [];
+    },
     isolatedBy: (direction, identity) => sorted(graph.inspectIndex(isolating, isolationKey(direction, identity))),
     stats: () => ({
       facts: Object.fromEntries(KINDS.map((k) => [k, graph.factCount(k)])),

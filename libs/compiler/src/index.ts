@@ -1,7 +1,7 @@
 export * from './compiler.js';
 export * from './evaluate/index.js';
 export * from './explain/index.js';
-export { BAND_SLOTS } from './features/policy-order.js';
+export { BAND_SLOTS, CROWDED } from './features/policy-order.js';
 export { POLICY_PRIORITY } from './features/rule-flows.js';
 export * from './model/brands.js';
 export * from './model/facts.js';

@@ -1,4 +1,4 @@
-import { type Compiler, clusterPolicyName, nodeName, ruleObject } from '@heddle/compiler';
+import { type Compiler, CROWDED, clusterPolicyName, nodeName, ruleObject } from '@heddle/compiler';
 import type { Clock } from '../clock.js';
 import type { SwitchesPort } from '../core/ports.js';
 import type { Database } from '../persistence/database.js';
@@ -40,6 +40,8 @@ export interface RuleCounter {
   readonly rule: number | null;
   readonly name: string;
   readonly verdict: Decider['verdict'];
+  /** What people should know of the rule. */
+  readonly note: string | null;
   readonly packets: number;
   readonly bytes: number;
   /** Null: never counted anything. */
@@ -105,9 +107,10 @@ export class PolicyCounters {
     const resolved = this.#resolve(policy);
     if (resolved === undefined) return undefined;
     const rules = resolved.rules.map((rule): RuleCounter => {
-      const { direction, index, name, action } = rule;
+      const { direction, index, name, action, crowded } = rule;
       const verdict = VERDICT[action];
-      return { direction, rule: index, name, verdict, ...this.#total(countedObject(ruleObject(policy, rule))) };
+      const note = crowded ? CROWDED : null;
+      return { direction, rule: index, name, verdict, note, ...this.#total(countedObject(ruleObject(policy, rule))) };
     });
     const isolation = resolved.isolates.map(
       (direction): RuleCounter => ({
@@ -115,6 +118,7 @@ export class PolicyCounters {
         rule: null,
         name: '',
         verdict: 'denied',
+        note: null,
         ...this.#total(isolationObject(policy, direction)),
       }),
     );

@@ -3,6 +3,7 @@ import type { ObjectRef } from '@heddle/api';
 import { type Compiler, nodeName } from '@heddle/compiler';
 import type { Allocations } from '../allocation/allocations.js';
 import type { Clock } from '../clock.js';
+import { crowdedPolicies } from '../core/crowded-policies.js';
 import type { Engine } from '../core/engine.js';
 import type { SwitchesPort } from '../core/ports.js';
 import type { Refusals } from '../core/refusals.js';
@@ -57,7 +58,7 @@ export function createWriter(
 }
 
 function clusterState(parts: WriterParts, source: KubernetesSource): ClusterState {
-  const { engine, allocations, switches, world } = parts;
+  const { engine, allocations, compiler, switches, world } = parts;
   const told = ({ kind, namespace, name, reason }: WorldProblem): Problem => {
     const object = { kind, namespace, name };
     return { severity: 'error', file: source.placeOf(object)?.file ?? '', line: null, object, reason };
@@ -81,6 +82,7 @@ function clusterState(parts: WriterParts, source: KubernetesSource): ClusterStat
       ...source.problemsOf(object),
       ...(object.kind === 'Service' ? world.problemsOf(object.namespace, object.name).map(told) : []),
     ],
+    crowded: () => crowdedPolicies(compiler, world.objects.clusterPolicies.values()),
     tracked: (kind) => source.about(kind),
   };
 }

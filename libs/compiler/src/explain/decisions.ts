@@ -1,9 +1,9 @@
 import { formatFlow, formatIpv4, formatIpv6 } from 'openflow-ts/codec';
-import type { Compiler } from '../compiler.js';
+import type { Compiler, ResolvedRule } from '../compiler.js';
 import { type FieldValue, type Journey, type Lookup, readField, type Slots } from '../evaluate/index.js';
 import { nodeAddresses } from '../features/node.js';
 import type { Direction } from '../features/policy.js';
-import { FIXED_PRIORITY } from '../features/policy-order.js';
+import { CROWDED, FIXED_PRIORITY } from '../features/policy-order.js';
 import { acceptedTable, policyRef, policyTitle } from '../features/rule-flows.js';
 import { type Ip, ip } from '../model/brands.js';
 import { type AttachmentFact, factKey } from '../model/facts.js';
@@ -127,6 +127,7 @@ function disagree(
   { name, what }: Case,
   objects: readonly ObjectRef[],
   instead: string,
+  remark = '',
 ): void {
   const { flow, node } = lookup;
   const passes = !drops(lookup);
@@ -135,7 +136,7 @@ function disagree(
     stage: 'facts',
     decision: 'disagreement',
     objects,
-    reason: `The flows ${passes ? 'pass' : 'drop'} ${what}, by ${flow === undefined ? 'a table miss' : `"${flow.provenance.why}"`}, but the policies of ${name} would ${instead} it.`,
+    reason: `The flows ${passes ? 'pass' : 'drop'} ${what}, by ${flow === undefined ? 'a table miss' : `"${flow.provenance.why}"`}, but the policies of ${name} would ${instead} it.${remark}`,
   });
 }
 
@@ -178,13 +179,17 @@ function clusterPolicies(
       stage,
       decision: WORDS[rule.action],
       objects: [policyRef(policy)],
-      reason: `${ruleName(rule)} of ${policyTitle(policy)} (${tier}, priority ${priorityOf(reading.compiler, policy)}) ${VERBS[rule.action]} ${judged.what} for ${judged.name}.`,
+      reason: `${ruleName(rule)} of ${policyTitle(policy)} (${tier}, priority ${priorityOf(reading.compiler, policy)}) ${VERBS[rule.action]} ${judged.what} for ${judged.name}.${crowdedRemark(rule)}`,
     });
     return;
   }
   note(reading, lookup, stage, met === 'Deny' ? 'denied' : 'allowed');
-  disagree(reading, lookup, judged, decided === undefined ? [] : [policyRef(decided.policy)], INSTEAD[said]);
+  const objects = decided === undefined ? [] : [policyRef(decided.policy)];
+  disagree(reading, lookup, judged, objects, INSTEAD[said], decided && crowdedRemark(decided.rule));
 }
+
+/** The order in which a switch meets such rules is open, so the next one may say something else. */
+const crowdedRemark = ({ crowded }: ResolvedRule): string => (crowded ? ` Note: ${CROWDED}.` : '');
 
 const priorityOf = (compiler: Compiler, policy: string): number | undefined =>
   compiler.fact('clusterPolicy', clusterPolicyName(policy) ?? '')?.priority;

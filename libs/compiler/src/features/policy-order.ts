@@ -15,6 +15,10 @@ const LOWEST = 64;
 /** Rules of one policy priority, tier and direction that have a place of their own. */
 export const BAND_SLOTS = 64;
 const LAST_PRIORITY = 1000;
+/** What people should know of a rule that has no place of its own, and what they can do. */
+export const CROWDED =
+  `more than ${BAND_SLOTS} rules of one direction have this tier and priority: those beyond share the last place, so where ` +
+  'they contradict each other either may count; give some of these policies another priority';
 
 /** @param rank place of the rule among all rules of its tier, direction and policy priority, from 0 */
 export const bandPriority = (priority: number, rank: number): number =>

@@ -1,7 +1,8 @@
 import type { NodeView, ProblemView, StatusView } from '@heddle/api';
-import { BAND_SLOTS, type Compiler, clusterPolicyObject, DNS_SERVICE, nodeName } from '@heddle/compiler';
+import { type Compiler, clusterPolicyObject, DNS_SERVICE, nodeName } from '@heddle/compiler';
 import { Inject, Injectable } from '@nestjs/common';
 import { Allocations } from '../../allocation/allocations.js';
+import { crowdedPolicies } from '../../core/crowded-policies.js';
 import { Engine } from '../../core/engine.js';
 import { OwnProblems } from '../../core/own-problems.js';
 import type { OvsdbPort, SwitchesPort, SwitchState } from '../../core/ports.js';
@@ -154,35 +155,13 @@ export class StatusViews {
     });
   }
 
-  /** Rules beyond those of a priority that have a place of their own: which of them counts first is open. */
   private crowdedPolicies(): ProblemView[] {
-    const { clusterPolicies } = this.world.objects;
-    return mayBeCrowded(clusterPolicies.values()).flatMap(({ name, priority }): ProblemView[] => {
-      const rules = this.compiler.clusterPolicy(name)?.rules.filter((r) => r.crowded) ?? [];
-      if (rules.length === 0) return [];
-      const object = { ...clusterPolicyObject(name), namespace: '' };
-      const place = this.source.placeOf(object);
-      const reason =
-        `${rules.map((r) => `spec.${r.direction}[${r.index}]`).join(', ')}: ${BAND_SLOTS} rules of one direction have a place of ` +
-        `their own at priority ${priority}; these share the last one, so where they contradict each other either may count`;
-      return [{ severity: 'warning', file: place?.file ?? '', line: place?.line ?? null, object, reason }];
+    return crowdedPolicies(this.compiler, this.world.objects.clusterPolicies.values()).map((crowded): ProblemView => {
+      const place = this.source.placeOf(crowded.object);
+      return { severity: 'warning', file: place?.file ?? '', line: place?.line ?? null, ...crowded };
     });
   }
 }
 
 const asksForNames = ({ egress }: SourceClusterPolicy): boolean =>
   egress.some((r) => r.peers.some((p) => p.kind === 'domains'));
-
-/** Policies that share a priority with so many rules that some may have no place of their own. */
-function mayBeCrowded(policies: Iterable<SourceClusterPolicy>): readonly SourceClusterPolicy[] {
-  const groups = new Map<string, { readonly members: SourceClusterPolicy[]; ingress: number; egress: number }>();
-  for (const policy of policies) {
-    const key = `${policy.tier} ${policy.priority}`;
-    const group = groups.get(key) ?? { members: [], ingress: 0, egress: 0 };
-    group.members.push(policy);
-    group.ingress += policy.ingress.length;
-    group.egress += policy.egress.length;
-    groups.set(key, group);
-  }
-  return [...groups.values()].flatMap((g) => (Math.max(g.ingress, g.egress) > BAND_SLOTS ? g.members : []));
-}

@@ -50,8 +50,17 @@ describe('policies at work', () => {
     expect(await counters()).toEqual({
       ...{ kind: 'NetworkPolicy', namespace: 'shop', name: 'guard' },
       rules: [
-        { direction: 'ingress', rule: 0, name: '', verdict: 'allowed', packets: 0, bytes: 0, since: null },
-        { direction: 'ingress', rule: null, name: '', verdict: 'denied', packets: 0, bytes: 0, since: null },
+        { direction: 'ingress', rule: 0, name: '', verdict: 'allowed', note: null, packets: 0, bytes: 0, since: null },
+        {
+          direction: 'ingress',
+          rule: null,
+          name: '',
+          verdict: 'denied',
+          note: null,
+          packets: 0,
+          bytes: 0,
+          since: null,
+        },
       ],
     });
     count('shop/guard', 7);

@@ -31,6 +31,8 @@ export interface ClusterState {
   readonly problems: () => readonly Problem[];
   /** Those of one object; asked for each object that is written about. */
   readonly problemsOf: (object: ObjectRef) => readonly Problem[];
+  /** Policies with rules whose order among others is open; asked every second. */
+  readonly crowded: () => readonly { readonly object: ObjectRef; readonly reason: string }[];
   /** Objects of a kind that the source knows, by their key. */
   readonly tracked: (kind: string) => ReadonlyMap<string, TrackedObject>;
 }

@@ -40,6 +40,7 @@ function newWriter() {
       nodesOf: () => undefined,
       problems: () => [],
       problemsOf: () => [],
+      crowded: () => [],
       tracked: (kind) => (kind === 'Node' ? cluster.about : new Map()),
     },
   });

@@ -114,8 +114,11 @@ export class KubernetesWriter {
 
   private tick(): void {
     this.conditions.tick();
+    const crowded = this.needs.state.crowded();
+    this.realizations.remark(crowded);
     this.realizations.tick();
     this.tellOfPolicies();
+    for (const { object, reason } of crowded) this.tell(object, 'CrowdedPriority', reason);
     this.tellOfStuckNodes();
   }
 

@@ -33,6 +33,7 @@ it('writes nothing for what it had begun to read when another controller took ov
       nodesOf: () => undefined,
       problems: () => [],
       problemsOf: () => [],
+      crowded: () => [],
       tracked: () => policies,
     },
   });

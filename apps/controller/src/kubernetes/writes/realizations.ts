@@ -58,6 +58,8 @@ export class Realizations {
   private readonly changes = new Map<string, Change>();
   /** What stands in the cluster, by text of the target. */
   private readonly written = new Map<string, Written>();
+  /** What is to be known of objects beside how far they have come, by text of the target. */
+  private remarks: ReadonlyMap<string, { readonly object: ObjectRef; readonly reason: string }> = new Map();
   private installed = false;
   private looking = false;
   private lookAt = Number.NEGATIVE_INFINITY;
@@ -80,6 +82,15 @@ export class Realizations {
       }
       this.changes.set(text, { generation: state.generation(), seenHere: this.changes.has(text), slowest: undefined });
     }
+  }
+
+  /** What is to be known of objects now, whatever they are told of otherwise; what differs is written. */
+  remark(all: readonly { readonly object: ObjectRef; readonly reason: string }[]): void {
+    const before = this.remarks;
+    this.remarks = new Map(all.map((remark) => [textOf(remark.object), remark]));
+    if (!this.installed) return;
+    for (const [text, { object }] of [...before, ...this.remarks])
+      if (before.get(text)?.reason !== this.remarks.get(text)?.reason) this.queue(object, FIRST_WRITE_MS);
   }
 
   /** Others may have written meanwhile: what stands there is read again. */
@@ -176,6 +187,7 @@ export class Realizations {
       slowest: undefined,
     };
     this.changes.set(textOf(target), change);
+    const remark = this.remarks.get(textOf(target))?.reason;
     const errors = state.problemsOf(target).filter(({ severity }) => severity === 'error');
     if (
       errors.length === 0 &&
@@ -183,7 +195,7 @@ export class Realizations {
       known?.state?.programmed &&
       known.state.observedGeneration === observedGeneration
     )
-      return undefined;
+      return remarked(known.state, remark);
     const concerned = state.nodesOf(target);
     const nodes = state.nodes().filter((n) => concerned === undefined || concerned.has(n.name));
     const base = { observedGeneration, generation: change.generation, wanted: nodes.length };
@@ -208,7 +220,7 @@ export class Realizations {
     change.slowest = slowest?.name ?? change.slowest;
     const acknowledged = nodes.length - waiting.length;
     const done = waiting.length === 0;
-    return {
+    const next = {
       ...base,
       acknowledged,
       slowestNode: change.slowest,
@@ -219,6 +231,7 @@ export class Realizations {
         ? `the switches of all ${nodes.length} nodes that it concerns have acknowledged it`
         : `${acknowledged} of ${nodes.length} nodes that it concerns have acknowledged it`,
     };
+    return remarked(next, remark);
   }
 
   private async put(target: Target, next: RealizationState, known: Written | undefined): Promise<void> {
@@ -267,6 +280,13 @@ export class Realizations {
 }
 
 const INVALID = 'Invalid';
+const REMARK = '; note: ';
+
+/** The state with what is to be known now, instead of what was before. */
+function remarked(state: RealizationState, remark: string | undefined): RealizationState {
+  const [message = ''] = state.message.split(REMARK);
+  return { ...state, message: remark === undefined ? message : `${message}${REMARK}${remark}` };
+}
 
 const settled = (known: Written | undefined, next: RealizationState): RealizationState | undefined =>
   // A start of ours gives other numbers to the same.
