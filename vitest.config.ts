@@ -19,6 +19,7 @@ export default defineConfig({
             'migrations/**/*.spec.ts',
             'test/architecture/**/*.spec.ts',
             'test/deploy/*.spec.ts',
+            'test/*.spec.ts',
             'deploy/**/*.spec.ts',
           ],
           exclude: ['**/node_modules/**', '**/dist/**'],

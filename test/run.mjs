@@ -1,10 +1,12 @@
 // `make test`: lint, then every vitest project, one after the other (the last two use real switches and share the machine).
-// The last line of output is "N passed, N failed". Exit code 0 only if something ran and nothing failed.
+// At the end stand the slowest files, what failed, and the counts; the last line of output is "N passed, N failed".
+// Exit code 0 only if something ran and nothing failed.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { failuresText, readOutcome, slowestText } from './report.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const bin = (name) => join(root, 'node_modules/.bin', name);
@@ -56,27 +58,27 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
     setTimeout(() => signalGroup(child, 'SIGKILL'), STOP_GRACE_MS).unref();
   });
 
-/** Passed and failed tests of one report; a file that could not even be loaded counts as failed. */
-function tally(report, code) {
-  let result;
+/** What the run wrote, if it came so far. */
+function readReport(file) {
   try {
-    result = JSON.parse(readFileSync(report, 'utf8'));
-  } catch {
-    return { passed: 0, failed: 1 }; // it ended without a report
+    return readFileSync(file, 'utf8');
+  } catch (e) {
+    if (e.code !== 'ENOENT') throw e;
+    return undefined;
   }
-  const files = result.testResults.filter(
-    (f) => f.status === 'failed' && f.assertionResults.every((a) => a.status !== 'failed'),
-  );
-  const failed = result.numFailedTests + files.length;
-  return { passed: result.numPassedTests, failed: code !== 0 && failed === 0 ? 1 : failed };
 }
 
 const total = { passed: 0, failed: 0 };
-const lines = [];
-const add = (name, { passed, failed }, seconds) => {
+const failures = [];
+const counts = [];
+const slowest = [];
+const add = (name, outcome, seconds) => {
+  const { passed, failed } = outcome;
   total.passed += passed;
   total.failed += failed;
-  lines.push(`${name.padEnd(6)} ${passed} passed, ${failed} failed, ${seconds.toFixed(0)} s`);
+  failures.push(...outcome.failures);
+  counts.push(`${name.padEnd(6)} ${passed} passed, ${failed} failed, ${seconds.toFixed(0)} s`);
+  if (outcome.files.length > 0) slowest.push(slowestText(name, outcome.files));
 };
 
 const only = process.argv.slice(2);
@@ -88,9 +90,15 @@ try {
     const cruiser = interrupted
       ? 1
       : await run([bin('depcruise'), 'libs', 'apps', 'migrations', '--config', '.dependency-cruiser.cjs']);
-    const results = [biome, cruiser];
-    const passed = results.filter((code) => code === 0).length;
-    add('lint', { passed, failed: results.length - passed }, (performance.now() - start) / 1000);
+    const results = Object.entries({ biome, 'dependency-cruiser': cruiser });
+    const wrong = results.flatMap(([test, code]) =>
+      code === 0
+        ? []
+        : [{ project: 'lint', file: '', test, message: `it ended with code ${code}; what it said stands above` }],
+    );
+    const passed = results.length - wrong.length;
+    const outcome = { passed, failed: wrong.length, failures: wrong, files: [] };
+    add('lint', outcome, (performance.now() - start) / 1000);
   }
   for (const project of PROJECTS) {
     if (interrupted || !wants(project)) continue;
@@ -106,17 +114,23 @@ try {
       '--reporter=json',
       `--outputFile.json=${report}`,
     ]);
-    add(project, tally(report, code), (performance.now() - start) / 1000);
+    const outcome = readOutcome(project, readReport(report), code, root);
+    add(project, outcome, (performance.now() - start) / 1000);
   }
 } finally {
   // What an interrupted or crashed run left of the tests' own lab.
   const down = await run([join(root, 'bin/heddle-lab'), 'down'], {
     HEDDLE_LAB_NAME: process.env.HEDDLE_E2E_LAB ?? 'e2e',
   });
-  if (down !== 0) total.failed += 1;
+  if (down !== 0) {
+    total.failed += 1;
+    failures.push({ project: 'e2e', file: '', test: 'heddle-lab down', message: `it ended with code ${down}` });
+  }
   rmSync(reports, { recursive: true, force: true });
 }
-console.log(`\n${lines.join('\n')}`);
+console.log(`\n${slowest.join('\n')}`);
+if (failures.length > 0) console.log(`\n${failuresText(failures)}`);
+console.log(`\n${counts.join('\n')}`);
 if (interrupted) console.log('interrupted');
 console.log(`${total.passed} passed, ${total.failed} failed`);
 process.exit(interrupted || total.failed > 0 || total.passed === 0 ? 1 : 0);
