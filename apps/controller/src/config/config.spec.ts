@@ -118,6 +118,11 @@ describe('a mistake is told with what to do', () => {
       /^HEDDLE_LEASE: must be NAMESPACE\/NAME$/,
     ],
     [
+      'a time for nodes without a number',
+      { HEDDLE_NODE_GRACE_SECONDS: '5m' },
+      /^HEDDLE_NODE_GRACE_SECONDS: must be a number of seconds$/,
+    ],
+    [
       'a kubeconfig that is not there',
       { HEDDLE_SOURCE: 'kubernetes', KUBECONFIG: '@nowhere' },
       /^KUBECONFIG: cannot be read/,

@@ -13,6 +13,8 @@ export type SourceConfig =
       readonly kubeconfig: string | undefined;
       /** Who holds it writes to the cluster; without one this process does. */
       readonly lease: { readonly namespace: string; readonly name: string } | undefined;
+      /** How long a node may be without its Node object before it is removed; 0: for ever. */
+      readonly nodeGraceMs: number;
     };
 
 /** The environment, understood. */
@@ -52,6 +54,8 @@ export const VARIABLES = {
   KUBECONFIG: 'kubeconfig file for the source kubernetes (default: the service account of the pod that this runs in)',
   HEDDLE_LEASE:
     'NAMESPACE/NAME of a Lease, for the source kubernetes: of several controllers the one that holds it writes to the cluster (default: no Lease, this one writes)',
+  HEDDLE_NODE_GRACE_SECONDS:
+    'for the source kubernetes: a node whose Node object was deleted is removed after this time, if nothing of it is connected; 0: never (default 300)',
   HEDDLE_DATABASE_URL: 'sqlite:FILE or postgres://USER:PASSWORD@HOST/NAME (default sqlite:heddle.db)',
   HEDDLE_OPENFLOW_LISTEN:
     'where switches dial in: tcp:HOST:PORT, ssl:HOST:PORT, unix:/PATH, comma separated (default ssl:0.0.0.0:6653 with TLS files)',
@@ -127,6 +131,11 @@ const Environment = z.object({
     .string()
     .regex(/^[a-z0-9-]+\/[a-z0-9.-]+$/, 'must be NAMESPACE/NAME')
     .optional(),
+  HEDDLE_NODE_GRACE_SECONDS: z
+    .string()
+    .regex(/^\d+(\.\d+)?$/, 'must be a number of seconds')
+    .default('300')
+    .transform((text) => Number(text) * 1_000),
   HEDDLE_DATABASE_URL: z
     .string()
     .regex(/^(sqlite:.+|postgres(ql)?:\/\/.+)$/, 'must be sqlite:FILE or postgres://USER:PASSWORD@HOST/NAME')
@@ -211,7 +220,8 @@ function sourceOf(given: Given, values: Readable, mistakes: string[]): SourceCon
   }
   const [namespace = '', name = ''] = values.HEDDLE_LEASE?.split('/') ?? [];
   const lease = name === '' ? undefined : { namespace, name };
-  return { kind: 'kubernetes', kubeconfig: given.KUBECONFIG, lease };
+  const nodeGraceMs = values.HEDDLE_NODE_GRACE_SECONDS ?? 0;
+  return { kind: 'kubernetes', kubeconfig: given.KUBECONFIG, lease, nodeGraceMs };
 }
 
 function readToken(path: string): string {

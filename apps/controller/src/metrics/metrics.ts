@@ -73,6 +73,11 @@ export class Metrics {
     buckets: FAST_SECONDS,
     registers: [this.registry],
   });
+  readonly nodesDeparted = new Counter({
+    name: 'heddle_nodes_departed_total',
+    help: 'Nodes that were removed because their Node objects were deleted',
+    registers: [this.registry],
+  });
   readonly policyVerdicts = new Counter({
     name: 'heddle_policy_verdicts_logged_total',
     help: 'Packets that switches told of for policies that ask for it',

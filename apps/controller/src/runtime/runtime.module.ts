@@ -1,6 +1,7 @@
 import { type DynamicModule, Global, Module } from '@nestjs/common';
 import { Allocations } from '../allocation/allocations.js';
 import { ApiToken } from '../api/http/access.guard.js';
+import { AgentContacts } from '../core/agent-contacts.js';
 import { Engine } from '../core/engine.js';
 import { FactTable } from '../core/fact-table.js';
 import { OwnProblems } from '../core/own-problems.js';
@@ -28,6 +29,7 @@ export function runtimeModule(runtime: Runtime): DynamicModule {
     { provide: COMPILER, useValue: runtime.compiler },
     { provide: SWITCHES, useValue: runtime.switches },
     { provide: OVSDB, useValue: runtime.ovsdb },
+    { provide: AgentContacts, useValue: runtime.contacts },
     { provide: Allocations, useValue: runtime.allocations },
     { provide: DomainObserver, useValue: runtime.domains.observer },
     { provide: Engine, useValue: runtime.engine },

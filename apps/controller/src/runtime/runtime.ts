@@ -5,6 +5,8 @@ import { ROUTER_MAC } from '../allocation/macs.js';
 import type { Clock } from '../clock.js';
 import type { Config } from '../config/config.js';
 import { followTls, tlsProblems } from '../config/tls.js';
+import { AgentContacts } from '../core/agent-contacts.js';
+import type { DepartedNodes } from '../core/departed-nodes.js';
 import { Engine } from '../core/engine.js';
 import { FactTable } from '../core/fact-table.js';
 import { OwnProblems } from '../core/own-problems.js';
@@ -20,6 +22,7 @@ import { Metrics } from '../metrics/metrics.js';
 import { Database } from '../persistence/database.js';
 import type { Source } from '../source/model.js';
 import { createSource } from './create-source.js';
+import { createDepartedNodes } from './departed-nodes.js';
 import { engineEvents } from './engine-events.js';
 import { PolicyWatch, type PolicyWatchTimes } from './policy-watch.js';
 import { createWriter } from './write-back.js';
@@ -68,6 +71,8 @@ export class Runtime {
   readonly problems = new OwnProblems();
   /** Tells the cluster how far things are, where there is one. */
   private writer: KubernetesWriter | undefined;
+  /** Removes nodes that the cluster has no more, where there is one. */
+  private departed: DepartedNodes | undefined;
 
   private constructor(
     readonly config: Config,
@@ -85,6 +90,7 @@ export class Runtime {
     readonly policyWatch: PolicyWatch,
     /** Key and certificates of the `ssl:` listeners. */
     readonly tls: TlsFollower | undefined,
+    readonly contacts: AgentContacts,
     private readonly southbound: Southbound,
   ) {}
 
@@ -183,11 +189,15 @@ export class Runtime {
       domains,
       policyWatch,
       tls,
+      new AgentContacts(clock),
       southbound,
     );
     const { tls: files } = config;
     if (tls !== undefined && files !== undefined) runtime.problems.add(() => tlsProblems(tls, files, wallNow()));
     runtime.writer = cluster && createWriter(runtime, cluster, clock);
+    const departed = cluster && createDepartedNodes(runtime, cluster.source, clock);
+    runtime.departed = departed;
+    if (departed !== undefined) runtime.problems.add(() => departed.problems());
     return runtime;
   }
 
@@ -199,11 +209,13 @@ export class Runtime {
     await this.southbound.start();
     this.policyWatch.start();
     this.writer?.start();
+    this.departed?.start();
   }
 
   /** Stops in the order that loses nothing: no more changes, no more switches, then the database. */
   async stop(): Promise<void> {
     this.tls?.stop();
+    this.departed?.stop();
     await this.writer?.stop();
     await this.source.stop();
     await this.engine.stop();

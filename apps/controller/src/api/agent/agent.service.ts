@@ -12,6 +12,7 @@ import { Injectable } from '@nestjs/common';
 import type { z } from 'zod';
 import { Allocations } from '../../allocation/allocations.js';
 import type { Lease } from '../../allocation/attachments.js';
+import { AgentContacts } from '../../core/agent-contacts.js';
 import { Engine } from '../../core/engine.js';
 import { Watchers } from '../../core/watchers.js';
 import { World } from '../../core/world.js';
@@ -29,10 +30,12 @@ export class AgentService {
     private readonly watchers: Watchers,
     private readonly configs: NodeConfigs,
     private readonly source: SourceRefresher,
+    private readonly contacts: AgentContacts,
   ) {}
 
   async register(name: string, said: RegisterNode): Promise<NodeConfig> {
     await this.engine.register(name, said);
+    this.contacts.heard(name);
     return this.configs.of(name);
   }
 
@@ -43,9 +46,14 @@ export class AgentService {
     signal: AbortSignal,
   ): Promise<NodeConfig> {
     this.configs.of(name);
+    const answered = this.contacts.asks(name);
     // "Another" and not "above": an agent may remember the generation of a database that is gone.
     const isNews = () => this.configs.generation !== after || this.configs.isOtherEpoch(name, policyEpoch);
-    if (after !== undefined) await this.watchers.until(isNews, waitMs, signal);
+    try {
+      if (after !== undefined) await this.watchers.until(isNews, waitMs, signal);
+    } finally {
+      answered();
+    }
     return this.configs.of(name);
   }
 

@@ -176,6 +176,11 @@ export class KubernetesSource implements Source {
     return this.watched.find((w) => w.kind.kind === kind)?.reflector.about ?? new Map();
   }
 
+  /** Whether the objects of a kind cannot be watched now, so that what is known of them may be old. */
+  inTrouble(kind: string): boolean {
+    return this.watched.find((w) => w.kind.kind === kind)?.reflector.trouble !== undefined;
+  }
+
   /** Calls with the objects that are new, others or gone, after what they mean was handed over. */
   onTouched(listener: (objects: readonly ObjectRef[]) => void): void {
     this.touchedListener = listener;
