@@ -1,13 +1,13 @@
-import { type BigIntStats, constants, type Dirent, type FSWatcher, watch } from 'node:fs';
-import { open, readdir, stat } from 'node:fs/promises';
+import { type Dirent, type FSWatcher, statSync, watch } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import type { Clock } from '../../clock.js';
-import { MAX_FILE_BYTES } from './read-manifest.js';
+import { type FileContent, GONE, NOT_A_FILE, readContent, readContentNow } from './manifest-file.js';
 
 const EXTENSION = /\.(ya?ml|json)$/;
 /** Editors write a file in several steps; the rescan waits until it has been quiet for this long. */
 const QUIET_MS = 40;
-/** A file that is put in place by rename(2) is whole at once; this only gathers several of them. */
+/** Files that are put in place by rename(2) are whole at once; this only gathers several of them. */
 const RENAMED_QUIET_MS = 1;
 /** ... but not for ever, if something never stops writing. */
 const MAX_WAIT_MS = 500;
@@ -15,17 +15,14 @@ const MAX_WAIT_MS = 500;
 const POLL_MS = 5_000;
 const MAX_FILES = 10_000;
 
-/** One file as it is now. `stamp` is equal as long as the file is; `text` undefined says that it could not be read. */
-export interface FileContent {
-  readonly path: string;
-  readonly stamp: string;
-  readonly text: string | undefined;
-  readonly error: string | undefined;
+/** 0 of what is not there or cannot be looked at. */
+function sizeOf(path: string): number {
+  try {
+    return statSync(path).size;
+  } catch {
+    return 0;
+  }
 }
-
-const NOT_A_FILE = 'not a regular file';
-
-const stampOf = (s: BigIntStats): string => `${s.ino}/${s.size}/${s.mtimeNs}/${s.ctimeNs}`;
 
 /** A directory of manifests with its sub-directories, and a hint whenever something may have changed. */
 export class ManifestDirectory {
@@ -34,6 +31,8 @@ export class ManifestDirectory {
   private stopPoll: (() => void) | undefined;
   private firstHintAt: number | undefined;
   private quietUntil = 0;
+  /** How often something was heard. */
+  private hints = 0;
   /** Files that inotify named since the last scan; everything may have changed if `all` is set. */
   private touched = { all: true, paths: new Set<string>() };
   private cache = new Map<string, FileContent>();
@@ -75,9 +74,9 @@ export class ManifestDirectory {
     this.touched = { all: false, paths: new Set() };
     let added = false;
     for (const path of paths) {
-      const content = await this.read(path);
+      const content = readContentNow(path, relative(this.root, path), this.cache.get(path));
       if (content.error === NOT_A_FILE) return this.scan();
-      if (content.stamp === 'gone') this.cache.delete(path);
+      if (content.stamp === GONE) this.cache.delete(path);
       else {
         added ||= !this.cache.has(path);
         this.cache.set(path, content);
@@ -98,9 +97,10 @@ export class ManifestDirectory {
       }
     if (files.length > MAX_FILES) throw new Error(`more than ${MAX_FILES} manifests`);
     const next = new Map<string, FileContent>();
-    for (const path of files.sort()) next.set(path, await this.read(path));
+    for (const path of files.sort())
+      next.set(path, await readContent(path, relative(this.root, path), this.cache.get(path)));
     // A file that vanished between listing and reading is not there; one that cannot be read is.
-    for (const [path, content] of next) if (content.stamp === 'gone') next.delete(path);
+    for (const [path, content] of next) if (content.stamp === GONE) next.delete(path);
     this.cache = next;
     return [...next.values()];
   }
@@ -134,31 +134,6 @@ export class ManifestDirectory {
     return found;
   }
 
-  private async read(path: string): Promise<FileContent> {
-    const name = relative(this.root, path);
-    const before = this.cache.get(path);
-    try {
-      // Most files are as they were, which can be seen without opening them.
-      if (before !== undefined && before.stamp === stampOf(await stat(path, { bigint: true }))) return before;
-      // O_NONBLOCK: a FIFO with a manifest's name must not stop us.
-      const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
-      try {
-        const now = await file.stat({ bigint: true });
-        const stamp = stampOf(now);
-        if (before?.stamp === stamp) return before;
-        if (!now.isFile()) return { path: name, stamp, text: undefined, error: NOT_A_FILE };
-        if (now.size > MAX_FILE_BYTES)
-          return { path: name, stamp, text: undefined, error: `larger than ${MAX_FILE_BYTES} bytes, not read` };
-        return { path: name, stamp, text: await file.readFile('utf8'), error: undefined };
-      } finally {
-        await file.close();
-      }
-    } catch (e) {
-      const gone = (e as NodeJS.ErrnoException).code === 'ENOENT';
-      return { path: name, stamp: gone ? 'gone' : 'unreadable', text: undefined, error: String((e as Error).message) };
-    }
-  }
-
   private watchDirectory(directory: string): void {
     if (this.watchers.has(directory) || this.changed === undefined) return;
     try {
@@ -183,12 +158,30 @@ export class ManifestDirectory {
     // A name that is no manifest's may be a directory; a manifest's may be one too, which reading it shows.
     if (name === null || !EXTENSION.test(name)) this.touched.all = true;
     else this.touched.paths.add(join(directory, name));
+    const isFirst = this.firstHintAt === undefined;
     // "rename" is a name that comes or goes. One that is written in place says "change" as well.
     this.hint(event === 'rename' ? RENAMED_QUIET_MS : QUIET_MS);
+    const { hints } = this;
+    if (isFirst && event === 'rename') setImmediate(() => this.lookAtOnce(hints));
+  }
+
+  /**
+   * A single file that is put in place by rename(2) is told of without a timer. What was written before it was looked at has
+   * said "change" by the next turn of the event loop.
+   */
+  private lookAtOnce(hints: number): void {
+    const { all, paths } = this.touched;
+    if (this.hints !== hints || all || [...paths].some((path) => sizeOf(path) === 0)) return;
+    setImmediate(() => {
+      if (this.hints !== hints || this.firstHintAt === undefined) return;
+      this.stopTimer?.();
+      this.tell();
+    });
   }
 
   private hint(quietMs: number): void {
     const now = this.clock.now();
+    this.hints++;
     this.firstHintAt ??= now;
     this.quietUntil = Math.max(this.quietUntil, now + quietMs);
     this.stopTimer?.();
@@ -202,7 +195,7 @@ export class ManifestDirectory {
    * touched gets the time that it would have had without the short cut. A policy must not be away for a millisecond.
    */
   private async tellIfWhole(): Promise<void> {
-    const until = this.quietUntil;
+    const { hints } = this;
     const sizes = await Promise.all(
       [...this.touched.paths].map((path) =>
         stat(path).then(
@@ -211,8 +204,8 @@ export class ManifestDirectory {
         ),
       ),
     );
-    // Something more was heard while the files were looked at.
-    if (this.quietUntil !== until) return;
+    // Something more was heard while the files were looked at, or all is told.
+    if (this.hints !== hints || this.firstHintAt === undefined) return;
     if (sizes.includes(0)) this.hint(QUIET_MS);
     else this.tell();
   }

@@ -3,7 +3,8 @@ import type { Clock } from '../../clock.js';
 import { Serial } from '../../serial.js';
 import { NO_OBJECTS, type Problem, type Source, type SourceChange, type SourceObjects } from '../model.js';
 import { ToldProblems } from '../told-problems.js';
-import { type FileContent, ManifestDirectory } from './manifest-directory.js';
+import { ManifestDirectory } from './manifest-directory.js';
+import type { FileContent } from './manifest-file.js';
 import { type FileObjects, ObjectsOfFiles } from './objects-of-files.js';
 import { objectKey, readManifest } from './read-manifest.js';
 
@@ -22,6 +23,10 @@ export interface ManifestsSourceOptions {
   /** Told of each problem once, when it appears. */
   readonly onProblem?: (problem: Problem) => void;
 }
+
+/** Time for what a change sets off, before what was understood is recorded: it takes the database and this thread. */
+const RECORD_AFTER_MS = 200;
+const RECORD_AGAIN_MS = 5_000;
 
 /** What counts: what the file says, and for what is broken in it what it said last. */
 interface FileState extends FileObjects {
@@ -48,6 +53,8 @@ export class ManifestsSource implements Source {
   private delivered = true;
   /** A rescan is queued that has not begun, so another request needs none of its own. */
   private queued: { all: boolean; done: Promise<void> } | undefined;
+  /** Something was understood that is not recorded yet. */
+  private stopRecording: (() => void) | undefined;
 
   constructor(private readonly options: ManifestsSourceOptions) {
     this.location = options.directory;
@@ -83,10 +90,8 @@ export class ManifestsSource implements Source {
       const change = await this.rescan(false, queued.all);
       if (change === undefined) return;
       await this.listener?.(change);
-      // After what the change sets off: nobody waits for this record, and it takes the database and this thread.
-      await new Promise((done) => setImmediate(done));
-      await this.recordGoodTexts();
       this.delivered = true;
+      this.recordLater(RECORD_AFTER_MS);
     });
     this.queued = queued;
     return queued.done;
@@ -103,6 +108,7 @@ export class ManifestsSource implements Source {
   async stop(): Promise<void> {
     this.listener = undefined;
     this.directory.close();
+    if (this.stopRecording !== undefined) this.record();
     await this.scans.idle();
   }
 
@@ -153,6 +159,21 @@ export class ManifestsSource implements Source {
       return !defined.has(key) && (reading.brokenSomewhere || reading.broken.has(key));
     });
     return { stamp, objects: [...reading.objects, ...kept], problems: reading.problems };
+  }
+
+  private recordLater(ms: number): void {
+    this.stopRecording ??= this.options.clock.after(ms, () => this.record());
+  }
+
+  private record(): void {
+    this.stopRecording?.();
+    this.stopRecording = undefined;
+    this.scans
+      .run(() => this.recordGoodTexts())
+      .catch((error: unknown) => {
+        this.options.onError(error);
+        if (this.listener !== undefined) this.recordLater(RECORD_AGAIN_MS);
+      });
   }
 
   private async recordGoodTexts(): Promise<void> {

@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import type { Problem } from '../model.js';
 import { describeIssue, isRecord, withoutNulls } from '../objects/issues.js';
 import { CLUSTER_SCOPED, KINDS, type Kind, type Manifest } from '../objects/schemas.js';
+import { type JsonDocument, jsonDocuments } from './json-documents.js';
 
 /** An object as it stands in a file. */
 export interface Located {
@@ -31,8 +32,14 @@ export const objectKey = (o: ObjectRef): string => `${o.kind}/${o.namespace}/${o
 
 /** Reads YAML or JSON with any number of documents; `file` is only for messages. */
 export function readManifest(file: string, content: string): Reading {
-  return new Reader(file).read(content);
+  const json = jsonDocuments(content);
+  const reading = json && new Reader(file).readJson(json);
+  // What is wrong is told with its place, which only the reader of YAML knows.
+  return reading?.problems.length === 0 ? reading : new Reader(file).read(content);
 }
+
+/** Line of what a path within a document leads to. */
+type LineOf = (path: readonly PropertyKey[]) => number;
 
 class Reader {
   private readonly objects: Located[] = [];
@@ -50,6 +57,20 @@ class Reader {
     // After a syntax error the borders of the documents are not certain: nothing of the text is believed.
     else if (list.some((d) => d.errors.length > 0)) for (const d of list) this.syntaxErrors(d);
     else for (const d of list) this.document(d);
+    return this.reading();
+  }
+
+  /** Lines within a document are not known here; it takes no `List`, whose objects have lines of their own. */
+  readJson(documents: readonly JsonDocument[]): Reading | undefined {
+    if (documents.length > MAX_DOCUMENTS) return undefined;
+    for (const { value, line } of documents) {
+      if (isRecord(value) && value.kind === 'List') return undefined;
+      this.item(() => line, [], value);
+    }
+    return this.reading();
+  }
+
+  private reading(): Reading {
     const { objects, problems, broken, brokenSomewhere } = this;
     return { objects, problems, broken, brokenSomewhere };
   }
@@ -67,11 +88,11 @@ class Reader {
       this.unusable(this.lineOf(document, []), e instanceof Error ? e.message : String(e));
       return;
     }
-    if (value !== null && value !== undefined) this.item(document, [], value);
+    if (value !== null && value !== undefined) this.item((path) => this.lineOf(document, path), [], value);
   }
 
-  private item(document: Document, path: readonly PropertyKey[], value: unknown): void {
-    const line = this.lineOf(document, path);
+  private item(lineOf: LineOf, path: readonly PropertyKey[], value: unknown): void {
+    const line = lineOf(path);
     if (!isRecord(value)) {
       this.unusable(line, 'not a Kubernetes object: a mapping with apiVersion and kind is needed');
       return;
@@ -87,7 +108,7 @@ class Reader {
         this.unusable(line, 'items of a List must be a sequence');
         return;
       }
-      for (const [i, item] of items.entries()) this.item(document, [...path, 'items', i], item);
+      for (const [i, item] of items.entries()) this.item(lineOf, [...path, 'items', i], item);
       return;
     }
     const object = refOf(kind, value);
@@ -102,7 +123,7 @@ class Reader {
     }
     const parsed = known.schema.safeParse(withoutNulls(value));
     if (!parsed.success) {
-      this.invalid(document, path, object, parsed.error);
+      this.invalid(lineOf, path, object, parsed.error);
       return;
     }
     if (object === null) {
@@ -112,14 +133,14 @@ class Reader {
     this.objects.push({ object, manifest: { kind, body: parsed.data } as Manifest, file: this.file, line });
   }
 
-  private invalid(document: Document, path: readonly PropertyKey[], object: ObjectRef | null, error: z.ZodError): void {
+  private invalid(lineOf: LineOf, path: readonly PropertyKey[], object: ObjectRef | null, error: z.ZodError): void {
     if (object === null) this.brokenSomewhere = true;
     else this.broken.add(objectKey(object));
     for (const issue of error.issues)
       this.problems.push({
         severity: 'error',
         file: this.file,
-        line: this.lineOf(document, [...path, ...issue.path]),
+        line: lineOf([...path, ...issue.path]),
         object,
         reason: describeIssue(issue),
       });
