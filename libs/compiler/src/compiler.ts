@@ -184,11 +184,7 @@ export function createCompiler(ids: IdSource): Compiler {
     carriedIdentityOf: (namespace, pod) => graph.inspect(identities.ofPod, factKey(namespace, pod)),
     subjectsOf: (key) =>
       sorted(
-        new Set(
-          graph
-            .inspect(policies.subjects, key)
-            .flatMap((i) => [...graph.inspectIndex(podsOfIdentity, String(i.number))]),
-        ),
+        new Set(graph.inspect(policies.subjects, key).flatMap((i) => [...graph.inspectIndex(podsOfIdentity, i.text)])),
       ),
     policy: (key) => resolve(key),
     clusterPolicy: (name) => resolve(clusterPolicyKey(name)),

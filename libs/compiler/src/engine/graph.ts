@@ -30,6 +30,9 @@ interface Owner {
   running: number;
   /** How often the step was evaluated in this apply. */
   count: number;
+  /** The key that was asked for last, and its cell; -1: none. Steps ask for the same again and again: the configuration, a pod. */
+  lastKey: string;
+  lastCell: Cell;
 }
 
 /** Entries that a root gave: cell of the index, member, cell, member ... */
@@ -151,7 +154,18 @@ export class Graph {
   private addOwner(of: Owner['of'], place: number): Owner {
     const number = this.owners.length;
     const kind = typeof of === 'string' ? 'fact' : of.kind;
-    const made: Owner = { number, of, kind, cells: new Map(), block: [number], place, running: 0, count: 0 };
+    const made: Owner = {
+      number,
+      of,
+      kind,
+      cells: new Map(),
+      block: [number],
+      place,
+      running: 0,
+      count: 0,
+      lastKey: '',
+      lastCell: -1,
+    };
     this.owners.push(made);
     this.owned.set(of, made);
     return made;
@@ -163,11 +177,14 @@ export class Graph {
 
   /** The cell of a fact or of an index under a key, whether there is anything under it or not. */
   private source(owner: Owner, key: string): Cell {
+    if (owner.lastCell >= 0 && owner.lastKey === key) return owner.lastCell;
     let cell = owner.cells.get(key);
     if (cell === undefined) {
       cell = this.cells.add(owner.block, key);
       owner.cells.set(key, cell);
     }
+    owner.lastKey = key;
+    owner.lastCell = cell;
     return cell;
   }
 
@@ -229,6 +246,10 @@ export class Graph {
       return;
     }
     if (this.verified(cell)) return;
+    // Nearly every root reads what it runs over.
+    const over = this.ownerOf(cell - owner.place);
+    over.lastKey = this.cells.keys[cell] as string;
+    over.lastCell = cell - owner.place;
     this.publish(cell, before, this.compute(cell, owner) as RootOutput | undefined);
   }
 
@@ -326,14 +347,19 @@ export class Graph {
   /** The up-to-date cell of a memo. */
   private memoCell<V>(memo: Memo<V>, key: string): Cell {
     const owner = this.owner(memo as Memo<unknown>);
-    let cell = owner.cells.get(key);
-    if (cell === undefined) {
-      cell = this.cells.add(owner.block, key);
-      this.cells.set(cell, FLAG.stale);
-      owner.cells.set(key, cell);
-      // Nobody may come to depend on it (a reader from outside): collected then.
-      this.orphans.push(cell);
+    if (owner.lastCell < 0 || owner.lastKey !== key) {
+      let cell = owner.cells.get(key);
+      if (cell === undefined) {
+        cell = this.cells.add(owner.block, key);
+        this.cells.set(cell, FLAG.stale);
+        owner.cells.set(key, cell);
+        // Nobody may come to depend on it (a reader from outside): collected then.
+        this.orphans.push(cell);
+      }
+      owner.lastKey = key;
+      owner.lastCell = cell;
     }
+    const cell = owner.lastCell;
     this.refresh(cell, owner);
     return cell;
   }
@@ -404,6 +430,7 @@ export class Graph {
       if (cells.edges.isRead(cell) || owner.cells.get(key) !== cell) continue;
       if (owner.kind !== 'memo' && cells.values[cell] !== undefined) continue;
       owner.cells.delete(key);
+      owner.lastCell = -1;
       cells.edges.setInputs(cell, NO_INPUTS, 0, 0, this.orphan);
       cells.remove(cell, owner.block.length);
     }

@@ -15,7 +15,7 @@ import { FIXED_PRIORITY } from './policy-order.js';
 import { policyRef } from './rule-flows.js';
 
 /** Cluster policies that ask for names, by the number of an identity that they are for, or under EVERYBODY. */
-const namesFor = index('namesFor', 3);
+const namesFor = index('namesFor', 4);
 const EVERYBODY = 'everybody';
 
 const DNS_PORT = 53;
@@ -43,21 +43,21 @@ export function dnsFeature(env: Env, policies: Policies): readonly Root[] {
   });
 
   return [
-    root('namesFor', 3, 'clusterPolicy', (name, cx) => {
+    root('namesFor', 4, 'clusterPolicy', (name, cx) => {
       const key = clusterPolicyKey(name);
       const policy = cx.read(policies.shape, key);
       if (policy === undefined || !asksForNames(policy)) return undefined;
       if (policy.subjects === EVERY_POD) return { entries: [[namesFor, EVERYBODY, name]] };
-      const entries = cx.read(policies.subjects, key).map((i): Entry => [namesFor, String(i.number), name]);
+      const entries = cx.read(policies.subjects, key).map((i): Entry => [namesFor, i.text, name]);
       return { entries };
     }),
-    root('dns', 4, namesFor, (who, cx) => {
+    root('dns', 5, namesFor, (who, cx) => {
       const names = sorted(cx.members(namesFor, who));
       const trusted = cx.read(servers, '');
       if (trusted.length === 0) return undefined;
       const subjects =
         who === EVERYBODY
-          ? names.flatMap((n) => cx.read(policies.subjects, clusterPolicyKey(n)).map((i) => String(i.number)))
+          ? names.flatMap((n) => cx.read(policies.subjects, clusterPolicyKey(n)).map((i) => i.text))
           : [who];
       const nodes = sorted(new Set(subjects.flatMap((s) => [...cx.members(nodesOfIdentity, s)]))) as NodeName[];
       const receiver = who === EVERYBODY ? {} : { destinationIdentity: Number(who) };

@@ -11,19 +11,19 @@ import type {
 } from '../model/facts.js';
 import { compareText, compound, parts } from '../policy/canonical.js';
 import { type IdentityInfo, identityKeyOf, isPerReplicaLabel, namespaceKeyOf } from '../policy/identity.js';
-import { canonicalSelector, compileSelector, requiredLabel, selectorKeys } from '../policy/selector.js';
+import { compileSelector, labelKeysOf, requiredLabel } from '../policy/selector.js';
 import type { Env } from './env.js';
 
 /** Per-replica labels that policies select on; one key, ''. */
 const countedLabels = index('countedLabels', 0);
 /** Canonical namespace texts in use; one key, ''. */
-const namespaceKeys = index('namespaceKeys', 1);
+const namespaceKeys = index('namespaceKeys', 2);
 /** Canonical texts by namespace name: more than one only while pods are held at an identity of before. */
-const namespaceKeysNamed = index('namespaceKeysNamed', 1);
+const namespaceKeysNamed = index('namespaceKeysNamed', 2);
 /** Canonical texts by label of the namespace, so that a selector looks at candidates and not at every namespace. */
-const namespacesWithLabel = index('namespacesWithLabel', 2);
+const namespacesWithLabel = index('namespacesWithLabel', 3);
 /** Identity keys by canonical namespace text. */
-const identitiesOfNamespace = index('identitiesOfNamespace', 1);
+const identitiesOfNamespace = index('identitiesOfNamespace', 2);
 
 /** Nodes by identity number, and pods by identity number. */
 export const nodesOfIdentity = index('nodesOfIdentity', 1);
@@ -65,7 +65,7 @@ export function identities(env: Env): Identities {
       if (policy === undefined) return undefined;
       const entries: Entry[] = [];
       for (const selector of podSelectorsOf(policy))
-        for (const label of selectorKeys(canonicalSelector(selector)))
+        for (const label of labelKeysOf(selector))
           if (isPerReplicaLabel(label)) entries.push([countedLabels, '', label]);
       return entries.length === 0 ? undefined : { entries };
     }),
@@ -101,19 +101,25 @@ export function identities(env: Env): Identities {
     const entries: Entry[] = node === undefined ? [] : [[nodesWithPods, '', node]];
     // Policies cover what the pod carries and what its labels say: neither moment of a change is without them.
     for (const info of carried === undefined || carried === now ? [now] : [now, carried]) {
-      const number = String(info.number);
-      entries.push(
-        [namespaceKeys, '', info.namespaceKey],
-        [namespaceKeysNamed, info.namespace, info.namespaceKey],
-        [identitiesOfNamespace, info.namespaceKey, info.key],
-        [podsOfIdentity, number, key],
-      );
-      if (node !== undefined) entries.push([nodesOfIdentity, number, node]);
+      entries.push([podsOfIdentity, info.text, key]);
+      if (node !== undefined) entries.push([nodesOfIdentity, info.text, node]);
     }
     return { entries };
   });
 
-  const namespaceLabels = root('namespaceLabels', 2, identitiesOfNamespace, (key) => ({
+  // Once for all replicas.
+  const identityRoles = root('identityRoles', 2, podsOfIdentity, (number) => {
+    const info = env.identities.numbered(Number(number));
+    return {
+      entries: [
+        [namespaceKeys, '', info.namespaceKey],
+        [namespaceKeysNamed, info.namespace, info.namespaceKey],
+        [identitiesOfNamespace, info.namespaceKey, info.key],
+      ],
+    };
+  });
+
+  const namespaceLabels = root('namespaceLabels', 3, identitiesOfNamespace, (key) => ({
     entries: Object.entries(env.identities.namespaceLabels(key)).map(
       ([name, value]): Entry => [namespacesWithLabel, compound(name, value), key],
     ),
@@ -157,5 +163,5 @@ export function identities(env: Env): Identities {
     sameElements,
   );
 
-  return { roots: [...policyLabels, podRoles, namespaceLabels], ofLabels, ofPod, selected };
+  return { roots: [...policyLabels, podRoles, identityRoles, namespaceLabels], ofLabels, ofPod, selected };
 }

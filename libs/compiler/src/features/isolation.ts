@@ -13,7 +13,7 @@ import { acceptedTable, denial, POLICY_PRIORITY, policyRef, policyTable, subject
 /** A pod that a policy selects for a direction is isolated there: what no rule allows is dropped. */
 export function isolationFeature(env: Env): readonly Root[] {
   return [
-    root('isolation', 4, isolating, (key, cx) => {
+    root('isolation', 5, isolating, (key, cx) => {
       const [side = '', number = ''] = key.split('/');
       const direction = DIRECTIONS.find((d) => d === side);
       if (direction === undefined) throw new TypeError(`isolation ${key}`);

@@ -14,7 +14,7 @@ import type { Policies } from './policy.js';
 /** Address -> identity of pods, on the nodes whose policies ask for it and that cannot see it otherwise. */
 export function peerIdentityFeature(env: Env, identities: Identities, policies: Policies): readonly Root[] {
   return [
-    root('peerIdentity', 4, 'attachment', (key, cx) => {
+    root('peerIdentity', 5, 'attachment', (key, cx) => {
       const [config, attachment] = [configOf(cx), cx.fact('attachment', key)];
       const identity = cx.read(identities.ofPod, key);
       if (config === undefined || attachment === undefined || identity === undefined) return undefined;
@@ -26,7 +26,7 @@ export function peerIdentityFeature(env: Env, identities: Identities, policies: 
             placement: { kind: 'nodes', nodes },
           });
       };
-      const number = String(identity.number);
+      const number = identity.text;
       put(cx.read(policies.nodesWithPeer.egress, number), destination);
       // Geneve carries the sender's identity.
       if (config.encap === 'vxlan') {

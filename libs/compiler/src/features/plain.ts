@@ -13,14 +13,14 @@ import { podRef, usable } from './pod.js';
 import { isClusterSubject, isolating, isolationKey } from './policy.js';
 
 /** Services that an address is an endpoint of, ready or not. */
-const servedBy = index('servedBy', 3);
+const servedBy = index('servedBy', 4);
 
 /**
  * A pod is plain while no policy has it as a subject and no service has it as an endpoint. Packets between two plain pods of
  * a node are neither judged nor balanced, so nobody needs the state of their connection, and they pass the datapath once.
  */
 export function plainFeature(env: Env, identities: Identities): readonly Root[] {
-  const endpointAddresses = root('endpointAddresses', 3, 'endpoints', (key, cx) => {
+  const endpointAddresses = root('endpointAddresses', 4, 'endpoints', (key, cx) => {
     const endpoints = cx.fact('endpoints', key);
     if (endpoints === undefined) return undefined;
     const addresses = new Set<string>(endpoints.draining);
@@ -34,10 +34,10 @@ export function plainFeature(env: Env, identities: Identities): readonly Root[] 
       DIRECTIONS.some((d) => cx.members(isolating, isolationKey(d, Number(identity))).size > 0) ||
       isClusterSubject(cx, identity),
   );
-  const plain = root('plain', 4, 'attachment', (key, cx) => {
+  const plain = root('plain', 5, 'attachment', (key, cx) => {
     const identity = cx.read(identities.ofPod, key);
     // Most pods have a policy, and nothing more is asked about them.
-    if (identity === undefined || cx.read(governed, String(identity.number))) return undefined;
+    if (identity === undefined || cx.read(governed, identity.text)) return undefined;
     const [config, pod] = [configOf(cx), cx.fact('attachment', key)];
     if (config === undefined || pod === undefined) return undefined;
     if (pod.ips.some((ip) => cx.members(servedBy, ip).size > 0)) return undefined;

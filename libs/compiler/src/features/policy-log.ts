@@ -15,7 +15,7 @@ import { nodesOfIdentity } from './identities.js';
 import { policyRef } from './rule-flows.js';
 
 /** Policies that want to be told of what isolation drops; key: `isolationKey`. */
-export const toldOfIsolation = index('toldOfIsolation', 3);
+export const toldOfIsolation = index('toldOfIsolation', 4);
 
 export const tellsOfDrops = (logging: PolicyLogging): boolean => logging !== 'none';
 const tellsOfAll = (logging: PolicyLogging): boolean => logging === 'all';
@@ -80,7 +80,7 @@ function denials(env: Env, object: string, refs: readonly ObjectRef[]): readonly
 /** Tells of what isolation drops, where one of the policies that isolate asks for it. */
 export function isolationLogFeature(env: Env): readonly Root[] {
   return [
-    root('isolationLog', 4, toldOfIsolation, (key, cx) => {
+    root('isolationLog', 5, toldOfIsolation, (key, cx) => {
       const [, number = ''] = key.split('/');
       const policies = sorted(cx.members(toldOfIsolation, key));
       const part = later(() => ({ flows: denials(env, `isolation/${key}`, policies.map(policyRef)) }));

@@ -35,20 +35,20 @@ import { compileRule, standingFlow } from './rule-flows.js';
 export type { Direction, PeerShape, PolicyShape, RuleShape } from '../policy/shape.js';
 
 /** Which policies isolate an identity; key: `isolationKey`. */
-export const isolating = index('isolating', 3);
+export const isolating = index('isolating', 4);
 export const isolationKey = (direction: Direction, identity: number): string => `${direction}/${identity}`;
 /** Policies whose egress rules name an identity as a peer, by its number. */
-const egressPeerOf = index('egressPeerOf', 3);
+const egressPeerOf = index('egressPeerOf', 4);
 /** Same for ingress; kept only where the tunnel does not carry the identity. */
-const ingressPeerOf = index('ingressPeerOf', 3);
+const ingressPeerOf = index('ingressPeerOf', 4);
 /** Cluster policies that an identity is a subject of, by its number; those that are for every pod under EVERYBODY. */
-const clusterSubject = index('clusterSubject', 3);
+const clusterSubject = index('clusterSubject', 4);
 const EVERYBODY = '';
 /** True if a cluster policy is for pods of the identity (by number). */
 export const isClusterSubject = (cx: Context, identity: string): boolean =>
   cx.members(clusterSubject, EVERYBODY).size > 0 || cx.members(clusterSubject, identity).size > 0;
 /** Those of `isolating` that do not leave connections alone that were allowed before; key: `isolationKey`. */
-export const isolatingAnew = index('isolatingAnew', 3);
+export const isolatingAnew = index('isolatingAnew', 4);
 
 /** Policies of both kinds; keys as in `clusterPolicyKey`. */
 export interface Policies {
@@ -205,7 +205,7 @@ export function policyFeature(
       if (cx.read(shape, key)?.subjects === EVERY_POD) return sorted(cx.members(nodesWithPods, '')) as NodeName[];
       const out = new Set<string>();
       for (const info of cx.read(subjects, key))
-        for (const node of cx.members(nodesOfIdentity, String(info.number))) out.add(node);
+        for (const node of cx.members(nodesOfIdentity, info.text)) out.add(node);
       return [...out].sort(compareText) as NodeName[];
     },
     sameElements,
@@ -278,7 +278,7 @@ export function policyFeature(
         if (policy.existing !== 'keep') entries.push([isolatingAnew, isolationKey(d, info.number), key]);
         if (tellsOfDrops(policy.logging)) entries.push([toldOfIsolation, isolationKey(d, info.number), key]);
       }
-      if (policy.tier !== 'NetworkPolicy') entries.push([clusterSubject, String(info.number), key]);
+      if (policy.tier !== 'NetworkPolicy') entries.push([clusterSubject, info.text, key]);
     }
     const where = cx.read(nodes, key);
     // Nobody to protect anywhere: its rules are not even looked at.
@@ -288,7 +288,7 @@ export function policyFeature(
       const id = ruleKey(key, rule.direction, rule.index);
       const peerIndex = rule.direction === 'egress' ? egressPeerOf : ingressPeerOf;
       if (rule.direction === 'egress' || config.encap === 'vxlan')
-        for (const info of cx.read(peers, id)) entries.push([peerIndex, String(info.number), key]);
+        for (const info of cx.read(peers, id)) entries.push([peerIndex, info.text, key]);
       const part = cx.read(rulePart, id);
       const telling = tellingPart(env, { policy: key, rule, logging: policy.logging }, part);
       const standing =
@@ -313,8 +313,8 @@ export function policyFeature(
 
   return {
     roots: [
-      root('policy', 3, 'policy', evaluate),
-      root('clusterPolicy', 3, 'clusterPolicy', (name, cx) => evaluate(clusterPolicyKey(name), cx)),
+      root('policy', 4, 'policy', evaluate),
+      root('clusterPolicy', 4, 'clusterPolicy', (name, cx) => evaluate(clusterPolicyKey(name), cx)),
     ],
     shape,
     subjects,

@@ -18,11 +18,11 @@ import { isClusterSubject } from './policy.js';
  */
 export function selfFeature(env: Env, identities: Identities): readonly Root[] {
   return [
-    root('self', 4, 'attachment', (key, cx) => {
+    root('self', 5, 'attachment', (key, cx) => {
       const [config, attachment] = [configOf(cx), cx.fact('attachment', key)];
       const identity = cx.read(identities.ofPod, key);
       if (config === undefined || attachment === undefined || identity === undefined) return undefined;
-      if (!isClusterSubject(cx, String(identity.number))) return undefined;
+      if (!isClusterSubject(cx, identity.text)) return undefined;
       const part = later(() => {
         const from = originOf(env, 'pod', `pod/${key}`, [podRef(key)], '');
         return { flows: [...selfFlows(config, attachment, identity.number, because(from, whyOf(key)))] };

@@ -11,6 +11,8 @@ import { compareText, sortedLabels } from './canonical.js';
 export interface IdentityInfo {
   readonly key: string;
   readonly number: Identity;
+  /** The number as text: what indexes have it under. */
+  readonly text: string;
   readonly namespace: string;
   /** Canonical text of namespace and namespace labels. */
   readonly namespaceKey: string;
@@ -63,6 +65,7 @@ const NO_PORTS: readonly NamedPort[] = [];
 /** Takes keys apart, each once: what a key says never changes, and neither does its number. */
 export class IdentityTable {
   private readonly known = new Map<string, IdentityInfo>();
+  private readonly byNumber = new Map<number, IdentityInfo>();
   private readonly namespaces = new Map<string, { readonly text: string; readonly labels: Labels }>();
   constructor(private readonly ids: IdSource) {}
 
@@ -81,6 +84,7 @@ export class IdentityTable {
       info = {
         key,
         number: number as Identity,
+        text: String(number),
         namespace,
         namespaceKey: text,
         namespaceLabels: labels,
@@ -90,7 +94,15 @@ export class IdentityTable {
           namedPorts.length === 0 ? NO_PORTS : namedPorts.map(([name, protocol, port]) => ({ name, protocol, port })),
       };
       this.known.set(key, info);
+      this.byNumber.set(number, info);
     }
+    return info;
+  }
+
+  /** The identity of a number that was given to one. */
+  numbered(number: number): IdentityInfo {
+    const info = this.byNumber.get(number);
+    if (info === undefined) throw new RangeError(`no identity has the number ${number}`);
     return info;
   }
 

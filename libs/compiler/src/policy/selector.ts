@@ -4,6 +4,14 @@ import { sorted, sortedLabels } from './canonical.js';
 type Operator = 'In' | 'NotIn' | 'Exists' | 'DoesNotExist';
 type Requirement = readonly [key: string, operator: Operator, ...values: string[]];
 
+/** Label keys that a selector looks at; some perhaps more than once. */
+export function labelKeysOf({ matchLabels = {}, matchExpressions }: LabelSelector): readonly string[] {
+  const keys = Object.keys(matchLabels).filter((key) => matchLabels[key] !== undefined);
+  if (matchExpressions === undefined) return keys;
+  for (const { key } of matchExpressions) keys.push(key);
+  return keys;
+}
+
 /** A selector in canonical text: requirements in a fixed order, matchLabels said as In. Equal selectors are equal texts. */
 export function canonicalSelector(selector: LabelSelector): string {
   const requirements: Requirement[] = sortedLabels(selector.matchLabels ?? {}).map(([k, v]) => [k, 'In', v]);
