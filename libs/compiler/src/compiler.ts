@@ -3,7 +3,7 @@ import { mergeFlows } from './assembly/merge.js';
 import { Graph } from './engine/graph.js';
 import { dnsFeature } from './features/dns.js';
 import type { Env } from './features/env.js';
-import { identities as identityFeature, podsOfIdentity } from './features/identities.js';
+import { identities as identityFeature, nodesOfIdentity, podsOfIdentity } from './features/identities.js';
 import { isolationFeature } from './features/isolation.js';
 import { layout as layoutFeature } from './features/layout.js';
 import { nodeFeature } from './features/node.js';
@@ -13,8 +13,8 @@ import { peerIdentityFeature } from './features/peer-identities.js';
 import { pipelineFeature } from './features/pipeline.js';
 import { plainFeature } from './features/plain.js';
 import { podFeature } from './features/pod.js';
-import { isolating, isolationKey, policyFeature, ruleKey } from './features/policy.js';
-import { isolationLogFeature } from './features/policy-log.js';
+import { isolating, isolatingAnew, isolationKey, policyFeature, ruleKey } from './features/policy.js';
+import { isolationLogFeature, toldOfIsolation } from './features/policy-log.js';
 import { BAND_SLOTS, firstRankKey, policyOrder } from './features/policy-order.js';
 import { selfFeature } from './features/self.js';
 import { serviceFeature } from './features/service.js';
@@ -118,6 +118,7 @@ export function createCompiler(ids: IdSource): Compiler {
   const addresses = peerAddresses();
   const order = policyOrder();
   const policies = policyFeature(env, identities, addresses, order);
+  const plain = plainFeature(env, identities);
   const assembly = new Assembly((flows) => mergeFlows(env, flows));
   const graph = new Graph({
     roots: [
@@ -134,11 +135,20 @@ export function createCompiler(ids: IdSource): Compiler {
       ...isolationFeature(env),
       ...dnsFeature(env, policies),
       ...isolationLogFeature(env),
-      ...plainFeature(env, identities),
+      ...plain.roots,
       ...selfFeature(env, identities),
       ...peerIdentityFeature(env, identities, policies),
     ],
     onFragment: (owner, now) => assembly.update(owner, now),
+    sharedKeys: [
+      ['pod', 'attachment', 'hold', identities.ofLabels, identities.ofPod],
+      ['namespace', ...identities.byNamespace],
+      ['service', 'endpoints'],
+      ['policy', policies.shape, policies.subjects, policies.nodes],
+      policies.byRule,
+      [podsOfIdentity, nodesOfIdentity, plain.governed, ...policies.byIdentity],
+      [isolating, isolatingAnew, toldOfIsolation],
+    ],
   });
   const totals: Record<string, number> = {};
 

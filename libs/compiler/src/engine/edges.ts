@@ -1,4 +1,4 @@
-import { type Cell, copyInto, grown } from './columns.js';
+import { type Cell, Records } from './records.js';
 
 /** Up to so many inputs a block has exactly as many places; above, the next power of two. */
 const EXACT = 8;
@@ -9,54 +9,45 @@ const SIZE_CLASSES = EXACT + 32;
 const NONE = 0;
 const NO_EDGES = new Map<Cell, number>();
 
+// Fields of a cell's record: the block of its inputs, their number, the edge of its first reader.
+const [BLOCK, COUNT, RING] = [1, 2, 3];
+// Fields of an edge: the cell that is read and the one that reads; its neighbours in the ring.
+const RECORD_SHIFT = 2;
+const [INPUT, READER, NEXT, PREVIOUS] = [0, 1, 2, 3];
+
 /**
  * Who reads whom. The inputs of a cell are a block of edges side by side, in the order of reading; the readers of a cell are a
  * ring through the edges, in the order in which they came. So adding or removing one costs the same however many there are.
  */
 export class Edges {
-  private input = new Int32Array(0);
-  private reader = new Int32Array(0);
-  private next = new Int32Array(0);
-  private previous = new Int32Array(0);
+  private readonly edges = new Records(RECORD_SHIFT);
   /** Edges in use or in free blocks. The first is none. */
   private length = 1;
-  /** First free block of each size; `next` of its first edge is the one after it. */
+  /** First free block of each size; `NEXT` of its first edge is the one after it. */
   private readonly free = new Int32Array(SIZE_CLASSES);
 
-  // By cell: its block, the number of its inputs, its first reader.
-  private block = new Int32Array(0);
-  private count = new Int32Array(0);
-  private ring = new Int32Array(0);
-
-  /** Makes room for so many cells. */
-  cover(cells: number): void {
-    if (cells <= this.ring.length) return;
-    const capacity = grown(cells);
-    this.block = copyInto(new Int32Array(capacity), this.block);
-    this.count = copyInto(new Int32Array(capacity), this.count);
-    this.ring = copyInto(new Int32Array(capacity), this.ring);
-  }
+  constructor(private readonly cells: Records) {}
 
   isRead(cell: Cell): boolean {
-    return this.ring[cell] !== NONE;
+    return this.cells.int(cell, RING) !== NONE;
   }
 
   /** In the order in which they came. Edges may not change meanwhile. */
   forEachReader(cell: Cell, visit: (reader: Cell) => void): void {
-    const first = this.ring[cell] as number;
+    const first = this.cells.int(cell, RING);
     if (first === NONE) return;
     let edge = first;
     do {
-      visit(this.reader[edge] as Cell);
-      edge = this.next[edge] as number;
+      visit(this.edges.int(edge, READER));
+      edge = this.edges.int(edge, NEXT);
     } while (edge !== first);
   }
 
   inputCount(cell: Cell): number {
-    return this.count[cell] as number;
+    return this.cells.int(cell, COUNT);
   }
   inputAt(cell: Cell, i: number): Cell {
-    return this.input[(this.block[cell] as number) + i] as Cell;
+    return this.edges.int(this.cells.int(cell, BLOCK) + i, INPUT);
   }
 
   /**
@@ -64,10 +55,10 @@ export class Edges {
    * @param left hears of inputs that nobody reads any more
    */
   setInputs(cell: Cell, list: readonly Cell[], from: number, to: number, left: (input: Cell) => void): void {
-    const [had, has] = [this.count[cell] as number, to - from];
-    const old = this.block[cell] as number;
+    const [had, has] = [this.cells.int(cell, COUNT), to - from];
+    const old = this.cells.int(cell, BLOCK);
     let same = 0;
-    while (same < had && same < has && this.input[old + same] === list[from + same]) same++;
+    while (same < had && same < has && this.edges.int(old + same, INPUT) === list[from + same]) same++;
     if (same === had && same === has) return;
     const places = placesFor(has);
     const block = places === 0 ? NONE : this.take(places);
@@ -82,83 +73,77 @@ export class Edges {
     }
     for (const edge of kept.values()) this.unlink(edge);
     if (had > 0) this.give(old, placesFor(had));
-    this.block[cell] = block;
-    this.count[cell] = has;
+    this.cells.setInt(cell, BLOCK, block);
+    this.cells.setInt(cell, COUNT, has);
     for (const input of kept.keys()) if (!this.isRead(input)) left(input);
   }
 
   private edgesByInput(from: number, to: number): Map<Cell, number> {
     if (from === to) return NO_EDGES;
     const out = new Map<Cell, number>();
-    for (let edge = from; edge < to; edge++) out.set(this.input[edge] as Cell, edge);
+    for (let edge = from; edge < to; edge++) out.set(this.edges.int(edge, INPUT), edge);
     return out;
   }
 
   private link(edge: number, input: Cell, reader: Cell): void {
-    this.input[edge] = input;
-    this.reader[edge] = reader;
-    const first = this.ring[input] as number;
+    this.edges.setInt(edge, INPUT, input);
+    this.edges.setInt(edge, READER, reader);
+    const first = this.cells.int(input, RING);
     if (first === NONE) {
-      this.ring[input] = edge;
-      this.next[edge] = edge;
-      this.previous[edge] = edge;
+      this.cells.setInt(input, RING, edge);
+      this.edges.setInt(edge, NEXT, edge);
+      this.edges.setInt(edge, PREVIOUS, edge);
       return;
     }
-    const last = this.previous[first] as number;
-    this.next[last] = edge;
-    this.previous[edge] = last;
-    this.next[edge] = first;
-    this.previous[first] = edge;
+    const last = this.edges.int(first, PREVIOUS);
+    this.edges.setInt(last, NEXT, edge);
+    this.edges.setInt(edge, PREVIOUS, last);
+    this.edges.setInt(edge, NEXT, first);
+    this.edges.setInt(first, PREVIOUS, edge);
   }
 
   private unlink(edge: number): void {
-    const input = this.input[edge] as Cell;
-    const next = this.next[edge] as number;
+    const input = this.edges.int(edge, INPUT);
+    const next = this.edges.int(edge, NEXT);
     if (next === edge) {
-      this.ring[input] = NONE;
+      this.cells.setInt(input, RING, NONE);
       return;
     }
-    const previous = this.previous[edge] as number;
-    this.next[previous] = next;
-    this.previous[next] = previous;
-    if (this.ring[input] === edge) this.ring[input] = next;
+    const previous = this.edges.int(edge, PREVIOUS);
+    this.edges.setInt(previous, NEXT, next);
+    this.edges.setInt(next, PREVIOUS, previous);
+    if (this.cells.int(input, RING) === edge) this.cells.setInt(input, RING, next);
   }
 
   /** The same edge in another place, of the block and not of the ring. */
   private move(from: number, to: number): void {
-    const input = this.input[from] as Cell;
-    this.input[to] = input;
-    this.reader[to] = this.reader[from] as Cell;
-    const [next, previous] = [this.next[from] as number, this.previous[from] as number];
-    if (this.ring[input] === from) this.ring[input] = to;
-    this.next[to] = next === from ? to : next;
-    this.previous[to] = previous === from ? to : previous;
-    this.previous[this.next[to] as number] = to;
-    this.next[this.previous[to] as number] = to;
+    const input = this.edges.int(from, INPUT);
+    this.edges.setInt(to, INPUT, input);
+    this.edges.setInt(to, READER, this.edges.int(from, READER));
+    const [next, previous] = [this.edges.int(from, NEXT), this.edges.int(from, PREVIOUS)];
+    if (this.cells.int(input, RING) === from) this.cells.setInt(input, RING, to);
+    this.edges.setInt(to, NEXT, next === from ? to : next);
+    this.edges.setInt(to, PREVIOUS, previous === from ? to : previous);
+    this.edges.setInt(this.edges.int(to, NEXT), PREVIOUS, to);
+    this.edges.setInt(this.edges.int(to, PREVIOUS), NEXT, to);
   }
 
   private take(places: number): number {
     const list = sizeClass(places);
     const block = this.free[list] as number;
     if (block !== NONE) {
-      this.free[list] = this.next[block] as number;
+      this.free[list] = this.edges.int(block, NEXT);
       return block;
     }
     const made = this.length;
     this.length += places;
-    if (this.length > this.input.length) {
-      const capacity = grown(this.length);
-      this.input = copyInto(new Int32Array(capacity), this.input);
-      this.reader = copyInto(new Int32Array(capacity), this.reader);
-      this.next = copyInto(new Int32Array(capacity), this.next);
-      this.previous = copyInto(new Int32Array(capacity), this.previous);
-    }
+    this.edges.cover(this.length);
     return made;
   }
 
   private give(block: number, places: number): void {
     const list = sizeClass(places);
-    this.next[block] = this.free[list] as number;
+    this.edges.setInt(block, NEXT, this.free[list] as number);
     this.free[list] = block;
   }
 }

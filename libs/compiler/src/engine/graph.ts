@@ -1,9 +1,10 @@
 import type { FactChange, FactKind, FactKinds } from '../model/facts.js';
 import type { Fragment } from '../model/fragment.js';
 import { Cells, FLAG, NEVER } from './cells.js';
-import type { Cell } from './columns.js';
 import { equal } from './equal.js';
 import { EMPTY, type MemberSet, Members } from './members.js';
+import type { Cell } from './records.js';
+import { type Keyed, type Owner, Space } from './spaces.js';
 import type { Context, Entry, Index, Memo, Root, RootOutput } from './steps.js';
 
 /** Stands for a root and key towards whoever hears of fragments; the same number for as long as the root's key is there. */
@@ -11,32 +12,19 @@ export type FragmentOwner = number;
 
 export interface GraphOptions {
   readonly roots: readonly Root[];
+  /** Of what has the same keys: a list for each kind of key. What is in no list is fine too, only dearer. */
+  readonly sharedKeys?: readonly (readonly Keyed[])[];
   /** Hears of every fragment that was made anew; undefined: there is none any more. */
   readonly onFragment: (owner: FragmentOwner, now: Fragment | undefined) => void;
 }
 
-/** A kind of fact, a step or an index: what cells are of. */
-interface Owner {
-  readonly number: number;
-  readonly of: FactKind | Memo<unknown> | Root | Index;
-  readonly kind: 'fact' | Memo<unknown>['kind'] | Root['kind'] | Index['kind'];
-  /** By key. Cells of roots are found beside the cell that the root runs over. */
-  readonly cells: Map<string, Cell>;
-  /** Owners of a cell's block: this one, then the roots that run over it. */
-  readonly block: number[];
-  /** Of a root: its place in that block. */
-  readonly place: number;
-  /** Of a root: for how many keys it runs. */
-  running: number;
-  /** How often the step was evaluated in this apply. */
-  count: number;
-  /** The key that was asked for last, and its cell; -1: none. Steps ask for the same again and again: the configuration, a pod. */
-  lastKey: string;
-  lastCell: Cell;
-}
-
 /** Entries that a root gave: cell of the index, member, cell, member ... */
 type Given = readonly (Cell | string)[];
+/** Members of an index as they are kept: one that was put in once stands for itself, as most do. */
+type Stored = undefined | string | Members;
+const membersOf = (stored: unknown): MemberSet =>
+  stored === undefined ? EMPTY : typeof stored === 'string' ? new Members(stored) : (stored as Members);
+
 const NO_ENTRIES: readonly Entry[] = [];
 const NOTHING_GIVEN: Given = [];
 const NO_INPUTS: readonly Cell[] = [];
@@ -63,11 +51,15 @@ export class Graph {
 
   constructor(options: GraphOptions) {
     this.onFragment = options.onFragment;
+    for (const list of options.sharedKeys ?? []) {
+      const space = new Space(this.cells);
+      for (const of of list) this.addOwner(of, space, 0);
+    }
     for (const root of options.roots) {
       if (typeof root.over === 'object' && root.over.stratum >= root.stratum)
         throw new TypeError(`${root.name} runs over ${root.over.name}, which is not complete before it`);
-      const { block } = this.owner(root.over);
-      block.push(this.addOwner(root, block.length).number);
+      const { space, place, roots } = this.owner(root.over);
+      roots.push(this.addOwner(root, space, place).place);
       for (let s = this.queues.length; s <= root.stratum; s++) this.queues.push([]);
     }
   }
@@ -94,21 +86,19 @@ export class Graph {
   }
 
   fact<K extends FactKind>(kind: K, key: string): FactKinds[K] | undefined {
-    const cell = this.owner(kind).cells.get(key);
-    return cell === undefined ? undefined : (this.cells.values[cell] as FactKinds[K] | undefined);
+    return this.stored(this.owner(kind), key) as FactKinds[K] | undefined;
   }
 
   *allFacts<K extends FactKind>(kind: K): Iterable<readonly [key: string, fact: FactKinds[K]]> {
-    for (const [key, cell] of this.owner(kind).cells) {
-      const value = this.cells.values[cell] as FactKinds[K] | undefined;
+    const { space, place } = this.owner(kind);
+    for (const [key, block] of space.entries()) {
+      const value = this.cells.value(block + place) as FactKinds[K] | undefined;
       if (value !== undefined) yield [key, value];
     }
   }
 
   factCount(kind: FactKind): number {
-    let n = 0;
-    for (const cell of this.owner(kind).cells.values()) if (this.cells.values[cell] !== undefined) n++;
-    return n;
+    return this.count(this.owner(kind));
   }
 
   /** Reads a value from outside, between two applies. */
@@ -116,7 +106,7 @@ export class Graph {
     this.stratum = this.queues.length;
     this.readCount = 0;
     try {
-      return this.cells.values[this.memoCell(memo, key)] as V;
+      return this.cells.value(this.memoCell(memo, key)) as V;
     } finally {
       this.stratum = -1;
       this.collect();
@@ -125,76 +115,66 @@ export class Graph {
 
   /** Members of an index as they are now. */
   inspectIndex(index: Index, key: string): MemberSet {
-    const cell = this.owner(index).cells.get(key);
-    return cell === undefined ? EMPTY : this.membersOf(cell);
+    return membersOf(this.stored(this.owner(index), key));
   }
 
+  /** Number of keys under which the index has members. */
   indexSize(index: Index): number {
-    return this.owner(index).cells.size;
+    return this.count(this.owner(index));
   }
 
   /** Remembered values of each step. */
   sizes(): Readonly<Record<string, number>> {
     const out: Record<string, number> = {};
-    for (const { of, kind, cells, running } of this.owners)
-      if (kind === 'memo' || kind === 'root')
-        out[(of as Memo<unknown> | Root).name] = kind === 'root' ? running : cells.size;
+    for (const { of, live } of this.owners) if (typeof of === 'object' && of.kind !== 'index') out[of.name] = live;
     return out;
   }
 
   /** The root and key that a number stands for, for as long as it does. */
   nameOf(owner: FragmentOwner): { readonly root: Root; readonly key: string } {
-    return { root: this.ownerOf(owner).of as Root, key: this.cells.keys[owner] as string };
+    return { root: this.ownerOf(owner).of as Root, key: this.keyOf(owner, this.ownerOf(owner)) };
   }
 
-  private owner(of: Owner['of']): Owner {
-    return this.owned.get(of) ?? this.addOwner(of, 0);
+  private owner(of: Keyed): Owner {
+    return this.owned.get(of) ?? this.addOwner(of, new Space(this.cells), 0);
   }
 
-  private addOwner(of: Owner['of'], place: number): Owner {
-    const number = this.owners.length;
+  private addOwner(of: Owner['of'], space: Space, over: number): Owner {
     const kind = typeof of === 'string' ? 'fact' : of.kind;
-    const made: Owner = {
-      number,
-      of,
-      kind,
-      cells: new Map(),
-      block: [number],
-      place,
-      running: 0,
-      count: 0,
-      lastKey: '',
-      lastCell: -1,
-    };
+    // The key stands before the cells.
+    const place = space.owners.length + 1;
+    const made: Owner = { number: this.owners.length, of, kind, space, place, over, roots: [], live: 0, count: 0 };
     this.owners.push(made);
     this.owned.set(of, made);
+    space.owners.push(made);
     return made;
   }
 
   private ownerOf(cell: Cell): Owner {
-    return this.owners[this.cells.owner[cell] as number] as Owner;
+    return this.owners[this.cells.owner(cell)] as Owner;
+  }
+  private keyOf(cell: Cell, { space, place }: Owner): string {
+    return space.keyOf(cell - place) as string;
   }
 
-  /** The cell of a fact or of an index under a key, whether there is anything under it or not. */
-  private source(owner: Owner, key: string): Cell {
-    if (owner.lastCell >= 0 && owner.lastKey === key) return owner.lastCell;
-    let cell = owner.cells.get(key);
-    if (cell === undefined) {
-      cell = this.cells.add(owner.block, key);
-      owner.cells.set(key, cell);
-    }
-    owner.lastKey = key;
-    owner.lastCell = cell;
-    return cell;
+  /** What is there under a key now. */
+  private stored({ space, place }: Owner, key: string): unknown {
+    const block = space.find(key);
+    return block === undefined ? undefined : this.cells.value(block + place);
+  }
+
+  private count({ space, place }: Owner): number {
+    let n = 0;
+    for (const [, block] of space.entries()) if (this.cells.value(block + place) !== undefined) n++;
+    return n;
   }
 
   private setFact(kind: FactKind, key: string, value: unknown): void {
     const owner = this.owner(kind);
-    if (value === undefined && !owner.cells.has(key)) return;
-    const cell = this.source(owner, key);
-    const before = this.cells.values[cell];
+    const before = this.stored(owner, key);
     if (equal(before, value)) return;
-    this.cells.values[cell] = value;
+    const cell = owner.space.get(key) + owner.place;
+    this.cells.setValue(cell, value);
     this.touch(cell);
     if (before === undefined) this.startRoots(cell, owner);
     else if (value === undefined) {
@@ -205,7 +185,7 @@ export class Graph {
 
   /** Marks a source of the graph as changed, and everything that hangs on it as stale. */
   private touch(cell: Cell): void {
-    this.cells.changedAt[cell] = this.revision;
+    this.cells.setChangedAt(cell, this.revision);
     this.cells.edges.forEachReader(cell, this.markStale);
   }
 
@@ -217,45 +197,45 @@ export class Graph {
     this.cells.edges.forEachReader(cell, this.markStale);
   };
 
-  private startRoots(source: Cell, { block }: Owner): void {
-    for (let i = 1; i < block.length; i++) {
-      const cell = source + i;
-      if (!this.cells.is(cell, FLAG.running)) {
-        this.cells.set(cell, FLAG.running);
-        this.ownerOf(cell).running++;
+  private startRoots(source: Cell, { roots, place }: Owner): void {
+    for (const root of roots) {
+      const cell = source - place + root;
+      if (!this.cells.is(cell, FLAG.live)) {
+        this.cells.set(cell, FLAG.live);
+        this.ownerOf(cell).live++;
       }
       this.markStale(cell);
     }
   }
 
-  private stopRoots(source: Cell, { block }: Owner): void {
-    for (let i = 1; i < block.length; i++) if (this.cells.is(source + i, FLAG.running)) this.markStale(source + i);
+  private stopRoots(source: Cell, { roots, place }: Owner): void {
+    for (const root of roots) {
+      const cell = source - place + root;
+      if (this.cells.is(cell, FLAG.live)) this.markStale(cell);
+    }
   }
 
   private refreshRoot(cell: Cell): void {
     if (!this.cells.is(cell, FLAG.stale)) return;
     const owner = this.ownerOf(cell);
-    const before = (this.cells.values[cell] ?? NOTHING_GIVEN) as Given;
+    const before = (this.cells.value(cell) ?? NOTHING_GIVEN) as Given;
+    const block = cell - owner.place;
     // What it runs over is a fact, or an index that has members.
-    if (this.cells.values[cell - owner.place] === undefined) {
+    if (this.cells.value(block + owner.over) === undefined) {
       this.cells.edges.setInputs(cell, NO_INPUTS, 0, 0, this.orphan);
-      this.cells.clear(cell, FLAG.stale | FLAG.running);
-      this.cells.verifiedAt[cell] = NEVER;
-      owner.running--;
+      this.cells.clear(cell, FLAG.stale | FLAG.live);
+      this.cells.setVerifiedAt(cell, NEVER);
+      owner.live--;
       this.publish(cell, before, undefined);
       return;
     }
     if (this.verified(cell)) return;
-    // Nearly every root reads what it runs over.
-    const over = this.ownerOf(cell - owner.place);
-    over.lastKey = this.cells.keys[cell] as string;
-    over.lastCell = cell - owner.place;
     this.publish(cell, before, this.compute(cell, owner) as RootOutput | undefined);
   }
 
   private publish(cell: Cell, before: Given, now: RootOutput | undefined): void {
     // Set before anyone hears of it: what is published next time is compared with this.
-    this.cells.values[cell] = this.replaceEntries(this.ownerOf(cell).of as Root, before, now?.entries ?? NO_ENTRIES);
+    this.cells.setValue(cell, this.replaceEntries(this.ownerOf(cell).of as Root, before, now?.entries ?? NO_ENTRIES));
     const had = this.cells.is(cell, FLAG.fragment);
     if (now?.fragment === undefined) this.cells.clear(cell, FLAG.fragment);
     else this.cells.set(cell, FLAG.fragment);
@@ -268,7 +248,8 @@ export class Graph {
     for (let i = 0; i < entries.length; i++) {
       const [index, key, member] = entries[i] as Entry;
       if (index.stratum !== root.stratum) throw new TypeError(`${root.name} may not fill ${index.name}`);
-      now[2 * i] = this.source(this.owner(index), key);
+      const { space, place } = this.owner(index);
+      now[2 * i] = space.get(key) + place;
       now[2 * i + 1] = member;
     }
     if (before.length === 0) {
@@ -293,32 +274,25 @@ export class Graph {
     return now.length === 0 ? undefined : now;
   }
 
-  /** One member that was put in once stands for itself, as most do. */
-  private membersOf(cell: Cell): MemberSet {
-    const value = this.cells.values[cell] as undefined | string | Members;
-    return value === undefined ? EMPTY : typeof value === 'string' ? new Members(value) : value;
-  }
-
   private addMember(cell: Cell, member: string): void {
-    const { values } = this.cells;
-    const value = values[cell] as undefined | string | Members;
+    const { cells } = this;
+    const value = cells.value(cell) as Stored;
     if (value === undefined) {
-      values[cell] = member;
+      cells.setValue(cell, member);
       this.touch(cell);
       this.startRoots(cell, this.ownerOf(cell));
       return;
     }
     const members = typeof value === 'string' ? new Members(value) : value;
-    values[cell] = members;
+    cells.setValue(cell, members);
     if (members.add(member)) this.touch(cell);
   }
 
   private removeMember(cell: Cell, member: string): void {
-    const { values } = this.cells;
-    const value = values[cell] as string | Members;
+    const value = this.cells.value(cell) as string | Members;
     if (typeof value === 'object' && !value.remove(member)) return;
     const gone = typeof value === 'string' || value.size === 0;
-    if (gone) values[cell] = undefined;
+    if (gone) this.cells.setValue(cell, undefined);
     this.touch(cell);
     if (!gone) return;
     this.stopRoots(cell, this.ownerOf(cell));
@@ -327,39 +301,35 @@ export class Graph {
 
   private readonly context: Context = {
     fact: <K extends FactKind>(kind: K, key: string) => {
-      const cell = this.source(this.owner(kind), key);
+      const { space, place } = this.owner(kind);
+      const cell = space.get(key) + place;
       this.reads[this.readCount++] = cell;
-      return this.cells.values[cell] as FactKinds[K] | undefined;
+      return this.cells.value(cell) as FactKinds[K] | undefined;
     },
     read: <V>(memo: Memo<V>, key: string): V => {
       const cell = this.memoCell(memo, key);
       this.reads[this.readCount++] = cell;
-      return this.cells.values[cell] as V;
+      return this.cells.value(cell) as V;
     },
     members: (index, key) => {
       if (index.stratum >= this.stratum) throw new TypeError(`${index.name} is not complete yet where it is read`);
-      const cell = this.source(this.owner(index), key);
+      const { space, place } = this.owner(index);
+      const cell = space.get(key) + place;
       this.reads[this.readCount++] = cell;
-      return this.membersOf(cell);
+      return membersOf(this.cells.value(cell));
     },
   };
 
   /** The up-to-date cell of a memo. */
   private memoCell<V>(memo: Memo<V>, key: string): Cell {
-    const owner = this.owner(memo as Memo<unknown>);
-    if (owner.lastCell < 0 || owner.lastKey !== key) {
-      let cell = owner.cells.get(key);
-      if (cell === undefined) {
-        cell = this.cells.add(owner.block, key);
-        this.cells.set(cell, FLAG.stale);
-        owner.cells.set(key, cell);
-        // Nobody may come to depend on it (a reader from outside): collected then.
-        this.orphans.push(cell);
-      }
-      owner.lastKey = key;
-      owner.lastCell = cell;
+    const owner = this.owner(memo);
+    const cell = owner.space.get(key) + owner.place;
+    if (!this.cells.is(cell, FLAG.live)) {
+      this.cells.set(cell, FLAG.live | FLAG.stale);
+      owner.live++;
+      // Nobody may come to depend on it (a reader from outside): collected then.
+      this.orphans.push(cell);
     }
-    const cell = owner.lastCell;
     this.refresh(cell, owner);
     return cell;
   }
@@ -371,16 +341,16 @@ export class Graph {
   /** True if a stale cell is right as it is, because nothing that it read has changed. */
   private verified(cell: Cell): boolean {
     const { edges } = this.cells;
-    const at = this.cells.verifiedAt[cell] as number;
+    const at = this.cells.verifiedAt(cell);
     if (at === NEVER) return false;
     const inputs = edges.inputCount(cell);
     for (let i = 0; i < inputs; i++) {
       const input = edges.inputAt(cell, i);
       if (this.cells.is(input, FLAG.stale)) this.refresh(input, this.ownerOf(input));
-      if ((this.cells.changedAt[input] as number) > at) return false;
+      if (this.cells.changedAt(input) > at) return false;
     }
     this.cells.clear(cell, FLAG.stale);
-    this.cells.verifiedAt[cell] = this.revision;
+    this.cells.setVerifiedAt(cell, this.revision);
     return true;
   }
 
@@ -388,15 +358,18 @@ export class Graph {
   private compute(cell: Cell, owner: Owner): unknown {
     const step = owner.of as Memo<unknown> | Root;
     const from = this.readCount;
-    const value = step.compute(this.cells.keys[cell] as string, this.context);
+    const key = this.keyOf(cell, owner);
+    // What a step reads first is mostly under its own key.
+    owner.space.remember(key, cell - owner.place);
+    const value = step.compute(key, this.context);
     owner.count++;
-    const first = this.cells.verifiedAt[cell] === NEVER;
+    const first = this.cells.verifiedAt(cell) === NEVER;
     this.takeInputs(cell, from);
     this.cells.clear(cell, FLAG.stale);
-    this.cells.verifiedAt[cell] = this.revision;
-    if (step.kind === 'memo' && (first || !(step.same ?? equal)(this.cells.values[cell], value))) {
-      this.cells.values[cell] = value;
-      this.cells.changedAt[cell] = this.revision;
+    this.cells.setVerifiedAt(cell, this.revision);
+    if (step.kind === 'memo' && (first || !(step.same ?? equal)(this.cells.value(cell), value))) {
+      this.cells.setValue(cell, value);
+      this.cells.setChangedAt(cell, this.revision);
     }
     return value;
   }
@@ -426,13 +399,17 @@ export class Graph {
     for (let i = 0; i < orphans.length; i++) {
       const cell = orphans[i] as Cell;
       const owner = this.ownerOf(cell);
-      const key = cells.keys[cell] as string;
-      if (cells.edges.isRead(cell) || owner.cells.get(key) !== cell) continue;
-      if (owner.kind !== 'memo' && cells.values[cell] !== undefined) continue;
-      owner.cells.delete(key);
-      owner.lastCell = -1;
-      cells.edges.setInputs(cell, NO_INPUTS, 0, 0, this.orphan);
-      cells.remove(cell, owner.block.length);
+      const block = cell - owner.place;
+      if (cells.edges.isRead(cell) || owner.space.keyOf(block) === undefined) continue;
+      if (owner.kind === 'memo') {
+        if (!cells.is(cell, FLAG.live)) continue;
+        cells.clear(cell, FLAG.live | FLAG.stale);
+        owner.live--;
+        cells.setVerifiedAt(cell, NEVER);
+        cells.setValue(cell, undefined);
+        cells.edges.setInputs(cell, NO_INPUTS, 0, 0, this.orphan);
+      } else if (cells.value(cell) !== undefined) continue;
+      owner.space.release(block);
     }
     orphans.length = 0;
   }

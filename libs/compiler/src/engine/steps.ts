@@ -24,7 +24,7 @@ export interface Memo<V> {
   readonly name: string;
   compute(key: string, cx: Context): V;
   /** Early cut-off: readers are left alone while the value stays equal. Default: structural equality. */
-  readonly same?: (a: V, b: V) => boolean;
+  same?(a: V, b: V): boolean;
 }
 
 export type Entry = readonly [index: Index, key: string, member: string];

@@ -1,4 +1,5 @@
 import { sameElements } from '../engine/equal.js';
+import type { Keyed } from '../engine/spaces.js';
 import { type Context, type Entry, index, type Memo, memo, type Root, root } from '../engine/steps.js';
 import type {
   ClusterPeer,
@@ -54,6 +55,8 @@ export interface Identities {
   readonly ofPod: Memo<IdentityInfo | undefined>;
   /** Identities that a selection (`podsInNamespace`, `podsAcross`) selects, in a fixed order. */
   readonly selected: Memo<readonly IdentityInfo[]>;
+  /** What is kept by the name of a namespace. */
+  readonly byNamespace: readonly Keyed[];
 }
 
 export function identities(env: Env): Identities {
@@ -163,5 +166,11 @@ export function identities(env: Env): Identities {
     sameElements,
   );
 
-  return { roots: [...policyLabels, podRoles, identityRoles, namespaceLabels], ofLabels, ofPod, selected };
+  return {
+    roots: [...policyLabels, podRoles, identityRoles, namespaceLabels],
+    ofLabels,
+    ofPod,
+    selected,
+    byNamespace: [namespaceKey, namespaceKeysNamed],
+  };
 }

@@ -1,4 +1,4 @@
-import { type Entry, index, memo, type Root, root } from '../engine/steps.js';
+import { type Entry, index, type Memo, memo, type Root, root } from '../engine/steps.js';
 import type { AttachmentFact } from '../model/facts.js';
 import { factKey } from '../model/facts.js';
 import { later, only } from '../model/fragment.js';
@@ -15,11 +15,17 @@ import { isClusterSubject, isolating, isolationKey } from './policy.js';
 /** Services that an address is an endpoint of, ready or not. */
 const servedBy = index('servedBy', 4);
 
+export interface Plain {
+  readonly roots: readonly Root[];
+  /** Whether an identity (by number) is a subject of any policy. */
+  readonly governed: Memo<boolean>;
+}
+
 /**
  * A pod is plain while no policy has it as a subject and no service has it as an endpoint. Packets between two plain pods of
  * a node are neither judged nor balanced, so nobody needs the state of their connection, and they pass the datapath once.
  */
-export function plainFeature(env: Env, identities: Identities): readonly Root[] {
+export function plainFeature(env: Env, identities: Identities): Plain {
   const endpointAddresses = root('endpointAddresses', 4, 'endpoints', (key, cx) => {
     const endpoints = cx.fact('endpoints', key);
     if (endpoints === undefined) return undefined;
@@ -49,7 +55,7 @@ export function plainFeature(env: Env, identities: Identities): readonly Root[] 
     });
     return { fragment: [{ part, placement: only(pod.node) }] };
   });
-  return [endpointAddresses, plain];
+  return { roots: [endpointAddresses, plain], governed };
 }
 
 function* plainFlows(

@@ -1,4 +1,5 @@
 import { sameElements } from '../engine/equal.js';
+import type { Keyed } from '../engine/spaces.js';
 import { type Context, type Entry, index, type Memo, memo, type Root, type RootOutput, root } from '../engine/steps.js';
 import type { NodeName } from '../model/brands.js';
 import type {
@@ -59,6 +60,11 @@ export interface Policies {
   readonly peers: Memo<readonly IdentityInfo[]>;
   /** Nodes with a policy that names the identity (by number) as a peer. */
   readonly nodesWithPeer: Readonly<Record<Direction, Memo<readonly NodeName[]>>>;
+  /** Nodes that host a subject. */
+  readonly nodes: Memo<readonly NodeName[]>;
+  /** What is kept by `ruleKey`, and by the number of an identity. */
+  readonly byRule: readonly Keyed[];
+  readonly byIdentity: readonly Keyed[];
 }
 
 export const ruleKey = (policy: string, direction: Direction, place: number): string =>
@@ -311,6 +317,10 @@ export function policyFeature(
       sameElements,
     );
 
+  const nodesWithPeer = {
+    egress: nodesWith('egressPeerNodes', egressPeerOf),
+    ingress: nodesWith('ingressPeerNodes', ingressPeerOf),
+  };
   return {
     roots: [
       root('policy', 4, 'policy', evaluate),
@@ -319,9 +329,9 @@ export function policyFeature(
     shape,
     subjects,
     peers,
-    nodesWithPeer: {
-      egress: nodesWith('egressPeerNodes', egressPeerOf),
-      ingress: nodesWith('ingressPeerNodes', ingressPeerOf),
-    },
+    nodesWithPeer,
+    nodes,
+    byRule: [peers, rulePart],
+    byIdentity: [clusterSubject, egressPeerOf, ingressPeerOf, nodesWithPeer.egress, nodesWithPeer.ingress],
   };
 }
