@@ -2,6 +2,10 @@
 // The real controller and N real ovs-vswitchd (dummy datapath): how long a change takes from its source to the last switch's
 // acknowledgement, and from nothing; where the time goes; what the switches alone need. With --ovn OVN does the same work
 // afterwards, and the ratios are printed. Prints one JSON object. Needs `npm run build` and Open vSwitch.
+//
+// A change begins right before it is made here. It ends when the controller has read the last switch's acknowledgement, by the
+// controller's own clock: the log line that tells of it says how long before the compilation began, and the line of the compilation
+// is dated by when it is read here, a little late. `as_read_ms` ends when the line of the acknowledgement is read.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -24,6 +28,8 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '10' },
     /** OVN does the same work afterwards. */
     ovn: { type: 'boolean', default: false },
+    /** The controller logs every switch's part, as it does not by default; the figures have it in them. */
+    debug: { type: 'boolean', default: false },
     /** Writes a CPU profile of the controller into this folder. */
     profile: { type: 'string' },
   },
@@ -49,25 +55,38 @@ const pause = (ms: number) => new Promise((done) => setTimeout(done, ms));
 /** What the controller's log said about one change, in milliseconds. */
 interface Seen {
   readonly total: number;
+  /** The same until the line of the last acknowledgement was read here. */
+  readonly asRead: number;
   /** From the change until the compiler had it, without the compiler. */
   readonly source: number;
   readonly compile: number;
   /** From the first compilation until the last switch had acknowledged the last. */
   readonly realize: number;
   readonly generations: number;
-  /** Bundles as their drivers saw them: encoded, sent, applied, acknowledged. */
-  readonly bundles: readonly number[];
-  /** Flow and group mods in them, together. */
+  /** Switches that something was changed on, for each generation, together. */
+  readonly bundles: number;
+}
+
+/** One kind of change, made several times. */
+interface Rounds {
+  readonly list: readonly Seen[];
+  /** Flow and group mods of a change, on all switches together, on the average. */
   readonly mods: number;
 }
 
-/** Listens to the controller's log, which says when a generation was compiled and when each switch had it. */
+interface Compiled {
+  readonly generation: number;
+  readonly startedAt: number;
+  readonly ms: number;
+  readonly nodes: number;
+}
+
+/** Listens to the controller's log, which says when a generation was compiled and when the last switch had it. */
 class Progress {
-  private compiled: { generation: number; at: number; ms: number }[] = [];
-  private bundles: number[] = [];
-  private mods = 0;
-  private readonly realized = new Map<string, { generation: number; at: number }>();
+  private compiled: Compiled[] = [];
+  private acknowledged = { generation: 0, latencyMs: 0, at: 0 };
   private lastAt = 0;
+  private heard: () => void = () => undefined;
   readonly mistakes: string[] = [];
 
   constructor(controller: ChildProcess) {
@@ -77,49 +96,47 @@ class Progress {
 
   private take(line: string): void {
     const at = performance.now();
-    const { event, generation, durationMs, node, ms, mods, level } = JSON.parse(line) as Record<string, never>;
+    const { event, generation, durationMs, latencyMs, nodes, level } = JSON.parse(line) as Record<string, never>;
     if (Number(level) >= 50 || level === 'error') this.mistakes.push(line);
-    if (event === 'compiled') this.compiled.push({ generation, at, ms: durationMs });
-    else if (event === 'realized') this.realized.set(node, { generation, at });
-    else if (event === 'bundle-committed') {
-      this.bundles.push(ms);
-      this.mods += mods;
-    } else return;
+    if (event === 'compiled') this.compiled.push({ generation, startedAt: at - durationMs, ms: durationMs, nodes });
+    else if (event === 'acknowledged') this.acknowledged = { generation, latencyMs, at };
+    else return;
     this.lastAt = at;
-  }
-
-  private get generation(): number {
-    return this.compiled.at(-1)?.generation ?? 0;
+    this.heard();
   }
 
   /** Makes a change and waits until all switches have everything that it caused. */
   async of(change: () => unknown, quietMs = QUIET_MS): Promise<Seen> {
     this.compiled = [];
-    this.bundles = [];
-    this.mods = 0;
     const startedAt = performance.now();
     await change();
-    const done = () =>
-      this.compiled.length > 0 &&
-      this.realized.size === NODES &&
-      [...this.realized.values()].every((r) => r.generation >= this.generation) &&
-      performance.now() - this.lastAt > quietMs;
-    while (!done()) {
+    // One that changes nothing on any switch is not acknowledged.
+    const last = () => this.compiled.findLast((c) => c.nodes > 0);
+    for (;;) {
+      const quiet = performance.now() - this.lastAt;
+      const wanted = last();
+      const done = wanted !== undefined && this.acknowledged.generation >= wanted.generation;
+      if (done && quiet >= quietMs) break;
       if (performance.now() - startedAt > TIMEOUT_MS)
         throw new Error(`not realized in ${TIMEOUT_MS} ms\n${this.mistakes.slice(0, 5).join('\n')}`);
-      await pause(5);
+      const line = new Promise<void>((resolve) => {
+        this.heard = resolve;
+      });
+      await Promise.race([line, pause(done ? quietMs - quiet + 1 : 1_000)]);
     }
-    const end = Math.max(...[...this.realized.values()].map((r) => r.at));
     const [first] = this.compiled;
-    if (first === undefined) throw new Error('nothing was compiled');
+    const newest = this.compiled.findLast((c) => c.generation <= this.acknowledged.generation);
+    if (first === undefined || newest === undefined) throw new Error('nothing was compiled');
+    // Neither can be too early.
+    const end = Math.min(newest.startedAt + this.acknowledged.latencyMs, this.acknowledged.at);
     return {
       total: end - startedAt,
-      source: first.at - first.ms - startedAt,
+      asRead: this.acknowledged.at - startedAt,
+      source: first.startedAt - startedAt,
       compile: this.compiled.reduce((sum, c) => sum + c.ms, 0),
-      realize: end - first.at,
+      realize: end - first.startedAt - first.ms,
       generations: this.compiled.length,
-      bundles: this.bundles,
-      mods: this.mods,
+      bundles: this.compiled.reduce((sum, c) => sum + c.nodes, 0),
     };
   }
 }
@@ -216,7 +233,7 @@ async function main(): Promise<object> {
       HEDDLE_API_LISTEN: api,
       HEDDLE_CLUSTER_CIDR: '10.244.0.0/16',
       HEDDLE_SERVICE_CIDR: '10.96.0.0/16',
-      HEDDLE_LOG_LEVEL: 'debug',
+      ...(values.debug ? { HEDDLE_LOG_LEVEL: 'debug' } : {}),
       ...(process.env.NODE_OPTIONS === undefined ? {} : { NODE_OPTIONS: process.env.NODE_OPTIONS }),
       ...(values.profile === undefined ? {} : { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${resolve(values.profile)}` }),
     },
@@ -281,10 +298,15 @@ async function main(): Promise<object> {
   const switchCpu = () => switches.reduce((sum, s) => sum + cpuS(s.vswitchdPid), 0);
   const switchCpuBefore = switchCpu();
   const churnStartedAt = performance.now();
-  const rounds = async (change: (i: number) => unknown) => {
+  const modsSent = async () => {
+    const text = await client.text('GET', ROUTES.metrics);
+    return [...text.matchAll(/^heddle_node_mods_sent\{.*\} (\d+)/gm)].reduce((sum, [, n]) => sum + Number(n), 0);
+  };
+  const rounds = async (change: (i: number) => unknown): Promise<Rounds> => {
     const list: Seen[] = [];
+    const before = await modsSent();
     for (let i = 0; i < ROUNDS; i++) list.push(await progress.of(() => change(i)));
-    return list;
+    return { list, mods: Math.round(((await modsSent()) - before) / ROUNDS) };
   };
   const results = {
     policy_add_ms: await rounds((i) => write(`policies/${POLICIES + i}.yaml`, [policy(POLICIES + i)])),
@@ -301,15 +323,14 @@ async function main(): Promise<object> {
     source: figures(list.map((s) => s.source)),
     compile: figures(list.map((s) => s.compile)),
     realize: figures(list.map((s) => s.realize)),
-    bundle: figures(list.flatMap((s) => s.bundles)),
     generations: median(list.map((s) => s.generations)),
-    bundles: median(list.map((s) => s.bundles.length)),
-    mods: median(list.map((s) => s.mods)),
+    bundles: median(list.map((s) => s.bundles)),
   });
-  const alone = async (list: readonly Seen[]) => {
-    const bundles = Math.min(NODES, Math.max(1, median(list.map((s) => s.bundles.length))));
-    const mods = Math.max(1, Math.round(median(list.map((s) => s.mods)) / bundles));
-    const cost = await switchAlone(switches.slice(0, bundles), mods, ROUNDS);
+  const each = (figure: (rounds: Rounds) => object) =>
+    Object.fromEntries(Object.entries(results).map(([name, given]) => [name, figure(given)]));
+  const alone = async ({ list, mods }: Rounds) => {
+    const bundles = Math.min(NODES, Math.max(1, median(list.map((s) => s.bundles))));
+    const cost = await switchAlone(switches.slice(0, bundles), Math.max(1, Math.round(mods / bundles)), ROUNDS);
     return Object.fromEntries(Object.entries(cost).map(([name, ms]) => [name, round(ms)]));
   };
   return {
@@ -321,14 +342,15 @@ async function main(): Promise<object> {
     cold_services_s: Math.round(coldServices.total) / 1000,
     cold_policies_s: Math.round(coldPolicies.total) / 1000,
     flows_per_node: Math.round(flows.reduce((a, b) => a + b, 0) / NODES),
-    ...Object.fromEntries(Object.entries(results).map(([name, list]) => [name, figures(list.map((s) => s.total))])),
+    ...each(({ list }) => figures(list.map((s) => s.total))),
     churn_cpu_s: { controller: round(cpuS(pid) - cpuBefore), 'ovs-vswitchd': round(switchCpu() - switchCpuBefore) },
     churn_wall_s: round((performance.now() - churnStartedAt) / 1000),
     rss_mb: {
       controller: round(rssMb(pid)),
       'ovs-vswitchd': round(switches.reduce((sum, s) => sum + rssMb(s.vswitchdPid), 0) / NODES),
     },
-    parts_ms: Object.fromEntries(Object.entries(results).map(([name, list]) => [name, parts(list)])),
+    as_read_ms: each(({ list }) => figures(list.map((s) => s.asRead))),
+    parts_ms: each(({ list, mods }) => ({ ...parts(list), mods })),
     switch_alone_ms: {
       policy_add_ms: await alone(results.policy_add_ms),
       peer_add_ms: await alone(results.peer_add_ms),

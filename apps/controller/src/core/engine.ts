@@ -1,13 +1,5 @@
 import type { RegisterNode } from '@heddle/api';
-import {
-  type Compiler,
-  type ConfigFact,
-  type FactChange,
-  factKey,
-  type NodeDelta,
-  type NodeName,
-  nodeName,
-} from '@heddle/compiler';
+import { type Compiler, type ConfigFact, factKey, type NodeDelta, type NodeName, nodeName } from '@heddle/compiler';
 import type { Allocations } from '../allocation/allocations.js';
 import type { AttachInput, AttachOutcome, Lease } from '../allocation/attachments.js';
 import type { Registration, RemovedNode } from '../allocation/node-registry.js';
@@ -15,15 +7,17 @@ import type { Clock } from '../clock.js';
 import { asError, Refusal } from '../errors.js';
 import { Serial } from '../serial.js';
 import type { Source, SourceChange } from '../source/model.js';
+import { type AcknowledgementEvents, Acknowledgements } from './acknowledgements.js';
 import type { FactTable } from './fact-table.js';
 import { Gathering } from './gathering.js';
 import { HOLD_TIMEOUT_MS, type Hold, Holds } from './holds.js';
+import { KnownIdentities } from './known-identities.js';
 import type { SwitchesPort } from './ports.js';
 import type { Watchers } from './watchers.js';
 import type { World } from './world.js';
 
 /** What the engine tells about itself; nothing in it may throw. */
-export interface EngineEvents {
+export interface EngineEvents extends AcknowledgementEvents {
   compiled(event: {
     readonly generation: number;
     readonly changes: number;
@@ -31,7 +25,6 @@ export interface EngineEvents {
     readonly durationMs: number;
     readonly steps: Readonly<Record<string, number>>;
   }): void;
-  realized(event: { readonly node: string; readonly generation: number; readonly latencyMs: number }): void;
   failed(event: { readonly what: string; readonly error: unknown }): void;
 }
 
@@ -55,11 +48,6 @@ export interface Attached {
 
 const MAX_ATTACHED_AT_ONCE = 64;
 
-/** Kinds of facts whose change may give pods another identity. */
-const IDENTITY_KINDS: ReadonlySet<FactChange['kind']> = new Set(['namespace', 'pod', 'policy', 'clusterPolicy']);
-/** Realization latency is measured for this many of the newest generations. */
-const REMEMBERED_GENERATIONS = 1_000;
-
 /**
  * The one writer: source changes, attachments and registrations pass through here one after the other; each that changes a
  * fact becomes one generation, compiled at once and handed to the drivers.
@@ -67,9 +55,10 @@ const REMEMBERED_GENERATIONS = 1_000;
 export class Engine {
   private readonly operations = new Serial();
   private readonly holds = new Holds();
+  private readonly identities: KnownIdentities;
   /** Port key -> the generation that brought the port's flows. */
   private readonly portGenerations = new Map<number, number>();
-  private readonly committedAt = new Map<number, number>();
+  private readonly acknowledgements: Acknowledgements;
   private currentGeneration = 0;
   private synchronized = false;
   private releaseQueued = false;
@@ -85,6 +74,8 @@ export class Engine {
   );
 
   constructor(private readonly options: EngineOptions) {
+    this.identities = new KnownIdentities(options.allocations.attachments);
+    this.acknowledgements = new Acknowledgements(options.clock, options.events);
     options.switches.onRealized((node, generation) => this.onRealized(node, generation));
   }
 
@@ -223,6 +214,7 @@ export class Engine {
       world.removeNode(removed);
       this.commit();
       switches.forget(nodeName(name));
+      this.acknowledgements.forget(nodeName(name));
       watchers.changed();
       return { removed, detached };
     });
@@ -279,6 +271,7 @@ export class Engine {
     this.options.world.removeLease(lease);
     if (this.holds.drop(factKey(namespace, pod))) this.options.facts.put('hold', factKey(namespace, pod), undefined);
     this.portGenerations.delete(portKey);
+    this.identities.forget(lease.record);
   }
 
   /** Compiles what changed, as the next generation. Synchronous, so that drivers never see half a change. */
@@ -288,16 +281,12 @@ export class Engine {
     if (changes.length === 0) return;
     const generation = this.currentGeneration + 1;
     const startedAt = clock.now();
-    const pods = this.podsThatMayChange(changes);
-    const before = new Map(
-      pods.flatMap(({ namespace, pod }): [string, string][] => {
-        const identity = compiler.identityOf(namespace, pod);
-        return identity === undefined ? [] : [[factKey(namespace, pod), identity.key]];
-      }),
-    );
     const first = compiler.apply(changes);
     facts.settled();
-    const held = this.holds.update(pods, before, (ns, pod) => compiler.identityOf(ns, pod), generation);
+    const identityOf = (namespace: string, pod: string) => compiler.identityOf(namespace, pod);
+    const pods = this.identities.touched(changes, first.steps);
+    const held = this.holds.update(pods, this.identities.all, identityOf, generation);
+    this.identities.update(pods, identityOf);
     if (this.isLocal(held.put, first.nodes)) for (const hold of held.put.splice(0)) this.holds.drop(keyOf(hold));
     for (const { namespace, pod, identityKey } of held.put)
       facts.put('hold', factKey(namespace, pod), { namespace, pod, identityKey });
@@ -308,8 +297,6 @@ export class Engine {
     if (held.put.length > 0) this.releaseLater(generation);
 
     this.currentGeneration = generation;
-    this.committedAt.set(generation, startedAt);
-    this.committedAt.delete(generation - REMEMBERED_GENERATIONS);
     const deltas = second === undefined ? first.nodes : union(first.nodes, second.nodes);
     events.compiled({
       generation,
@@ -319,6 +306,8 @@ export class Engine {
       steps: first.steps,
     });
     this.options.allocations.heldIdentities.replace(this.holds.all());
+    const awaited = [...deltas.keys()].filter((node) => switches.state(node)?.connected === true);
+    this.acknowledgements.compiled(generation, startedAt, awaited);
     switches.notify(generation, deltas);
     this.options.watchers.changed();
   }
@@ -340,25 +329,10 @@ export class Engine {
     );
   }
 
-  /** Attached pods whose identity the changes may touch. */
-  private podsThatMayChange(changes: readonly FactChange[]): readonly { namespace: string; pod: string }[] {
-    const relevant = changes.filter((c) => IDENTITY_KINDS.has(c.kind));
-    if (relevant.length === 0 || !this.synchronized) return [];
-    const { attachments } = this.options.allocations;
-    if (relevant.every((c) => c.kind === 'pod'))
-      return relevant.flatMap((c) => {
-        const [namespace = '', pod = ''] = c.key.split('/');
-        return attachments.ofPod(namespace, pod) === undefined ? [] : [{ namespace, pod }];
-      });
-    return [...attachments.all()].map(({ record: { namespace, pod } }) => ({ namespace, pod }));
-  }
-
   private onRealized(node: NodeName, generation: number): void {
-    const { clock, events, watchers } = this.options;
-    const since = this.committedAt.get(generation);
-    if (since !== undefined) events.realized({ node, generation, latencyMs: clock.now() - since });
+    this.acknowledgements.realized(node, generation);
     if (this.holds.size > 0) this.releaseHolds(this.realizedEverywhere());
-    watchers.changed();
+    this.options.watchers.changed();
   }
 
   /** The generation that every connected switch has; those that are away get everything anew when they come back. */

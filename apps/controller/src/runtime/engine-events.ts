@@ -14,6 +14,9 @@ export function engineEvents(metrics: Metrics, logger: Logger): EngineEvents {
       metrics.realizationSeconds.observe({ node }, latencyMs / 1_000);
       logger.debug({ event: 'realized', node, generation, latencyMs: Math.round(latencyMs * 100) / 100 });
     },
+    acknowledged({ generation, latencyMs }) {
+      logger.info({ event: 'acknowledged', generation, latencyMs: Math.round(latencyMs * 100) / 100 });
+    },
     failed({ what, error }) {
       logger.error({ event: 'operation-failed', what, error });
     },
