@@ -151,8 +151,12 @@ export class Assembly {
 
   /** Keeps track of which fragments a new node would get. */
   private locate(owner: FragmentOwner, before: readonly Placed[], now: readonly Placed[]): void {
-    if (now.some((p) => p.placement.kind !== 'nodes')) this.everywhere.add(owner);
-    else this.everywhere.delete(owner);
+    if (now.some(isWide)) this.everywhere.add(owner);
+    else if (before.some(isWide)) this.everywhere.delete(owner);
+    if (before.length === 0) {
+      for (const { placement } of now) if (placement.kind === 'nodes') this.settle(owner, placement.nodes);
+      return;
+    }
     if (
       before.length === now.length &&
       before.every((p, i) => samePlacement(p.placement, (now[i] as Placed).placement))
@@ -160,14 +164,20 @@ export class Assembly {
       return;
     const [old, next] = [nodesOf(before), nodesOf(now)];
     for (const name of old) if (!next.has(name)) this.somewhere.get(name)?.delete(owner);
-    for (const name of next) {
+    this.settle(owner, next);
+    for (const name of old) if (this.somewhere.get(name)?.size === 0) this.somewhere.delete(name);
+  }
+
+  private settle(owner: FragmentOwner, nodes: Iterable<NodeName>): void {
+    for (const name of nodes) {
       const owners = this.somewhere.get(name);
       if (owners === undefined) this.somewhere.set(name, new Set([owner]));
       else owners.add(owner);
     }
-    for (const name of old) if (this.somewhere.get(name)?.size === 0) this.somewhere.delete(name);
   }
 }
+
+const isWide = ({ placement }: Placed): boolean => placement.kind !== 'nodes';
 
 const NO_NODES: ReadonlySet<NodeName> = new Set();
 

@@ -171,9 +171,12 @@ export class Graph {
 
   private setFact(kind: FactKind, key: string, value: unknown): void {
     const owner = this.owner(kind);
-    const before = this.stored(owner, key);
+    // One look for what is new: what is put has a block in any case.
+    const block = value === undefined ? owner.space.find(key) : owner.space.get(key);
+    if (block === undefined) return;
+    const cell = block + owner.place;
+    const before = this.cells.value(cell);
     if (equal(before, value)) return;
-    const cell = owner.space.get(key) + owner.place;
     this.cells.setValue(cell, value);
     this.touch(cell);
     if (before === undefined) this.startRoots(cell, owner);

@@ -1,11 +1,11 @@
 import { type Action, parseMac } from 'openflow-ts/codec';
 import { type Context, index, memo, type Root, root } from '../engine/steps.js';
-import { type Cidr, cidr as cidrOf, type Identity, type Ip } from '../model/brands.js';
+import type { Identity, Ip } from '../model/brands.js';
 import type { AttachmentFact, ConfigFact } from '../model/facts.js';
 import { factKey } from '../model/facts.js';
 import { except, later, only } from '../model/fragment.js';
 import type { Flow } from '../model/output.js';
-import { matchDestination, matchSource, type Prefix, prefixOf, widthOf } from '../pipeline/address.js';
+import { matchDestination, matchSource, networkOf, type Prefix, prefixOf, widthOf } from '../pipeline/address.js';
 import { ETH, hairpinZone, ICMP, IPPROTO, SOURCE_KIND } from '../pipeline/constants.js';
 import { act, because, DROP, goTo, makeFlow, type Origin } from '../pipeline/flow.js';
 import { matchRegisters, setRegister, setRegisters } from '../pipeline/registers.js';
@@ -55,9 +55,9 @@ export function podFeature(env: Env, identities: Identities): readonly Root[] {
   const podOrigin = (key: string) => originOf(env, 'pod', `pod/${key}`, [podRef(key)], '');
 
   /** True if other nodes find the address through a block of its node. */
-  const covered = (cx: Context, attachment: AttachmentFact, ip: Ip, prefix: Prefix): boolean => {
+  const covered = (cx: Context, attachment: AttachmentFact, prefix: Prefix): boolean => {
     for (const length of cx.read(lengths, lengthsKey(attachment.vpc, prefix.family))) {
-      const block = cx.fact('block', cidrOf(`${ip}/${length}`) as Cidr);
+      const block = cx.fact('block', networkOf(prefix, length));
       if (block !== undefined && block.vpc === attachment.vpc) return block.node === attachment.node;
     }
     return false;
@@ -68,7 +68,7 @@ export function podFeature(env: Env, identities: Identities): readonly Root[] {
     const { config, attachment, identity } = k;
     const part = later(() => ({ flows: [...podFlows(config, attachment, identity, podOrigin(key))] }));
     const here = { part, placement: only(attachment.node) };
-    const outside = usable(config, attachment).filter(({ ip, prefix }) => !covered(cx, attachment, ip, prefix));
+    const outside = usable(config, attachment).filter(({ prefix }) => !covered(cx, attachment, prefix));
     if (outside.length === 0) return { fragment: [here] };
     const routes = later(() => {
       const why = `The pod is on ${attachment.node} with an address outside of its blocks.`;

@@ -1,4 +1,4 @@
-import { type IpValue, type Match, parseIpv4, parseIpv6 } from 'openflow-ts/codec';
+import { formatIpv4, formatIpv6, type IpValue, type Match, parseIpv4, parseIpv6 } from 'openflow-ts/codec';
 import { type Cidr, type Family, familyOf, type Ip } from '../model/brands.js';
 import type { L4Protocol } from '../model/facts.js';
 import { ETH, IPPROTO } from './constants.js';
@@ -31,6 +31,12 @@ export const maskOf = (family: Family, length: number): bigint => {
   const all = family === 4 ? V4_ALL : V6_ALL;
   return (all >> BigInt(width - length)) << BigInt(width - length);
 };
+
+/** The range of that length which a range or address lies in. */
+export function networkOf({ family, value }: Prefix, length: number): Cidr {
+  const kept = value & maskOf(family, length);
+  return `${family === 4 ? formatIpv4(Number(kept)) : formatIpv6(kept)}/${length}` as Cidr;
+}
 
 export const IS_IP: Readonly<Record<Family, Match>> = { 4: { eth_type: ETH.ipv4 }, 6: { eth_type: ETH.ipv6 } };
 

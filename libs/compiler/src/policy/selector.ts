@@ -14,6 +14,10 @@ export function labelKeysOf({ matchLabels = {}, matchExpressions }: LabelSelecto
 
 /** A selector in canonical text: requirements in a fixed order, matchLabels said as In. Equal selectors are equal texts. */
 export function canonicalSelector(selector: LabelSelector): string {
+  const simple = selector.matchExpressions === undefined ? Object.entries(selector.matchLabels ?? {}) : undefined;
+  if (simple?.length === 0) return '[]';
+  const [only] = simple ?? [];
+  if (only?.[1] !== undefined && simple?.length === 1) return JSON.stringify([[only[0], 'In', only[1]]]);
   const requirements: Requirement[] = sortedLabels(selector.matchLabels ?? {}).map(([k, v]) => [k, 'In', v]);
   for (const e of selector.matchExpressions ?? [])
     requirements.push([e.key, e.operator, ...sorted(new Set(e.values ?? []))]);
@@ -32,10 +36,25 @@ export function requiredLabel(
   return found === undefined ? undefined : { key: found[0], values: found.slice(2) };
 }
 
+type Matcher = (labels: Labels) => boolean;
+/** Most selectors are said again and again, by policies of other namespaces. */
+const COMPILED = new Map<string, Matcher>();
+const COMPILED_MAX = 1000;
+
 /** What the selector says about labels. NotIn and DoesNotExist hold for a missing key (Kubernetes API conventions). */
-export function compileSelector(canonical: string): (labels: Labels) => boolean {
-  const requirements = JSON.parse(canonical) as Requirement[];
-  return (labels) => {
+export function compileSelector(canonical: string): Matcher {
+  let matcher = COMPILED.get(canonical);
+  if (matcher === undefined) {
+    matcher = matcherOf(JSON.parse(canonical) as Requirement[]);
+    if (COMPILED.size >= COMPILED_MAX) COMPILED.clear();
+    COMPILED.set(canonical, matcher);
+  }
+  return matcher;
+}
+
+const matcherOf =
+  (requirements: readonly Requirement[]): Matcher =>
+  (labels) => {
     for (const [key, operator, ...values] of requirements) {
       const value = Object.hasOwn(labels, key) ? labels[key] : undefined;
       const holds =
@@ -50,7 +69,6 @@ export function compileSelector(canonical: string): (labels: Labels) => boolean 
     }
     return true;
   };
-}
 
 /** One requirement in words, for people: `app In (web, api)`. */
 export function describeSelector(canonical: string): string {
