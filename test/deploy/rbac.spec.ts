@@ -18,6 +18,7 @@ const WRITES: readonly [verb: string, resource: string, where: string][] = [
     ['patch', `${plural}/status.heddle.dev`, 'kubernetes/writes/realizations.ts'],
   ]),
   ['create', 'events.events.k8s.io', 'kubernetes/writes/event-writer.ts'],
+  ['create', 'tokenreviews.authentication.k8s.io', 'kubernetes/agent-tokens.ts'],
 ];
 const SETUP = [
   ['get', 'secrets'],
@@ -43,6 +44,10 @@ describe('rights', () => {
       expect(namespace).toBe('heddle-system');
       expect(names).toEqual(verb === 'create' ? undefined : [...Object.values(SECRETS), HOME]);
     }
+  });
+
+  it('are none for the agents, whose account says only who they are', () => {
+    expect(grantsOf(objects, 'heddle-system', 'heddle-agent')).toEqual([]);
   });
 
   it('have no wildcard', () => {

@@ -5,6 +5,7 @@ import { deleteObjects } from './behaviours/deletion.js';
 import { listAndWatch } from './behaviours/lists-and-watches.js';
 import { answerRequests } from './behaviours/requests.js';
 import { Suite } from './behaviours/suite.js';
+import { reviewTokens } from './behaviours/tokens.js';
 import { write } from './behaviours/writes.js';
 import { SERVERS } from './servers.js';
 
@@ -20,4 +21,5 @@ for (const { title, skip, start } of SERVERS)
     deleteObjects(suite);
     serveCoreKinds(suite);
     serveCustomResources(suite);
+    reviewTokens(suite);
   });

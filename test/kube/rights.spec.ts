@@ -1,4 +1,6 @@
-import { NodeConfig, path, ROUTES } from '@heddle/api';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ApiClient, NodeConfig, path, ROUTES } from '@heddle/api';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { TestFolder } from '../../apps/controller/src/testing/folder.js';
 import { type Harness, startHarness } from '../../apps/controller/src/testing/harness.js';
@@ -60,7 +62,14 @@ beforeAll(async () => {
   api.put({ apiVersion: 'v1', kind: 'Node', metadata: { name: 'node1' } });
   folder = new TestFolder();
   const KUBECONFIG = await api.kubeconfigFile(folder.path, ACCOUNT);
-  h = await startHarness(folder, { HEDDLE_SOURCE: 'kubernetes', KUBECONFIG });
+  writeFileSync(join(folder.path, 'token'), 'the-token-of-the-operators');
+  h = await startHarness(folder, {
+    HEDDLE_SOURCE: 'kubernetes',
+    KUBECONFIG,
+    HEDDLE_API_LISTEN: `tcp:127.0.0.1:0,unix:${folder.socket}`,
+    HEDDLE_API_TOKEN_FILE: join(folder.path, 'token'),
+    HEDDLE_AGENT_ACCOUNT: 'heddle-system/heddle-agent',
+  });
 });
 afterAll(async () => {
   await h?.stop();
@@ -94,6 +103,11 @@ it('uses every right that it has, and is refused nothing', async () => {
     body: { encapIp: '172.31.99.1', addresses: [], underlayMtu: 1500, datapathType: 'netdev' },
   });
   h.switches.connect('node1');
+  // A token that nobody has given is worth a question too.
+  const claims = { aud: ['heddle'], exp: Date.now() };
+  const token = `e30.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.x`;
+  const stranger = new ApiClient({ url: `http://127.0.0.1:${h.controller.apiPorts[0]}`, token });
+  await expect(stranger.text('GET', path(ROUTES.agentNodeConfig, 'node1'))).rejects.toMatchObject({ status: 401 });
   policy('p', { podSelector: {}, policyTypes: ['Ingress'] });
   policy('wrong', { podSelector: {}, ingress: [{ ports: [{ port: 'Not A Port', protocol: 'TCP' }] }] });
   clusterPolicy('c');

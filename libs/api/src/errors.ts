@@ -4,6 +4,7 @@ import { z } from 'zod';
 export const API_ERROR_CODES = [
   'bad_request', // 400: the request does not fit its schema
   'unauthorized', // 401: no or wrong bearer token
+  'forbidden', // 403: the caller is known, and may not do this
   'not_found', // 404: no such node, pod, service ...
   'unknown_pod', // 404: attach for a pod that the source does not have (yet)
   'unknown_node', // 404: attach from a node that has not registered

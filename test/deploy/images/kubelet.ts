@@ -59,7 +59,8 @@ export class Kubelet {
     const { name, namespace } = workload.metadata;
     const spec = workload.spec.template.spec;
     const dir = mkdtempSync(join(this.options.dir, `${name}-`));
-    const volumes = await this.#volumes(spec, namespace, dir);
+    this.#register(name, namespace, spec);
+    const volumes = await this.#volumes(spec, namespace, dir, name);
     const shared = { spec, namespace, dir, volumes };
     for (const container of spec.initContainers ?? []) {
       const { child, log } = this.#run(container, shared);
@@ -106,6 +107,19 @@ export class Kubelet {
     };
   }
 
+  /** The pod as the API server knows it: tokens are bound to it. */
+  #register(name: string, namespace: string, { hostNetwork, serviceAccountName, containers }: Any): void {
+    const { api, node } = this.options;
+    const spec = {
+      nodeName: node.name,
+      hostNetwork,
+      serviceAccountName: serviceAccountName ?? 'default',
+      containers: containers.map(({ name: container, image }: Any) => ({ name: container, image })),
+    };
+    api.remove('pods', name, namespace);
+    api.put({ apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace }, spec });
+  }
+
   /** Runs the init containers alone; gives status and output of the last one that was run. */
   async runInit(workload: Any): Promise<{ status: number | null; output: string }> {
     const spec = workload.spec.template.spec;
@@ -114,7 +128,7 @@ export class Kubelet {
       spec,
       namespace: workload.metadata.namespace,
       dir,
-      volumes: await this.#volumes(spec, workload.metadata.namespace, dir),
+      volumes: await this.#volumes(spec, workload.metadata.namespace, dir, workload.metadata.name),
     };
     let last = { status: 0 as number | null, output: '' };
     for (const container of spec.initContainers) {
@@ -184,11 +198,11 @@ export class Kubelet {
     return env;
   }
 
-  async #volumes(spec: Any, namespace: string, dir: string): Promise<Map<string, string>> {
+  async #volumes(spec: Any, namespace: string, dir: string, podName: string): Promise<Map<string, string>> {
     const { api, apiCa, tokenOf } = this.options;
     const made = new Map<string, string>();
     const group = spec.securityContext?.fsGroup;
-    for (const { name, hostPath, emptyDir, secret } of spec.volumes ?? []) {
+    for (const { name, hostPath, emptyDir, secret, projected } of spec.volumes ?? []) {
       if (hostPath !== undefined) {
         if (hostPath.type === 'DirectoryOrCreate') mkdirSync(hostPath.path, { recursive: true });
         if (!existsSync(hostPath.path)) throw new Error(`hostPath ${hostPath.path} does not exist`);
@@ -209,6 +223,16 @@ export class Kubelet {
         const data = Object.entries(found.data as Record<string, string>);
         const files = Object.fromEntries(data.map(([key, text]) => [key, Buffer.from(text, 'base64').toString()]));
         writeFiles(path, files, secret.defaultMode ?? 0o644);
+      } else if (projected?.sources.length === 1 && projected.sources[0].serviceAccountToken !== undefined) {
+        const { audience, expirationSeconds, path: file } = projected.sources[0].serviceAccountToken;
+        const account = api.object('serviceaccounts', spec.serviceAccountName, namespace);
+        const boundObjectRef = { kind: 'Pod', apiVersion: 'v1', name: podName };
+        const { token } = api.accountTokens.issue(account, {
+          audiences: [audience],
+          expirationSeconds,
+          boundObjectRef,
+        });
+        writeFiles(path, { [file]: token }, projected.defaultMode ?? 0o644);
       } else throw new Error(`volume ${name} is of a kind that this kubelet does not know`);
     }
     const token =

@@ -31,6 +31,8 @@ export interface ServerOptions {
   readonly fault: (attributes: Attributes) => StatusError | undefined;
 }
 
+/** Made, and never stored. */
+const TOKEN_REVIEWS = { group: 'authentication.k8s.io', plural: 'tokenreviews', kind: 'TokenReview' } as const;
 const OPEN_PATHS = new Set(['/healthz', '/livez', '/readyz', '/version']);
 
 /** HTTP in front of the cluster: who may ask, what is asked, what was asked. */
@@ -113,6 +115,12 @@ export class ApiServer {
     const target = parseTarget(path);
     if (target === undefined) throw noSuchPath();
     if (target.plural.startsWith('selfsubject')) return review(target);
+    if (target.group === TOKEN_REVIEWS.group && target.plural === TOKEN_REVIEWS.plural) {
+      if (request.method !== 'POST' || target.name !== undefined) throw methodNotAllowed();
+      const about = { group: target.group, resource: target.plural, namespace: undefined, name: undefined };
+      this.admit({ user: user ?? 'system:anonymous', verb: 'create', ...about }, TOKEN_REVIEWS);
+      return this.handlers.reviewToken(request);
+    }
     const resource = this.cluster.resources.find(target.group, target.version, target.plural);
     if (resource === undefined || (target.namespace !== undefined && !resource.namespaced)) throw noSuchPath();
     const verb = verbOf(request, url.searchParams, target);
@@ -133,7 +141,7 @@ export class ApiServer {
   }
 
   /** Counts, lets faults happen, and asks whether it is allowed. */
-  private admit(attributes: Attributes, resource: Resource): void {
+  private admit(attributes: Attributes, resource: Pick<Resource, 'group' | 'plural' | 'kind'>): void {
     const { verb, group } = attributes;
     const counted = `${verb} ${group === '' ? attributes.resource : `${attributes.resource}.${group}`}`;
     this.requests.set(counted, (this.requests.get(counted) ?? 0) + 1);

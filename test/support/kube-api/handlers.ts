@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Cluster } from './cluster.ts';
 import { badRequest, cause, conflict, invalid, methodNotAllowed, noSuchPath, StatusError } from './errors.ts';
@@ -7,7 +6,8 @@ import { flag, numberParameter, readObject, readPatch, type Target, type Verb } 
 import { apiVersionOf, type Resource } from './resources.ts';
 import { fieldSelector, labelSelector, type Predicate } from './selectors.ts';
 import type { Entry } from './store.ts';
-import { isObject, type Json, timestamp } from './types.ts';
+import type { ServiceAccountTokens } from './tokens.ts';
+import { isObject, type Json } from './types.ts';
 import type { WatchHub } from './watch.ts';
 
 /** A request for objects of one resource. */
@@ -31,10 +31,17 @@ const created = (body: object): Answer => ({ code: 201, body });
 export class Handlers {
   private readonly cluster: Cluster;
   private readonly watches: WatchHub;
+  private readonly tokens: ServiceAccountTokens;
 
-  constructor(cluster: Cluster, watches: WatchHub) {
+  constructor(cluster: Cluster, watches: WatchHub, tokens: ServiceAccountTokens) {
     this.cluster = cluster;
     this.watches = watches;
+    this.tokens = tokens;
+  }
+
+  /** A TokenReview: nothing is stored. */
+  async reviewToken(request: IncomingMessage): Promise<Answer> {
+    return created(this.tokens.review(await readObject(request)));
   }
 
   handle(call: Call): Promise<Answer | undefined> | Answer | undefined {
@@ -250,12 +257,8 @@ export class Handlers {
 
   private async token({ request, resource, target }: Call): Promise<Answer> {
     const body = await readObject(request);
-    this.cluster.get(resource, target.namespace, target.name as string);
-    const seconds = body?.spec?.expirationSeconds ?? 3600;
-    const status = {
-      token: randomBytes(24).toString('base64url'),
-      expirationTimestamp: timestamp(Date.now() + seconds * 1000),
-    };
+    const account = this.cluster.get(resource, target.namespace, target.name as string);
+    const status = this.tokens.issue(account, body?.spec);
     const metadata = { name: target.name, namespace: target.namespace };
     return created({
       kind: 'TokenRequest',

@@ -12,6 +12,7 @@ import { kubeconfigText } from './kubeconfig.ts';
 import { startNamespaces } from './namespaces.ts';
 import type { Resource } from './resources.ts';
 import { fieldSelector, labelSelector } from './selectors.ts';
+import { ServiceAccountTokens } from './tokens.ts';
 import type { Json, KubeObject } from './types.ts';
 import { WatchHub } from './watch.ts';
 
@@ -85,6 +86,8 @@ export interface KubeApi extends ApiHandle {
   /** Deletes without HTTP and without grace; false if it was not there. */
   remove(resource: string, name: string, namespace?: string): boolean;
   readonly cluster: Cluster;
+  /** What a kubelet asks for: tokens of service accounts. */
+  readonly accountTokens: ServiceAccountTokens;
 }
 
 const DEFAULT_USER = 'admin';
@@ -97,7 +100,9 @@ export async function startKubeApi(options: KubeApiOptions = {}): Promise<KubeAp
   const tokens = options.tokens === false ? undefined : new Map(Object.entries(options.tokens ?? {}));
   tokens?.set(randomBytes(16).toString('hex'), DEFAULT_USER);
   const faults = new Set<{ matches: (a: Attributes) => boolean; code: number; left: number }>();
-  const server = new ApiServer(cluster, new Handlers(cluster, watches), {
+  const accountTokens = new ServiceAccountTokens(cluster, tokens);
+  const handlers = new Handlers(cluster, watches, accountTokens);
+  const server = new ApiServer(cluster, handlers, {
     host: options.host ?? '127.0.0.1',
     tls:
       identity === undefined
@@ -133,6 +138,7 @@ export async function startKubeApi(options: KubeApiOptions = {}): Promise<KubeAp
   const api: KubeApi = {
     url,
     cluster,
+    accountTokens,
     token: (user = DEFAULT_USER) => [...(tokens ?? [])].find(([, name]) => name === user)?.[0],
     kubeconfig: (user = DEFAULT_USER) =>
       kubeconfigText({

@@ -118,6 +118,11 @@ describe('a mistake is told with what to do', () => {
       /^HEDDLE_LEASE: must be NAMESPACE\/NAME$/,
     ],
     [
+      'an account of agents without a cluster',
+      { HEDDLE_AGENT_ACCOUNT: 'heddle-system/heddle-agent' },
+      /^HEDDLE_AGENT_ACCOUNT: needs HEDDLE_SOURCE=kubernetes/,
+    ],
+    [
       'a time for nodes without a number',
       { HEDDLE_NODE_GRACE_SECONDS: '5m' },
       /^HEDDLE_NODE_GRACE_SECONDS: must be a number of seconds$/,

@@ -15,6 +15,8 @@ export type SourceConfig =
       readonly lease: { readonly namespace: string; readonly name: string } | undefined;
       /** How long a node may be without its Node object before it is removed; 0: for ever. */
       readonly nodeGraceMs: number;
+      /** Service account by whose tokens agents are known; undefined: they have the API token. */
+      readonly agentAccount: { readonly namespace: string; readonly name: string } | undefined;
     };
 
 /** The environment, understood. */
@@ -54,6 +56,8 @@ export const VARIABLES = {
   KUBECONFIG: 'kubeconfig file for the source kubernetes (default: the service account of the pod that this runs in)',
   HEDDLE_LEASE:
     'NAMESPACE/NAME of a Lease, for the source kubernetes: of several controllers the one that holds it writes to the cluster (default: no Lease, this one writes)',
+  HEDDLE_AGENT_ACCOUNT:
+    'NAMESPACE/NAME of the ServiceAccount of the agents, for the source kubernetes: each may speak for the node of its own token only (default: agents have the token of the API, and may speak for every node)',
   HEDDLE_NODE_GRACE_SECONDS:
     'for the source kubernetes: a node whose Node object was deleted is removed after this time, if nothing of it is connected; 0: never (default 300)',
   HEDDLE_DATABASE_URL: 'sqlite:FILE or postgres://USER:PASSWORD@HOST/NAME (default sqlite:heddle.db)',
@@ -128,6 +132,10 @@ const Environment = z.object({
       if (stat?.isDirectory() !== true) context.addIssue(`${directory} is not a directory; create it or name another`);
     }),
   HEDDLE_LEASE: z
+    .string()
+    .regex(/^[a-z0-9-]+\/[a-z0-9.-]+$/, 'must be NAMESPACE/NAME')
+    .optional(),
+  HEDDLE_AGENT_ACCOUNT: z
     .string()
     .regex(/^[a-z0-9-]+\/[a-z0-9.-]+$/, 'must be NAMESPACE/NAME')
     .optional(),
@@ -210,7 +218,11 @@ const TLS_NAMES = ['HEDDLE_TLS_KEY', 'HEDDLE_TLS_CERT', 'HEDDLE_TLS_CA'] as cons
 const hasTls = (given: Given): boolean => TLS_NAMES.some((name) => given[name] !== undefined);
 
 function sourceOf(given: Given, values: Readable, mistakes: string[]): SourceConfig {
-  if (values.HEDDLE_SOURCE !== undefined) return { kind: 'manifests', directory: values.HEDDLE_SOURCE };
+  if (values.HEDDLE_SOURCE !== undefined) {
+    if (values.HEDDLE_AGENT_ACCOUNT !== undefined)
+      mistakes.push('HEDDLE_AGENT_ACCOUNT: needs HEDDLE_SOURCE=kubernetes, whose API server knows the tokens');
+    return { kind: 'manifests', directory: values.HEDDLE_SOURCE };
+  }
   // KUBECONFIG is often set for other programs, so it is looked at only where it is used.
   if ('HEDDLE_SOURCE' in values) {
     const wrong = given.KUBECONFIG === undefined ? undefined : file.safeParse(given.KUBECONFIG).error;
@@ -218,10 +230,15 @@ function sourceOf(given: Given, values: Readable, mistakes: string[]): SourceCon
     if (given.KUBECONFIG === undefined && given.KUBERNETES_SERVICE_HOST === undefined)
       mistakes.push('KUBECONFIG: is missing: outside of a cluster the source kubernetes needs a kubeconfig file');
   }
-  const [namespace = '', name = ''] = values.HEDDLE_LEASE?.split('/') ?? [];
-  const lease = name === '' ? undefined : { namespace, name };
+  const lease = named(values.HEDDLE_LEASE);
+  const agentAccount = named(values.HEDDLE_AGENT_ACCOUNT);
   const nodeGraceMs = values.HEDDLE_NODE_GRACE_SECONDS ?? 0;
-  return { kind: 'kubernetes', kubeconfig: given.KUBECONFIG, lease, nodeGraceMs };
+  return { kind: 'kubernetes', kubeconfig: given.KUBECONFIG, lease, nodeGraceMs, agentAccount };
+}
+
+function named(text: string | undefined): { readonly namespace: string; readonly name: string } | undefined {
+  const [namespace = '', name = ''] = text?.split('/') ?? [];
+  return name === '' ? undefined : { namespace, name };
 }
 
 function readToken(path: string): string {

@@ -1,6 +1,6 @@
 import { type DynamicModule, Global, Module } from '@nestjs/common';
 import { Allocations } from '../allocation/allocations.js';
-import { ApiToken } from '../api/http/access.guard.js';
+import { AgentAccess, ApiToken } from '../api/http/access.guard.js';
 import { AgentContacts } from '../core/agent-contacts.js';
 import { Engine } from '../core/engine.js';
 import { FactTable } from '../core/fact-table.js';
@@ -42,6 +42,7 @@ export function runtimeModule(runtime: Runtime): DynamicModule {
     { provide: SourceRefresher, useValue: new SourceRefresher(runtime.source, runtime.logger) },
     { provide: Watchers, useValue: runtime.watchers },
     { provide: World, useValue: runtime.world },
+    { provide: AgentAccess, useValue: new AgentAccess(runtime.agentTokens) },
     { provide: ApiToken, useValue: new ApiToken(runtime.config.apiToken) },
   ];
   return { module: RuntimeModule, providers, exports: providers.map((p) => p.provide) };

@@ -16,6 +16,7 @@ import { Watchers } from '../core/watchers.js';
 import { World } from '../core/world.js';
 import { createDomainWatch, type DomainWatch } from '../dns/domain-watch.js';
 import { WantedNames } from '../dns/wanted-names.js';
+import { AgentTokens } from '../kubernetes/agent-tokens.js';
 import type { KubernetesWriter } from '../kubernetes/writes/kubernetes-writer.js';
 import type { Logger } from '../logging/logger.js';
 import { Metrics } from '../metrics/metrics.js';
@@ -73,6 +74,8 @@ export class Runtime {
   private writer: KubernetesWriter | undefined;
   /** Removes nodes that the cluster has no more, where there is one. */
   private departed: DepartedNodes | undefined;
+  /** Says whose the tokens of agents are, if each has one of its own. */
+  agentTokens: AgentTokens | undefined;
 
   private constructor(
     readonly config: Config,
@@ -195,6 +198,9 @@ export class Runtime {
     const { tls: files } = config;
     if (tls !== undefined && files !== undefined) runtime.problems.add(() => tlsProblems(tls, files, wallNow()));
     runtime.writer = cluster && createWriter(runtime, cluster, clock);
+    const account = config.source.kind === 'kubernetes' ? config.source.agentAccount : undefined;
+    if (cluster !== undefined && account !== undefined)
+      runtime.agentTokens = new AgentTokens({ client: cluster.client, clock, wallNow, account });
     const departed = cluster && createDepartedNodes(runtime, cluster.source, clock);
     runtime.departed = departed;
     if (departed !== undefined) runtime.problems.add(() => departed.problems());

@@ -23,6 +23,7 @@ describe('what the container runtime sees', () => {
     ['no acknowledgement', new ApiError('timeout', 504, 'not in 15 s'), 11, 'cannot attach: not in 15 s'],
     ['another attachment', new ApiError('conflict', 409, 'other MAC'), 101, 'cannot attach: other MAC'],
     ['a wrong token', new ApiError('unauthorized', 401, 'wrong token'), 105, 'cannot attach: wrong token'],
+    ["another node's token", new ApiError('forbidden', 403, 'of node b'), 105, 'cannot attach: of node b'],
     ['ip failing', new CommandError('ip', 2, 'RTNETLINK answers: x', 'ip failed'), 102, 'cannot attach: ip failed'],
     ['a port refused', new PortError('ofport 7 is taken'), 103, 'cannot attach: ofport 7 is taken'],
     [

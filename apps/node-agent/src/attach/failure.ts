@@ -8,6 +8,7 @@ import { PortError } from '../ovs/pod-ports.js';
 const CODE_OF: Readonly<Record<ApiErrorCode, CniCode>> = {
   bad_request: CNI_CODE.refused,
   unauthorized: CNI_CODE.refused,
+  forbidden: CNI_CODE.refused,
   not_found: CNI_CODE.refused,
   // The pod's manifest may be on its way.
   unknown_pod: CNI_CODE.tryAgainLater,

@@ -8,21 +8,26 @@ import type {
   RegisterNode,
 } from '@heddle/api';
 import { factKey } from '@heddle/compiler';
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import type { z } from 'zod';
 import { Allocations } from '../../allocation/allocations.js';
 import type { Lease } from '../../allocation/attachments.js';
+import type { Config } from '../../config/config.js';
 import { AgentContacts } from '../../core/agent-contacts.js';
 import { Engine } from '../../core/engine.js';
 import { Watchers } from '../../core/watchers.js';
 import { World } from '../../core/world.js';
 import { Refusal } from '../../errors.js';
 import { SourceRefresher } from '../../runtime/source-refresher.js';
+import { CONFIG } from '../../runtime/tokens.js';
 import { NodeConfigs } from './node-configs.service.js';
 
 /** What node agents ask for. */
 @Injectable()
 export class AgentService {
+  /** A node is given no pod that the cluster has not given to it: whoever is not believed for other nodes may not choose either. */
+  private readonly onlyOwnPods: boolean;
+
   constructor(
     private readonly engine: Engine,
     private readonly allocations: Allocations,
@@ -31,7 +36,10 @@ export class AgentService {
     private readonly configs: NodeConfigs,
     private readonly source: SourceRefresher,
     private readonly contacts: AgentContacts,
-  ) {}
+    @Inject(CONFIG) config: Config,
+  ) {
+    this.onlyOwnPods = config.source.kind === 'kubernetes' && config.source.agentAccount !== undefined;
+  }
 
   async register(name: string, said: RegisterNode): Promise<NodeConfig> {
     await this.engine.register(name, said);
@@ -119,7 +127,11 @@ export class AgentService {
   /** The kubelet may be faster than the source. */
   private async knownPod(request: z.output<typeof AttachRequest>, signal: AbortSignal): Promise<void> {
     const key = factKey(request.namespace, request.pod);
-    const ofThatName = () => (this.engine.inSync ? this.world.objects.pods.get(key) : undefined);
+    const ofThatName = () => {
+      const known = this.engine.inSync ? this.world.objects.pods.get(key) : undefined;
+      // The kubelet knows of the binding before we do.
+      return this.onlyOwnPods && known?.nodeName === '' ? undefined : known;
+    };
     // After a pod was made anew under its name, either of the two may be the older one here. Labels of the other one are
     // never given to it.
     const pod = () => {

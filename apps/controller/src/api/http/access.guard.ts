@@ -2,8 +2,10 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
+import { Allocations } from '../../allocation/allocations.js';
 import { Refusal } from '../../errors.js';
-import { type HttpRequest, OPERATION, type OperationSpec } from './operation.js';
+import type { AgentTokens } from '../../kubernetes/agent-tokens.js';
+import { type HttpRequest, type NodePlace, OPERATION, type OperationSpec } from './operation.js';
 
 /** Requests that came over a unix socket: the mode of the socket says who may. */
 const local = new WeakSet<IncomingMessage>();
@@ -18,12 +20,16 @@ export class ApiToken {
     this.digest = token === undefined ? undefined : sha256(token);
   }
 
-  accepts(authorization: string | undefined): boolean {
+  accepts(given: string | undefined): boolean {
     if (this.digest === undefined) return true;
-    const given = /^Bearer (.+)$/i.exec(authorization ?? '')?.[1];
     // Digests, because the comparison must take the same time for a token of any length.
-    return given !== undefined && timingSafeEqual(sha256(given.trim()), this.digest);
+    return given !== undefined && timingSafeEqual(sha256(given), this.digest);
   }
+}
+
+/** Who the agents are, if each has a token of its own. */
+export class AgentAccess {
+  constructor(readonly tokens: AgentTokens | undefined) {}
 }
 
 /** Lets a request through to a route if its permission allows. A route without an Operation is reachable by nobody. */
@@ -32,15 +38,42 @@ export class AccessGuard implements CanActivate {
   constructor(
     private readonly reflector: Reflector,
     private readonly token: ApiToken,
+    private readonly agents: AgentAccess,
+    private readonly allocations: Allocations,
   ) {}
 
-  canActivate(context: ExecutionContext): boolean {
+  async canActivate(context: ExecutionContext): Promise<boolean> {
     const spec = this.reflector.get<OperationSpec | undefined>(OPERATION, context.getHandler());
     if (spec === undefined) throw new Error(`${context.getHandler().name} states no permission`);
     if (spec.permission === 'public') return true;
     const request = context.switchToHttp().getRequest<HttpRequest>();
-    if (local.has(request) || this.token.accepts(request.headers.authorization)) return true;
-    throw new Refusal('unauthorized', 'no or wrong bearer token: send "Authorization: Bearer TOKEN"');
+    const given = /^Bearer (.+)$/i.exec(request.headers.authorization ?? '')?.[1]?.trim();
+    if (local.has(request) || this.token.accepts(given)) return true;
+    if (given === undefined || this.agents.tokens === undefined)
+      throw new Refusal('unauthorized', 'no or wrong bearer token: send "Authorization: Bearer TOKEN"');
+    const owner = await this.agents.tokens.ownerOf(given);
+    if (owner.kind === 'unknown') throw new Refusal('unauthorized', `wrong bearer token: ${owner.reason}`);
+    if (owner.kind === 'unanswered') throw new Refusal('unavailable', owner.reason);
+    if (owner.kind === 'other') throw new Refusal('forbidden', owner.reason);
+    if (spec.permission !== 'agent')
+      throw new Refusal('forbidden', `the agent of node ${owner.node} may not do this: it needs the API token`);
+    const node = this.nodeOf(spec.node, request);
+    // What names no node that there is goes on, to be refused as it would be for anybody.
+    if (node === undefined || node === owner.node) return true;
+    throw new Refusal(
+      'forbidden',
+      `this token is of the agent of node ${owner.node}: it may not speak for node ${node}`,
+    );
+  }
+
+  private nodeOf(place: NodePlace, { params, body }: HttpRequest): string | undefined {
+    const { node, portKey } = (body ?? {}) as { readonly node?: unknown; readonly portKey?: unknown };
+    const places: Readonly<Record<NodePlace, () => string | undefined>> = {
+      path: () => params.name,
+      body: () => (typeof node === 'string' ? node : undefined),
+      port: () => (typeof portKey === 'number' ? this.allocations.attachments.get(portKey)?.record.node : undefined),
+    };
+    return places[place]();
   }
 }
 

@@ -7,6 +7,7 @@ import type { HttpRequest, HttpResponse } from './operation.js';
 const STATUS: Readonly<Record<ApiErrorCode, number>> = {
   bad_request: 400,
   unauthorized: 401,
+  forbidden: 403,
   not_found: 404,
   unknown_pod: 404,
   unknown_node: 404,

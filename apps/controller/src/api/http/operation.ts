@@ -10,22 +10,28 @@ import {
 } from '@nestjs/common';
 import type { z } from 'zod';
 
-/** Who may call a route. One bearer token grants all but `public`, which asks for none. */
+/** Who may call a route. The API token grants all but `public`, which asks for none; an agent's own token grants `agent`, for its node. */
 export const PERMISSIONS = ['public', 'read', 'agent', 'admin'] as const;
 export type Permission = (typeof PERMISSIONS)[number];
 
+/** Where a request of an agent says for which node it is: `name` of the path, `node` of the body, or the node of the body's `portKey`. */
+export type NodePlace = 'path' | 'body' | 'port';
+
+type Access =
+  | { readonly permission: Exclude<Permission, 'agent'> }
+  | { readonly permission: 'agent'; readonly node: NodePlace };
+
 /** One route: the single place from which access, validation and the OpenAPI document come. */
-export interface OperationSpec {
+export type OperationSpec = Access & {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** A path of ROUTES, `:name` segments included. */
   readonly route: string;
-  readonly permission: Permission;
   readonly summary: string;
   readonly query?: z.ZodType;
   readonly body?: z.ZodType;
   /** Schema of the JSON answer, or the media type of another kind of answer. */
   readonly answer: z.ZodType | `${string}/${string}`;
-}
+};
 
 export const OPERATION = 'heddle:operation';
 
@@ -42,6 +48,7 @@ export function Operation(spec: OperationSpec): MethodDecorator {
 /** What express makes of a request, as far as it is used here. */
 export interface HttpRequest extends IncomingMessage {
   readonly path: string;
+  readonly params: Readonly<Record<string, string>>;
   readonly query: unknown;
   readonly body: unknown;
   /** Query and body when they have passed their schemas. */
