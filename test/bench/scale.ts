@@ -8,13 +8,13 @@
 // is dated by when it is read here, a little late. `as_read_ms` ends when the line of the acknowledgement is read.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { ApiClient, Attachment, NodeConfig, path, ROUTES } from '@heddle/api';
 import { hasOvs, startSwitch, type TestSwitch } from '../support/ovs.js';
+import { freePort } from '../support/ports.js';
 import { besideOvn } from './scale-ovn.js';
 import { switchAlone } from './switch-alone.js';
 
@@ -196,15 +196,6 @@ const slice = (k: number, addresses: readonly string[]) => ({
   ports: [{ port: 8080, protocol: 'TCP' }],
   endpoints: addresses.map((a) => ({ addresses: [a], conditions: { ready: true } })),
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((done) => server.once('listening', done));
-  const address = server.address();
-  await new Promise((done) => server.close(done));
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
-}
 
 function rssMb(pid: number): number {
   return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;

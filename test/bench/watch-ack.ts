@@ -5,7 +5,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { availableParallelism, loadavg, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -13,6 +12,7 @@ import { parseArgs } from 'node:util';
 import { ApiClient, Attachment, NodeConfig, path, ROUTES } from '@heddle/api';
 import { type KubeApi, startKubeApi } from '../support/kube-api/index.js';
 import { hasOvs, startSwitch, type TestSwitch } from '../support/ovs.js';
+import { freePort } from '../support/ports.js';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const { values } = parseArgs({
@@ -123,15 +123,6 @@ const slice = (k: number, addresses: readonly string[]) => ({
   ports: [{ name: '', port: 8080, protocol: 'TCP' }],
   endpoints: addresses.map((a) => ({ addresses: [a], conditions: { ready: true } })),
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 const folder = mkdtempSync(join(tmpdir(), 'heddle-ack-'));
 const switches: TestSwitch[] = [];

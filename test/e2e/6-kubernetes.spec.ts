@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe } from 'vitest';
 import { KubeClient } from '../../apps/lab/src/kube/client.js';
 import { readKubeconfig } from '../../apps/lab/src/kube/kubeconfig.js';
 import { TRUTH_TABLE } from '../policy/truth-table.js';
-import { CLUSTER_POLICIES, CLUSTER_POLICY_CRD } from '../support/cluster-policy-crd.js';
+import { CLUSTER_POLICIES, CLUSTER_POLICY_CRD } from '../support/cluster-policies.js';
 import { type ApiHandle, startKubeApi, startRealKubeApi, whyNoRealKubeApi } from '../support/kube-api/index.js';
 import { TestLab, until } from '../support/lab.js';
 import { kubeletSuite } from './suites/kubelet.js';

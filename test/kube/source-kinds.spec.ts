@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { CLUSTER_POLICY_CRD, denyingClusterPolicy, POLICY_GROUP } from '../support/cluster-policies.js';
 import { type KubeApi, startKubeApi } from '../support/kube-api/index.js';
 import { WatchedSource } from './support.js';
 
@@ -17,36 +18,6 @@ const begin = async () => {
   await source.start();
 };
 
-const GROUP = 'policy.networking.k8s.io';
-const crd = {
-  apiVersion: 'apiextensions.k8s.io/v1',
-  kind: 'CustomResourceDefinition',
-  metadata: { name: `clusternetworkpolicies.${GROUP}` },
-  spec: {
-    group: GROUP,
-    scope: 'Cluster',
-    names: { kind: 'ClusterNetworkPolicy', plural: 'clusternetworkpolicies', singular: 'clusternetworkpolicy' },
-    versions: [
-      {
-        name: 'v1alpha2',
-        served: true,
-        storage: true,
-        schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
-      },
-    ],
-  },
-};
-const clusterPolicy = (name: string) => ({
-  apiVersion: `${GROUP}/v1alpha2`,
-  kind: 'ClusterNetworkPolicy',
-  metadata: { name },
-  spec: {
-    tier: 'Admin',
-    priority: 10,
-    subject: { namespaces: {} },
-    ingress: [{ action: 'Deny', from: [{ namespaces: {} }] }],
-  },
-});
 const policy = (name: string, port: unknown, generation = 1) => ({
   apiVersion: 'networking.k8s.io/v1',
   kind: 'NetworkPolicy',
@@ -59,28 +30,28 @@ describe('a custom resource', () => {
     await begin();
     expect(source.keys('clusterPolicies')).toEqual([]);
     expect(source.source.problems()).toEqual([]);
-    api.put(crd);
-    api.put(clusterPolicy('a'));
+    api.put(CLUSTER_POLICY_CRD);
+    api.put(denyingClusterPolicy('a'));
     await source.until('clusterPolicies', ['a']);
     // By its watch and not by another list.
-    const lists = api.stats().requests[`list clusternetworkpolicies.${GROUP}`];
-    api.put(clusterPolicy('b'));
+    const lists = api.stats().requests[`list clusternetworkpolicies.${POLICY_GROUP}`];
+    api.put(denyingClusterPolicy('b'));
     await source.until('clusterPolicies', ['a', 'b']);
-    expect(api.stats().requests[`list clusternetworkpolicies.${GROUP}`]).toBe(lists);
-    api.remove('customresourcedefinitions', crd.metadata.name);
+    expect(api.stats().requests[`list clusternetworkpolicies.${POLICY_GROUP}`]).toBe(lists);
+    api.remove('customresourcedefinitions', CLUSTER_POLICY_CRD.metadata.name);
     await source.until('clusterPolicies', []);
   });
 
   it('keeps its objects when the server says for a moment that it has none of that kind', async () => {
-    api.put(crd);
-    api.put(clusterPolicy('a'));
+    api.put(CLUSTER_POLICY_CRD);
+    api.put(denyingClusterPolicy('a'));
     await begin();
     api.fail((a) => a.resource === 'clusternetworkpolicies', 404, 2);
     api.dropWatches('clusternetworkpolicies');
     await expect
-      .poll(() => api.stats().requests[`watch clusternetworkpolicies.${GROUP}`], { timeout: 20_000 })
+      .poll(() => api.stats().requests[`watch clusternetworkpolicies.${POLICY_GROUP}`], { timeout: 20_000 })
       .toBeGreaterThan(1);
-    api.put(clusterPolicy('b'));
+    api.put(denyingClusterPolicy('b'));
     await source.until('clusterPolicies', ['a', 'b']);
     expect(source.told('clusterPolicies')).toEqual(['b']);
   });

@@ -8,6 +8,7 @@ import { systemClock } from '../../apps/controller/src/clock.js';
 import { createKubeClient, type KubeClient } from '../../apps/controller/src/kubernetes/kube-client.js';
 import { TestFolder } from '../../apps/controller/src/testing/folder.js';
 import { startHarness } from '../../apps/controller/src/testing/harness.js';
+import { CLUSTER_POLICIES, CLUSTER_POLICY_CRD, denyingClusterPolicy } from '../support/cluster-policies.js';
 import { SERVERS, type Server } from './servers.js';
 import { WatchedSource } from './support.js';
 
@@ -16,7 +17,6 @@ import { WatchedSource } from './support.js';
 const CRDS = resolve(import.meta.dirname, '../../deploy/base/crds');
 const PODS = '/api/v1/namespaces/default/pods';
 const POLICIES = '/apis/networking.k8s.io/v1/namespaces/default/networkpolicies';
-const GROUP = 'policy.networking.k8s.io';
 const SETTLE = { timeout: 60_000, interval: 50 };
 
 const pod = (name: string, labels: Record<string, string> = {}) => ({
@@ -100,49 +100,12 @@ describe.each(SERVERS)('over $title', ({ skip, start }) => {
       try {
         await source.start();
         expect(source.source.problems()).toEqual([]);
-        const plural = 'clusternetworkpolicies';
-        await install({
-          apiVersion: 'apiextensions.k8s.io/v1',
-          kind: 'CustomResourceDefinition',
-          metadata: {
-            name: `${plural}.${GROUP}`,
-            annotations: { 'api-approved.kubernetes.io': 'unapproved, for a test' },
-          },
-          spec: {
-            group: GROUP,
-            scope: 'Cluster',
-            names: {
-              kind: 'ClusterNetworkPolicy',
-              listKind: 'ClusterNetworkPolicyList',
-              plural,
-              singular: 'clusternetworkpolicy',
-            },
-            versions: [
-              {
-                name: 'v1alpha2',
-                served: true,
-                storage: true,
-                schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
-              },
-            ],
-          },
-        });
-        const body = {
-          apiVersion: `${GROUP}/v1alpha2`,
-          kind: 'ClusterNetworkPolicy',
-          metadata: { name: 'late' },
-          spec: {
-            tier: 'Admin',
-            priority: 10,
-            subject: { namespaces: {} },
-            ingress: [{ action: 'Deny', from: [{ namespaces: {} }] }],
-          },
-        };
+        await install(CLUSTER_POLICY_CRD);
         // A real server takes a moment to serve it.
         await expect
           .poll(
             () =>
-              create(`/apis/${GROUP}/v1alpha2/${plural}`, body).then(
+              create(CLUSTER_POLICIES, denyingClusterPolicy('late')).then(
                 () => true,
                 () => false,
               ),
@@ -150,7 +113,7 @@ describe.each(SERVERS)('over $title', ({ skip, start }) => {
           )
           .toBe(true);
         await expect.poll(() => source.keys('clusterPolicies'), SETTLE).toEqual(['late']);
-        await remove(`/apis/${GROUP}/v1alpha2/${plural}/late`);
+        await remove(`${CLUSTER_POLICIES}/late`);
         await expect.poll(() => source.keys('clusterPolicies'), SETTLE).toEqual([]);
       } finally {
         await source.stop();

@@ -1,28 +1,20 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { ApiClient, Attachment, NodeConfig, path, RealizedAnswer, ROUTES, StatusView } from '@heddle/api';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../apps/controller/src/clock.js';
 import { createKubeClient, type KubeClient } from '../../apps/controller/src/kubernetes/kube-client.js';
 import { TestFolder } from '../../apps/controller/src/testing/folder.js';
+import { controllerEnvironment } from '../support/controller.js';
 import { hasOvs, startSwitch, type TestSwitch } from '../support/ovs.js';
+import { freePort } from '../support/ports.js';
 import { SERVERS, type Server } from './servers.js';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const BUILT = existsSync(join(ROOT, 'apps/controller/dist/main.js'));
 const POLICIES = '/apis/networking.k8s.io/v1/namespaces/default/networkpolicies';
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 const pod = (name: string, labels: Record<string, string>) => ({
   apiVersion: 'v1',
@@ -64,11 +56,9 @@ describe.each(runs)('a controller process between $title and a real switch', ({ 
         env: {
           PATH: process.env.PATH,
           KUBECONFIG,
+          ...controllerEnvironment(folder, port),
           HEDDLE_SOURCE: 'kubernetes',
-          HEDDLE_DATABASE_URL: `sqlite:${join(folder.path, 'db')}`,
-          HEDDLE_OPENFLOW_LISTEN: `tcp:127.0.0.1:${port}`,
-          HEDDLE_OVSDB_LISTEN: `unix:${join(folder.path, 'ovsdb.sock')}`,
-          HEDDLE_API_LISTEN: `unix:${folder.socket}`,
+          HEDDLE_LOG_LEVEL: 'info',
         },
         stdio: ['ignore', 'ignore', 'pipe'],
       });

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { TestFolder } from '../../apps/controller/src/testing/folder.js';
 import { type Harness, startHarness } from '../../apps/controller/src/testing/harness.js';
-import { CLUSTER_POLICY_CRD } from '../support/cluster-policy-crd.js';
+import { CLUSTER_POLICY_CRD, denyingClusterPolicy } from '../support/cluster-policies.js';
 import { type KubeApi, startKubeApi } from '../support/kube-api/index.js';
 
 const CRDS = ['realizations', 'clusterrealizations'].map((name) =>
@@ -199,16 +199,10 @@ describe('a Realization', () => {
   it('notes which rules of a cluster policy have no place of their own, as long as it is so', async () => {
     api.put(CLUSTER_POLICY_CRD);
     await start();
-    const putDenials = (name: string, rules: number) =>
-      api.put({
-        apiVersion: 'policy.networking.k8s.io/v1alpha2',
-        kind: 'ClusterNetworkPolicy',
-        metadata: { name },
-        spec: {
-          ...{ tier: 'Admin', priority: 5, subject: { namespaces: {} } },
-          ingress: Array.from({ length: rules }, () => ({ action: 'Deny', from: [{ namespaces: {} }] })),
-        },
-      });
+    const putDenials = (name: string, rules: number) => {
+      const ingress = Array.from({ length: rules }, () => ({ action: 'Deny', from: [{ namespaces: {} }] }));
+      api.put(denyingClusterPolicy(name, { ingress }));
+    };
     const message = () =>
       api.object('clusterrealizations', 'clusternetworkpolicy-b')?.status?.conditions?.[0]?.message ?? '';
     putDenials('b', 2);

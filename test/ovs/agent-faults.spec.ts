@@ -1,18 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.js';
 import type { Refusal } from '../support/fake-controller.js';
 import { canRunNodes, podArgs, startNode, type TestNode } from '../support/node.js';
 
 const NOTHING = { ports: [], links: [], leases: [] };
 const refusal = (status: number, code: Refusal['code'], message: string): Refusal => ({ status, code, message });
-
-async function eventually(check: () => Promise<void>, timeoutMs = 10_000): Promise<void> {
-  for (const end = Date.now() + timeoutMs; ; await new Promise((done) => setTimeout(done, 50)))
-    try {
-      return await check();
-    } catch (e) {
-      if (Date.now() > end) throw e;
-    }
-}
 
 describe.skipIf(!canRunNodes())('an ADD that fails leaves nothing', () => {
   let node: TestNode;

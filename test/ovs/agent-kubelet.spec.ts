@@ -1,16 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.js';
 import { canRunNodes, podArgs, startNode, type TestNode } from '../support/node.js';
 
 const NOTHING = { ports: [], links: [], leases: [] };
-
-async function eventually(check: () => Promise<void>, timeoutMs = 10_000): Promise<void> {
-  for (const end = Date.now() + timeoutMs; ; await new Promise((done) => setTimeout(done, 50)))
-    try {
-      return await check();
-    } catch (e) {
-      if (Date.now() > end) throw e;
-    }
-}
 
 // What kubelet and its container runtime do to a CNI executable over the life of pods: sandboxes that are given up, names that come back, calls that
 // come late, twice or never.

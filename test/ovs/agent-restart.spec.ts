@@ -1,14 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.js';
 import { canRunNodes, podArgs, startNode, type TestNode } from '../support/node.js';
 
-async function eventually(check: () => Promise<void>, timeoutMs = 10_000): Promise<void> {
-  for (const end = Date.now() + timeoutMs; ; await new Promise((done) => setTimeout(done, 50)))
-    try {
-      return await check();
-    } catch (e) {
-      if (Date.now() > end) throw e;
-    }
-}
 const wait = (ms: number) => new Promise((done) => setTimeout(done, ms));
 
 describe.skipIf(!canRunNodes())('a node agent over its restarts', () => {

@@ -2,47 +2,23 @@ import {
   createCompiler,
   createEvaluator,
   type FactChange,
-  header,
-  l4Packet,
   type NodeFlowSet,
   nodeName,
-  type Packet,
   TCP_FLAGS,
   unreachablePacket,
 } from '@heddle/compiler';
-import { formatIpv4, formatIpv6 } from 'openflow-ts/codec';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  attach,
-  cluster,
-  countingIds,
-  endpoints,
-  namespace,
-  pod,
-  policy,
-  service,
-} from '../../libs/compiler/src/testing/facts.js';
+import { countingIds, endpoints, policy, service } from '../../libs/compiler/src/testing/facts.js';
 import { hasOvs } from '../support/ovs.js';
 import { evaluated, PacketSwitch, type Sent } from './evaluate-switch.js';
+import { A, B, endsOf, HEDDLE0, MAC, ROUTER, sent, TWO_PODS } from './node-packets.js';
 
 // Real packets through the compiled flows of one node in the userspace datapath; the evaluator must say the same of each.
 
-const [HEDDLE0, A, B] = [2, 258, 259];
-const MAC: Readonly<Record<number, string>> = {
-  [HEDDLE0]: '0a:58:00:00:01:01',
-  [A]: '0a:58:0a:f4:01:02',
-  [B]: '0a:58:0a:f4:01:03',
-};
-const ROUTER = '0a:58:00:00:00:01';
 const { syn, ack, fin, rst } = TCP_FLAGS;
 
 const BASE = [
-  ...cluster(),
-  namespace('x'),
-  pod('x/a', { app: 'a' }),
-  attach('x/a', 1, 2),
-  pod('x/b', { app: 'b' }),
-  attach('x/b', 1, 3),
+  ...TWO_PODS,
   service('x/b', ['10.96.0.10', 'fd00:10:96::10'], [{ name: '', protocol: 'TCP', port: 80 }]),
   endpoints('x/b', { '': ['10.244.1.3 8080', 'fd00:10:244:1::3 8080'] }),
   service('x/self', ['10.96.0.11', 'fd00:10:96::11'], [{ name: '', protocol: 'UDP', port: 53 }]),
@@ -55,36 +31,16 @@ const only8080 = policy('x/only', {
   egress: [{ peers: [{ podSelector: { matchLabels: { app: 'b' } } }], ports: [{ protocol: 'TCP', port: 8080 }] }],
 });
 
-function l4(protocol: 'tcp' | 'udp', from: number, route: string, tcpFlags?: number): Sent {
-  const [, src = '', srcPort = '', dst = '', dstPort = ''] = /^(\S+) (\d+) > (\S+) (\d+)$/.exec(route) ?? [];
-  const ends = {
-    ethSrc: MAC[from] ?? '',
-    ethDst: ROUTER,
-    src,
-    dst,
-    srcPort: Number(srcPort),
-    dstPort: Number(dstPort),
-  };
-  return { ofport: from, packet: l4Packet({ ...ends, protocol, ...(tcpFlags === undefined ? {} : { tcpFlags }) }) };
-}
-const tcp = (from: number, route: string, flags: number): Sent => l4('tcp', from, route, flags);
-const udp = (from: number, route: string): Sent => l4('udp', from, route);
+const tcp = (from: number, route: string, flags: number): Sent => sent('tcp', from, route, flags);
+const udp = (from: number, route: string): Sent => sent('udp', from, route);
 
 /** `PORT: SOURCE PORT > DESTINATION PORT` of everything that left, by the evaluator. */
 function leaving(set: NodeFlowSet, packets: readonly Sent[]): readonly string[] {
   const evaluator = createEvaluator({ nodes: () => set });
-  const end = (p: Packet, side: 'src' | 'dst') => {
-    const ip =
-      header(p, 'eth_type') === 0x800
-        ? formatIpv4(header(p, `ip_${side}`) as number)
-        : formatIpv6(header(p, `ipv6_${side}`) as bigint);
-    const proto = header(p, 'nw_proto');
-    return proto === 6 || proto === 17 ? `${ip} ${header(p, `${proto === 6 ? 'tcp' : 'udp'}_${side}`)}` : ip;
-  };
   return packets.map(({ ofport, packet }) =>
     evaluator
       .send('node1', ofport, packet)
-      .deliveries.map((d) => `${d.ofport}: ${end(d.packet, 'src')} > ${end(d.packet, 'dst')}`)
+      .deliveries.map((d) => `${d.ofport}: ${endsOf(d.packet)}`)
       .join(', '),
   );
 }

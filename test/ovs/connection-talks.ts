@@ -2,24 +2,18 @@ import {
   createCompiler,
   createEvaluator,
   type FactChange,
-  header,
-  l4Packet,
   type NodeFlowSet,
   nodeName,
-  type Packet,
   type PolicyPeer,
   type PolicyPort,
   TCP_FLAGS,
   unreachablePacket,
 } from '@heddle/compiler';
-import { formatIpv4, formatIpv6 } from 'openflow-ts';
 import { expect } from 'vitest';
 import {
   attach,
-  cluster,
   countingIds,
   endpoints,
-  namespace,
   noPolicy,
   noService,
   pod,
@@ -28,33 +22,17 @@ import {
 } from '../../libs/compiler/src/testing/facts.js';
 import { describe as describeFrame, toBytes } from './evaluate-bytes.js';
 import { connectionText, type PacketSwitch, type Sent } from './evaluate-switch.js';
+import { A, B, C, endsOf, HEDDLE0, MAC, ROUTER, sent, TWO_PODS } from './node-packets.js';
 
 // Connections between pods of one node, as packets and changes of facts in turn.
 
-export const [HEDDLE0, A, B, C] = [2, 258, 259, 260];
-export const MAC: Readonly<Record<number, string>> = {
-  [HEDDLE0]: '0a:58:00:00:01:01',
-  [A]: '0a:58:0a:f4:01:02',
-  [B]: '0a:58:0a:f4:01:03',
-  [C]: '0a:58:0a:f4:01:04',
-};
-export const ROUTER = '0a:58:00:00:00:01';
 export const { syn, ack } = TCP_FLAGS;
 
 /** Ports that packets come in by. */
 export const PORTS = [HEDDLE0, A, B, C];
 
 /** x/a, x/b and x/c on one node; x/b is behind the service 10.96.0.10:80 on 8080, x/c behind 10.96.0.11:53 on 5353. */
-export const BASE = [
-  ...cluster(),
-  namespace('x'),
-  pod('x/a', { app: 'a' }),
-  attach('x/a', 1, 2),
-  pod('x/b', { app: 'b' }),
-  attach('x/b', 1, 3),
-  pod('x/c', { app: 'c' }),
-  attach('x/c', 1, 4),
-];
+export const BASE = [...TWO_PODS, pod('x/c', { app: 'c' }), attach('x/c', 1, 4)];
 export const SERVICES = [
   service('x/b', ['10.96.0.10', 'fd00:10:96::10'], [{ name: '', protocol: 'TCP', port: 80 }]),
   endpoints('x/b', { '': ['10.244.1.3 8080', 'fd00:10:244:1::3 8080'] }),
@@ -68,31 +46,6 @@ export const tcp8080: PolicyPort = { protocol: 'TCP', port: 8080 };
 /** Lets nobody in to x/b. */
 export const closed = policy('x/closed', { ...only('b'), ingress: [] });
 export const opened = noPolicy('x/closed');
-
-export function sent(protocol: 'tcp' | 'udp', port: number, route: string, tcpFlags?: number): Sent {
-  const [, src = '', srcPort = '', dst = '', dstPort = ''] = /^(\S+) (\d+) > (\S+) (\d+)$/.exec(route) ?? [];
-  const ends = {
-    ethSrc: MAC[port] ?? '',
-    ethDst: ROUTER,
-    src,
-    dst,
-    srcPort: Number(srcPort),
-    dstPort: Number(dstPort),
-  };
-  return { ofport: port, packet: l4Packet({ ...ends, protocol, ...(tcpFlags === undefined ? {} : { tcpFlags }) }) };
-}
-
-export function endsOf(p: Packet): string {
-  const end = (side: 'src' | 'dst') => {
-    const ip =
-      header(p, 'eth_type') === 0x800
-        ? formatIpv4(header(p, `ip_${side}`) as number)
-        : formatIpv6(header(p, `ipv6_${side}`) as bigint);
-    const proto = header(p, 'nw_proto');
-    return proto === 6 || proto === 17 ? `${ip} ${header(p, `${proto === 6 ? 'tcp' : 'udp'}_${side}`)}` : ip;
-  };
-  return `${end('src')} > ${end('dst')}`;
-}
 
 export type Step = readonly FactChange[] | readonly [packet: Sent, leaves: string];
 export const isPacket = (step: Step): step is readonly [Sent, string] =>

@@ -1,6 +1,3 @@
-import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
-import { join } from 'node:path';
 import {
   ApiClient,
   Attachment,
@@ -20,7 +17,9 @@ import { Controller } from '../../apps/controller/src/controller.js';
 import { createLogger } from '../../apps/controller/src/logging/logger.js';
 import { production } from '../../apps/controller/src/runtime/production.js';
 import { TestFolder } from '../../apps/controller/src/testing/folder.js';
+import { controllerEnvironment } from '../support/controller.js';
 import { hasOvs, startSwitch, type TestSwitch } from '../support/ovs.js';
+import { freePort } from '../support/ports.js';
 
 const SHOP = `apiVersion: apps/v1
 kind: Deployment
@@ -45,15 +44,6 @@ spec:
   ingress: [{ from: [{ podSelector: { matchLabels: { app: web } } }] }]
 `;
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
 describe.skipIf(!hasOvs())('the controller over a real switch', () => {
   let folder: TestFolder;
   let controller: Controller | undefined;
@@ -76,14 +66,7 @@ describe.skipIf(!hasOvs())('the controller over a real switch', () => {
   });
 
   async function start(): Promise<void> {
-    const config = readConfig({
-      HEDDLE_SOURCE: `manifests:${folder.manifests}`,
-      HEDDLE_DATABASE_URL: `sqlite:${join(folder.path, 'db')}`,
-      HEDDLE_OPENFLOW_LISTEN: `tcp:127.0.0.1:${port}`,
-      HEDDLE_OVSDB_LISTEN: `unix:${join(folder.path, 'ovsdb.sock')}`,
-      HEDDLE_API_LISTEN: `unix:${folder.socket}`,
-      HEDDLE_LOG_LEVEL: 'error',
-    });
+    const config = readConfig(controllerEnvironment(folder, port));
     client = new ApiClient({ url: `unix:${folder.socket}` });
     controller = await Controller.start({ config, logger: createLogger('error'), clock: systemClock, ...production });
   }

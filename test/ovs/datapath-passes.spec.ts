@@ -1,50 +1,25 @@
-import { createCompiler, type FactChange, l4Packet, type NodeFlowSet, nodeName, TCP_FLAGS } from '@heddle/compiler';
+import { createCompiler, type FactChange, type NodeFlowSet, nodeName, TCP_FLAGS } from '@heddle/compiler';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
-  attach,
-  cluster,
   clusterPolicy,
   countingIds,
   endpoints,
-  namespace,
   noPolicy,
-  pod,
   policy,
   service,
 } from '../../libs/compiler/src/testing/facts.js';
 import { hasOvs } from '../support/ovs.js';
 import { PacketSwitch, type Sent } from './evaluate-switch.js';
+import { A, B, HEDDLE0, sent, TWO_PODS } from './node-packets.js';
 
 // How often the datapath handles each packet of an established connection, from its own counters: once between pods that
 // nothing concerns, otherwise twice, because what the tracker says is known only in a second pass.
 if (!hasOvs()) console.log('skipped: Open vSwitch is not installed');
 
-const [HEDDLE0, A, B] = [2, 258, 259];
-const MAC: Readonly<Record<number, string>> = {
-  [HEDDLE0]: '0a:58:00:00:01:01',
-  [A]: '0a:58:0a:f4:01:02',
-  [B]: '0a:58:0a:f4:01:03',
-};
-const BASE = [
-  ...cluster(),
-  namespace('x'),
-  pod('x/a', { app: 'a' }),
-  attach('x/a', 1, 2),
-  pod('x/b', { app: 'b' }),
-  attach('x/b', 1, 3),
-];
 const PACKETS = 10;
 const { syn, ack } = TCP_FLAGS;
 
-/** A packet `SOURCE PORT > DESTINATION PORT`. */
-function tcp(ofport: number, route: string, tcpFlags: number): Sent {
-  const [, src = '', srcPort = '', dst = '', dstPort = ''] = /^(\S+) (\d+) > (\S+) (\d+)$/.exec(route) ?? [];
-  const l3 = { ethSrc: MAC[ofport] ?? '', ethDst: '0a:58:00:00:00:01', src, dst };
-  return {
-    ofport,
-    packet: l4Packet({ ...l3, srcPort: Number(srcPort), dstPort: Number(dstPort), protocol: 'tcp', tcpFlags }),
-  };
-}
+const tcp = (ofport: number, route: string, flags: number): Sent => sent('tcp', ofport, route, flags);
 
 interface Ends {
   readonly client: number;
@@ -121,7 +96,7 @@ describe.skipIf(!hasOvs())('passes of the datapath for each packet', () => {
 
   it.each(ROWS)('%s', async (_, facts, { client, ask, server, answer }, asks, answers) => {
     const compiler = createCompiler(countingIds());
-    compiler.apply([...BASE, ...facts]);
+    compiler.apply([...TWO_PODS, ...facts]);
     await real.install(compiler.node(nodeName('node1')) as NodeFlowSet);
     const handshake = [tcp(client, ask, syn), tcp(server, answer, syn | ack), tcp(client, ask, ack)];
     const { left } = await real.run(handshake);

@@ -28,7 +28,7 @@ describe.skipIf(!hasOvs())('counters of flows, read where they stand', () => {
 
   beforeAll(async () => {
     ovs = await startSwitch();
-    await ovs.vsctl('add-port', 'br-int', 'p1', '--', 'set', 'interface', 'p1', 'type=dummy', 'ofport_request=1');
+    await ovs.addPort('p1', 1);
     const session = await connectOpenFlow({ target: ovs.openflow });
     await session.apply(FLOWS);
     session.close();

@@ -16,18 +16,7 @@ describe.skipIf(!hasOvs())('the learning switch of the examples', () => {
     const target = `unix:${join(ovs.dir, 'controller.sock')}`;
     server = learningSwitch(target);
     await server.ready;
-    for (const port of ['p1', 'p2', 'p3'])
-      await ovs.vsctl(
-        'add-port',
-        'br-int',
-        port,
-        '--',
-        'set',
-        'interface',
-        port,
-        'type=dummy',
-        `ofport_request=${port.slice(1)}`,
-      );
+    for (const n of [1, 2, 3]) await ovs.addPort(`p${n}`, n);
     await ovs.vsctl('set-controller', 'br-int', target);
   });
   afterAll(async () => {

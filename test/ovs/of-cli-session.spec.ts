@@ -26,18 +26,7 @@ describe.skipIf(!hasOvs())('a session with Open vSwitch', () => {
 
   beforeAll(async () => {
     ovs = await startSwitch();
-    for (const port of ['p1', 'p2'])
-      await ovs.vsctl(
-        'add-port',
-        'br-int',
-        port,
-        '--',
-        'set',
-        'interface',
-        port,
-        'type=dummy',
-        `ofport_request=${port.slice(1)}`,
-      );
+    for (const n of [1, 2]) await ovs.addPort(`p${n}`, n);
   });
   beforeEach(() => ovs.ofctl('del-flows', 'br-int'));
   afterEach(() => {

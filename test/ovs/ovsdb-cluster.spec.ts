@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ConnectionError, connectOvsdb, type OvsdbClient, OvsdbError, TimeoutError } from 'ovsdb-client';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { freePort } from '../support/ports.js';
 import { hasOvs } from './ovsdb-sandbox.js';
 
 if (!hasOvs) console.log('skipped: Open vSwitch is not installed');
@@ -15,15 +15,6 @@ const SCHEMA = {
   tables: { Entry: { isRoot: true, columns: { n: { type: 'integer' } }, indexes: [['n']] } },
 };
 const TRANSACTIONS = 1000;
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const probe = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = probe.address() as { port: number };
-      probe.close(() => resolve(port));
-    });
-  });
-}
 
 describe.skipIf(!hasOvs)('a RAFT cluster of three ovsdb-servers', () => {
   let dir: string;

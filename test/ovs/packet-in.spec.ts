@@ -49,11 +49,7 @@ describe.skipIf(!hasOvs())('packets that flows tell of', () => {
   beforeEach(async () => {
     ovs = await startSwitch();
     ends.push(() => ovs.stop());
-    for (const port of [256, 257])
-      await ovs.vsctl(
-        ...['add-port', 'br-int', `p${port}`, '--', 'set', 'interface', `p${port}`],
-        ...['type=dummy', `ofport_request=${port}`],
-      );
+    for (const port of [256, 257]) await ovs.addPort(`p${port}`, port);
     state = new HandMadeState(NODE);
     errors = [];
     const quiet = () => undefined;

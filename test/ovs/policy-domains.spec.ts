@@ -1,6 +1,4 @@
-import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { ApiClient, Attachment, DomainView, NodeConfig, NodeView, path, ROUTES, StatusView } from '@heddle/api';
 import { l4Packet, TCP_FLAGS } from '@heddle/compiler';
@@ -14,7 +12,9 @@ import { createLogger } from '../../apps/controller/src/logging/logger.js';
 import { production } from '../../apps/controller/src/runtime/production.js';
 import { dnsReply, type TestRecord, udpFrame } from '../../apps/controller/src/testing/dns-messages.js';
 import { TestFolder } from '../../apps/controller/src/testing/folder.js';
+import { controllerEnvironment } from '../support/controller.js';
 import { hasOvs, startSwitch, type TestSwitch } from '../support/ovs.js';
+import { freePort } from '../support/ports.js';
 import { describe as describeFrame, framesOf, toBytes } from './evaluate-bytes.js';
 
 // Names in cluster policies, with a real controller and a real switch: answers of a name server go through the switch, the
@@ -49,15 +49,6 @@ const { syn, ack } = TCP_FLAGS;
 
 /** Timers above this are fired by specs, not by time. */
 const LONG_MS = 30_000;
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 describe.skipIf(!hasOvs())('names of cluster policies', () => {
   let folder: TestFolder;
@@ -100,10 +91,7 @@ describe.skipIf(!hasOvs())('names of cluster policies', () => {
     web = await attach('shop', 'web');
     dns = await attach('kube-system', 'dns');
     for (const n of [HOST.ofport, web.ofport, dns.ofport])
-      await ovs.vsctl(
-        ...['add-port', 'br-int', `p${n}`, '--', 'set', 'interface', `p${n}`, 'type=dummy', `ofport_request=${n}`],
-        `options:tx_pcap=${join(ovs.dir, `p${n}.pcap`)}`,
-      );
+      await ovs.addPort(`p${n}`, n, `options:tx_pcap=${join(ovs.dir, `p${n}.pcap`)}`);
     await ovs.vsctl('set-fail-mode', 'br-int', 'secure');
     await ovs.vsctl('set-controller', 'br-int', `tcp:127.0.0.1:${port}`);
     await settled();
@@ -115,14 +103,7 @@ describe.skipIf(!hasOvs())('names of cluster policies', () => {
   });
 
   async function start(): Promise<void> {
-    const config = readConfig({
-      HEDDLE_SOURCE: `manifests:${folder.manifests}`,
-      HEDDLE_DATABASE_URL: `sqlite:${join(folder.path, 'db')}`,
-      HEDDLE_OPENFLOW_LISTEN: `tcp:127.0.0.1:${port}`,
-      HEDDLE_OVSDB_LISTEN: `unix:${join(folder.path, 'ovsdb.sock')}`,
-      HEDDLE_API_LISTEN: `unix:${folder.socket}`,
-      HEDDLE_LOG_LEVEL: 'error',
-    });
+    const config = readConfig(controllerEnvironment(folder, port));
     client = new ApiClient({ url: `unix:${folder.socket}` });
     const wallNow = () => Date.now() + ahead * 1_000;
     const createSouthbound: typeof production.createSouthbound = (needs) => {

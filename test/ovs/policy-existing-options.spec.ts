@@ -3,8 +3,6 @@ import { afterAll, beforeAll, describe, it } from 'vitest';
 import { clusterPolicy, noClusterPolicy, noPolicy, pod, policy } from '../../libs/compiler/src/testing/facts.js';
 import { hasOvs } from '../support/ovs.js';
 import {
-  A,
-  B,
   closed,
   from,
   KINDS,
@@ -14,7 +12,6 @@ import {
   PORTS,
   play,
   type Step,
-  sent,
   syn,
   talk,
   tcp,
@@ -24,6 +21,7 @@ import {
   vip,
 } from './connection-talks.js';
 import { PacketSwitch, type Sent } from './evaluate-switch.js';
+import { A, B, sent } from './node-packets.js';
 
 // What policies say of existing connections: keep and cut. Packets and changes in turn, in the userspace datapath and the evaluator.
 if (!hasOvs()) console.log('skipped: Open vSwitch is not installed');

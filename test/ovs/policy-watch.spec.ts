@@ -1,6 +1,3 @@
-import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
-import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import {
   ApiClient,
@@ -23,7 +20,9 @@ import { readConfig } from '../../apps/controller/src/config/config.js';
 import { Controller } from '../../apps/controller/src/controller.js';
 import { production } from '../../apps/controller/src/runtime/production.js';
 import { TestFolder } from '../../apps/controller/src/testing/folder.js';
+import { controllerEnvironment } from '../support/controller.js';
 import { hasOvs, startSwitch, type TestSwitch } from '../support/ovs.js';
+import { freePort } from '../support/ports.js';
 import { toBytes } from './evaluate-bytes.js';
 
 const POD = (name: string) => `apiVersion: v1
@@ -71,11 +70,7 @@ describe.skipIf(!hasOvs())('policies at work on a real switch', () => {
     folder = new TestFolder();
     lines = [];
     folder.write('pods.yaml', POD('web') + POD('db'));
-    const server = createServer().listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    port = (server.address() as AddressInfo).port;
-    server.close();
-    await once(server, 'close');
+    port = await freePort();
     await start();
     await bringUp();
   });
@@ -88,14 +83,7 @@ describe.skipIf(!hasOvs())('policies at work on a real switch', () => {
   });
 
   async function start(readIntervalMs = 100): Promise<void> {
-    const config = readConfig({
-      HEDDLE_SOURCE: `manifests:${folder.manifests}`,
-      HEDDLE_DATABASE_URL: `sqlite:${join(folder.path, 'db')}`,
-      HEDDLE_OPENFLOW_LISTEN: `tcp:127.0.0.1:${port}`,
-      HEDDLE_OVSDB_LISTEN: `unix:${join(folder.path, 'ovsdb.sock')}`,
-      HEDDLE_API_LISTEN: `unix:${folder.socket}`,
-      HEDDLE_LOG_LEVEL: 'info',
-    });
+    const config = readConfig({ ...controllerEnvironment(folder, port), HEDDLE_LOG_LEVEL: 'info' });
     client = new ApiClient({ url: `unix:${folder.socket}` });
     const sink = new Writable({
       write(chunk, _, done) {
@@ -127,10 +115,7 @@ describe.skipIf(!hasOvs())('policies at work on a real switch', () => {
     const attach = async (pod: string): Promise<Attachment> => {
       const request = { node: 'node1', containerId: `c-${pod}`, ifname: 'eth0', namespace: 'shop', pod };
       const attachment = await client.post(ROUTES.agentAttach, Attachment, { body: request });
-      await ovs?.vsctl(
-        ...['add-port', 'br-int', pod, '--', 'set', 'interface', pod, 'type=dummy'],
-        `ofport_request=${attachment.ofport}`,
-      );
+      await ovs?.addPort(pod, attachment.ofport);
       const realized = { portKey: attachment.portKey, timeoutMs: 10_000 };
       await client.post(ROUTES.agentRealized, RealizedAnswer, { body: realized });
       return attachment;

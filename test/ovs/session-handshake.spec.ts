@@ -1,9 +1,9 @@
 import { readFileSync, rmSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { connectOpenFlow, createOpenFlowServer, type OpenFlowSession } from 'openflow-ts';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { makeCertificates, type TestIdentity } from '../support/certificates.js';
 import { hasOvs, startSwitch, type TestSwitch } from '../support/ovs.js';
+import { freePort } from '../support/ports.js';
 
 const pem = (files: TestIdentity) => ({
   key: readFileSync(files.key),
@@ -125,12 +125,3 @@ describe.skipIf(!hasOvs())('a session with Open vSwitch', () => {
     expect(session.datapathId).toBe(ovs.datapathId);
   });
 });
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
-}

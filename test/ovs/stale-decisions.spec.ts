@@ -11,11 +11,7 @@ describe.skipIf(!hasOvs())('the cache of the userspace datapath', () => {
   let ovs: TestSwitch;
   beforeEach(async () => {
     ovs = await startSwitch();
-    for (const port of [1, 2])
-      await ovs.vsctl(
-        ...['add-port', 'br-int', `p${port}`, '--', 'set', 'interface', `p${port}`],
-        ...['type=dummy', `ofport_request=${port}`],
-      );
+    for (const port of [1, 2]) await ovs.addPort(`p${port}`, port);
   });
   afterEach(() => ovs.stop());
 

@@ -8,6 +8,7 @@ import { build } from 'esbuild';
 import { bundleCni } from '../../apps/node-agent/bundle.mjs';
 import type { NodeConfig } from '../../libs/api/src/index.js';
 import { type FakeController, startFakeController } from './fake-controller.js';
+import { FROM_DATABASE } from './ovs.js';
 
 const runFile = promisify(execFile);
 const ROOT = resolve(import.meta.dirname, '../..');
@@ -200,11 +201,7 @@ export async function startNode(config: NodeConfig = nodeConfig()): Promise<Test
     daemon('ovsdb-server', 'ovsdb-server', [
       `${dir}/conf.db`,
       `--remote=p${ovsdb}`,
-      // As Debian's service starts it: the agent's managers and certificate count.
-      '--remote=db:Open_vSwitch,Open_vSwitch,manager_options',
-      '--private-key=db:Open_vSwitch,SSL,private_key',
-      '--certificate=db:Open_vSwitch,SSL,certificate',
-      '--ca-cert=db:Open_vSwitch,SSL,ca_cert',
+      ...FROM_DATABASE,
       `--unixctl=${dir}/ovsdb.ctl`,
       `--pidfile=${dir}/ovsdb.pid`,
     ]);

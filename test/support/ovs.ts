@@ -7,6 +7,13 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 const SCHEMA = '/usr/share/openvswitch/vswitch.ovsschema';
+/** As Debian's service starts ovsdb-server: managers and the certificate stand in the database. */
+export const FROM_DATABASE = [
+  '--remote=db:Open_vSwitch,Open_vSwitch,manager_options',
+  '--private-key=db:Open_vSwitch,SSL,private_key',
+  '--certificate=db:Open_vSwitch,SSL,certificate',
+  '--ca-cert=db:Open_vSwitch,SSL,ca_cert',
+] as const;
 
 /** A private Open vSwitch: its own ovsdb-server and ovs-vswitchd with the dummy datapath, in its own folder. */
 export interface TestSwitch {
@@ -23,6 +30,8 @@ export interface TestSwitch {
   vsctl(...args: readonly string[]): Promise<string>;
   /** Runs `ovs-ofctl` with OpenFlow 1.3 to 1.5 allowed; `br-int` as an argument means this bridge. */
   ofctl(...args: readonly string[]): Promise<string>;
+  /** Adds a port of type dummy to the bridge; more are settings of its interface, as `options:tx_pcap=FILE`. */
+  addPort(name: string, ofport: number, ...more: readonly string[]): Promise<void>;
   /** Runs `ovs-appctl` against ovs-vswitchd. */
   appctl(...args: readonly string[]): Promise<string>;
   /** Flows as `ovs-ofctl --no-stats dump-flows` prints them, one a line, trimmed and sorted. */
@@ -156,15 +165,7 @@ export async function startSwitch(options: TestSwitchOptions = {}): Promise<Test
 
   try {
     await tool('ovsdb-tool', ['create', `${dir}/conf.db`, SCHEMA]);
-    daemon('ovsdb-server', [
-      `${dir}/conf.db`,
-      `--remote=p${ovsdb}`,
-      '--remote=db:Open_vSwitch,Open_vSwitch,manager_options',
-      '--private-key=db:Open_vSwitch,SSL,private_key',
-      '--certificate=db:Open_vSwitch,SSL,certificate',
-      '--ca-cert=db:Open_vSwitch,SSL,ca_cert',
-      `--unixctl=${dir}/ovsdb.ctl`,
-    ]);
+    daemon('ovsdb-server', [`${dir}/conf.db`, `--remote=p${ovsdb}`, ...FROM_DATABASE, `--unixctl=${dir}/ovsdb.ctl`]);
     await until('ovsdb-server', () => existsSync(`${dir}/db.sock`));
     await vsctl('--no-wait', 'init');
     if (options.setup) await vsctl('--no-wait', ...options.setup);
@@ -197,6 +198,12 @@ export async function startSwitch(options: TestSwitchOptions = {}): Promise<Test
     },
     vsctl,
     ofctl,
+    async addPort(name, ofport, ...more) {
+      await vsctl(
+        ...['add-port', bridge, name, '--', 'set', 'interface', name, 'type=dummy', `ofport_request=${ofport}`],
+        ...more,
+      );
+    },
     appctl: (...args) => tool('ovs-appctl', ['-t', `${dir}/vswitchd.ctl`, ...args]),
     async flows(...filter) {
       const text = await ofctl('--no-stats', '--no-names', 'dump-flows', bridge, ...filter);

@@ -3,10 +3,10 @@ import { randomBytes } from 'node:crypto';
 import { accessSync, closeSync, constants, openSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:https';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeCertificates } from '../certificates.ts';
+import { freePort } from '../ports.ts';
 import type { ApiHandle } from './kube-api.ts';
 import { kubeconfigText } from './kubeconfig.ts';
 
@@ -53,17 +53,6 @@ export function findKubeProgram(name: string): string | undefined {
 export function whyNoRealKubeApi(): string | undefined {
   const missing = ['kube-apiserver', 'etcd'].filter((name) => findKubeProgram(name) === undefined);
   return missing.length === 0 ? undefined : `no ${missing.join(', no ')}`;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 /** A program that ends with this process. */

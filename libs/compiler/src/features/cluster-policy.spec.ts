@@ -1,19 +1,18 @@
-import { flowMod, formatFlow } from 'openflow-ts/codec';
 import { describe, expect, it } from 'vitest';
-import { type Compiler, createCompiler } from '../compiler.js';
+import { type Compiler } from '../compiler.js';
 import { createEvaluator, l4Packet } from '../evaluate/index.js';
 import { cidr, nodeName } from '../model/brands.js';
 import type { ClusterPolicyFact, FactChange, NamedPort } from '../model/facts.js';
 import type { NodeFlowSet } from '../model/output.js';
-import { PIPELINE, type TableName } from '../pipeline/tables.js';
+import { type TableName } from '../pipeline/tables.js';
 import { clusterPolicyKey } from '../policy/shape.js';
+import { compile, flowsOf, ruleText } from '../testing/compile.js';
 import {
   attach,
   cluster,
   clusterPolicy,
   clusterRule,
   config,
-  countingIds,
   domain,
   noClusterPolicy,
   node,
@@ -23,19 +22,15 @@ import {
 } from '../testing/facts.js';
 import { BAND_SLOTS, bandPriority, FIXED_PRIORITY } from './policy-order.js';
 
-const tableNames = new Map(PIPELINE.map((t) => [t.id, t.name]));
-
-function compile(...facts: readonly (FactChange | readonly FactChange[])[]): Compiler {
-  const compiler = createCompiler(countingIds());
-  compiler.apply(facts.flat() as FactChange[]);
-  return compiler;
-}
 /** Flows of a table of node1 as ovs-ofctl text without the miss; numbers of objects and conjunctions differ from test to test. */
 function flows(compiler: Compiler, table: TableName, n = 1): string[] {
-  return [...(compiler.node(nodeName(`node${n}`))?.flows.values() ?? [])]
-    .filter((f) => tableNames.get(f.tableId) === table && f.priority > 0 && f.priority < FIXED_PRIORITY.ownNode)
-    .map((f) => formatFlow(flowMod({ ...f, cookie: 0n }), { tableNames }).replace(`table=${table}, `, ''))
-    .map((f) => f.replace(/0x[0-9a-f]+->reg(4|5|14)/, 'RULE->reg$1').replaceAll(/(conjunction\(|conj_id=)\d+/g, '$1N'))
+  return flowsOf(compiler, n, table)
+    .filter((f) => f.priority > 0 && f.priority < FIXED_PRIORITY.ownNode)
+    .map((f) =>
+      ruleText(f)
+        .replace(/0x[0-9a-f]+->reg(4|5|14)/, 'RULE->reg$1')
+        .replaceAll(/(conjunction\(|conj_id=)\d+/g, '$1N'),
+    )
     .sort();
 }
 const TOP = bandPriority(5, 0);
@@ -66,8 +61,8 @@ describe('the order of cluster policies', () => {
       clusterPolicy('egress', { ...forA, egress: [deny] }),
       clusterPolicy('base', { ...forA, tier: 'Baseline', ingress: [deny] }),
     );
-    const order = [...(compiler.node(nodeName('node1'))?.flows.values() ?? [])]
-      .filter((f) => tableNames.get(f.tableId) === 'IngressAdmin' && f.match.conj_id !== undefined)
+    const order = flowsOf(compiler, 1, 'IngressAdmin')
+      .filter((f) => f.match.conj_id !== undefined)
       .map((f) => [f.priority, f.provenance.why] as const)
       .sort(([p], [q]) => q - p);
     expect(order).toEqual([

@@ -1,23 +1,15 @@
-import { flowMod, formatFlow } from 'openflow-ts/codec';
 import { describe, expect, it } from 'vitest';
-import { type Compiler, createCompiler } from '../compiler.js';
+import { type Compiler } from '../compiler.js';
 import { ip, nodeName } from '../model/brands.js';
 import type { ClusterPeer, FactChange, LabelSelector } from '../model/facts.js';
-import { PIPELINE, TABLE_ID } from '../pipeline/tables.js';
-import { attach, cluster, config, countingIds, endpoints, pod, service } from '../testing/facts.js';
+import { compile, flowsOf, flowText } from '../testing/compile.js';
+import { attach, cluster, config, endpoints, pod, service } from '../testing/facts.js';
 
-const tableNames = new Map(PIPELINE.map((t) => [t.id, t.name]));
-
-const compile = (...facts: readonly (FactChange | readonly FactChange[])[]): Compiler => {
-  const compiler = createCompiler(countingIds());
-  compiler.apply(facts.flat() as FactChange[]);
-  return compiler;
-};
 /** Flows of a node that tell the controller of answers. */
 const observed = (compiler: Compiler, n: number): string[] =>
-  [...(compiler.node(nodeName(`node${n}`))?.flows.values() ?? [])]
-    .filter((f) => f.provenance.feature === 'dns' && f.tableId === TABLE_ID.IngressAdmin)
-    .map((f) => formatFlow(flowMod({ ...f, cookie: 0n }), { tableNames }))
+  flowsOf(compiler, n, 'IngressAdmin')
+    .filter((f) => f.provenance.feature === 'dns')
+    .map(flowText)
     .sort();
 
 const names = (policy: string, podSelector: LabelSelector, peers: readonly ClusterPeer[]): FactChange => ({
@@ -54,9 +46,9 @@ describe('answers of name servers', () => {
   it('may come too late: attempts to connect that are denied are copied as well', () => {
     const attempts = (podSelector: LabelSelector) => {
       const compiler = compile(cluster(), A, B, DNS, names('p', podSelector, EXAMPLE_COM));
-      return [...(compiler.node(nodeName('node1'))?.flows.values() ?? [])]
-        .filter((f) => f.provenance.feature === 'dns' && f.tableId === TABLE_ID.Denied)
-        .map((f) => formatFlow(flowMod({ ...f, cookie: 0n }), { tableNames }));
+      return flowsOf(compiler, 1, 'Denied')
+        .filter((f) => f.provenance.feature === 'dns')
+        .map(flowText);
     };
     expect(attempts({ matchLabels: { app: 'a' } })).toEqual([
       'table=Denied, priority=50,tcp,reg0=0x1/0xf,reg1=0x100,tcp_flags=+syn-ack actions=CONTROLLER:65535',

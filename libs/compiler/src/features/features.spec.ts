@@ -1,14 +1,14 @@
-import { flowMod, formatFlow, formatGroup, groupMod } from 'openflow-ts/codec';
+import { formatGroup, groupMod } from 'openflow-ts/codec';
 import { describe, expect, it } from 'vitest';
-import { type Compiler, createCompiler } from '../compiler.js';
+import { type Compiler } from '../compiler.js';
 import { cidr, nodeName } from '../model/brands.js';
 import type { FactChange, PolicyRule } from '../model/facts.js';
-import { PIPELINE, type TableName } from '../pipeline/tables.js';
+import { type TableName } from '../pipeline/tables.js';
+import { compile, flowsOf, flowText, ruleText } from '../testing/compile.js';
 import {
   attach,
   cluster,
   config,
-  countingIds,
   detach,
   endpoints,
   hold,
@@ -20,18 +20,10 @@ import {
   service,
 } from '../testing/facts.js';
 
-const tableNames = new Map(PIPELINE.map((t) => [t.id, t.name]));
-
-function compile(...facts: readonly (FactChange | readonly FactChange[])[]): Compiler {
-  const compiler = createCompiler(countingIds());
-  compiler.apply(facts.flat() as FactChange[]);
-  return compiler;
-}
 /** Flows of a table as ovs-ofctl text without cookies, those that contain `part` only. */
 function flows(compiler: Compiler, n: number, table: TableName, part = ''): string[] {
-  return [...(compiler.node(nodeName(`node${n}`))?.flows.values() ?? [])]
-    .filter((f) => f.tableId === PIPELINE.find((t) => t.name === table)?.id)
-    .map((f) => formatFlow(flowMod({ ...f, cookie: 0n }), { tableNames }).replace(`table=${table}, `, ''))
+  return flowsOf(compiler, n, table)
+    .map(ruleText)
     .filter((text) => text.includes(part))
     .sort();
 }
@@ -40,8 +32,8 @@ const DENIAL = /set_field:0x[0-9a-f]+->reg14,goto_table:Denied/;
 const denied = (compiler: Compiler): string[] =>
   flows(compiler, 1, 'IngressPolicy', 'goto_table:Denied').map((f) => f.replace(DENIAL, 'drop'));
 const ownersOf = (compiler: Compiler, n: number, part: string): string[][] =>
-  [...(compiler.node(nodeName(`node${n}`))?.flows.values() ?? [])]
-    .filter((f) => formatFlow(flowMod({ ...f, cookie: 0n }), { tableNames }).includes(part))
+  flowsOf(compiler, n)
+    .filter((f) => flowText(f).includes(part))
     .map((f) => f.provenance.owners.map((o) => `${o.kind}/${o.namespace}/${o.name}`));
 
 const A = [pod('x/a', { app: 'a' }), attach('x/a', 1, 2)];

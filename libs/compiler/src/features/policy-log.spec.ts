@@ -1,13 +1,11 @@
-import { flowMod, formatFlow } from 'openflow-ts/codec';
 import { describe, expect, it } from 'vitest';
-import { type Compiler, createCompiler } from '../compiler.js';
-import { nodeName } from '../model/brands.js';
+import { createCompiler } from '../compiler.js';
 import type { FactChange, NetworkPolicyFact, PolicyLogging } from '../model/facts.js';
 import { parseCookie } from '../pipeline/cookie.js';
-import { PIPELINE, TABLE_ID, type TableName } from '../pipeline/tables.js';
+import { type TableName } from '../pipeline/tables.js';
+import { flowsOf, ruleText } from '../testing/compile.js';
 import { attach, cluster, countingIds, namespace, pod, policy } from '../testing/facts.js';
 
-const tableNames = new Map(PIPELINE.map((t) => [t.id, t.name]));
 const SHOP = [
   ...cluster(),
   namespace('x'),
@@ -29,8 +27,6 @@ function compile(...facts: readonly FactChange[]) {
   compiler.apply([...SHOP, ...facts]);
   return { compiler, ids, number: (object: string) => ids.given.get(`object ${object}`) };
 }
-const flowsOf = (compiler: Compiler, n: number, table: TableName) =>
-  [...(compiler.node(nodeName(`node${n}`))?.flows.values() ?? [])].filter((f) => f.tableId === TABLE_ID[table]);
 /** Flows that tell, as text without cookies; object numbers as their recorded texts. */
 function telling({ compiler, ids }: ReturnType<typeof compile>, n: number, table: TableName): string[] {
   const flows = flowsOf(compiler, n, table);
@@ -39,7 +35,7 @@ function telling({ compiler, ids }: ReturnType<typeof compile>, n: number, table
     [...ids.given].flatMap(([key, v]) => (key.startsWith('object ') ? [[v, key.slice(7)] as const] : [])),
   );
   return flows
-    .map((f) => formatFlow(flowMod({ ...f, cookie: 0n }), { tableNames }).replace(`table=${table}, `, ''))
+    .map(ruleText)
     .filter((text) => text.includes('controller('))
     .map((text) =>
       text.replace(/reg(4|5|14)=0x([0-9a-f]+)/, (_, r, v) => `reg${r}=<${names.get(Number.parseInt(v, 16))}>`),

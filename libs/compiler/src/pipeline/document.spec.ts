@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { flowMod, formatFlow } from 'openflow-ts/codec';
 import { describe, expect, it } from 'vitest';
 import { createCompiler } from '../compiler.js';
+import { flowText } from '../testing/compile.js';
 import { EXAMPLE, TIERS, TOLD } from '../testing/example.js';
 import { config, countingIds } from '../testing/facts.js';
 import { pipelineMaps, tableContract } from './document.js';
@@ -23,7 +23,6 @@ function generated(text: string): string {
 }
 
 const compiled = (): ReadonlySet<string> => {
-  const tableNames = new Map(PIPELINE.map((t) => [t.id, t.name]));
   return new Set(
     (['geneve', 'vxlan'] as const).flatMap((encap) => {
       const compiler = createCompiler(countingIds());
@@ -32,7 +31,7 @@ const compiled = (): ReadonlySet<string> => {
         return compiler
           .nodes()
           .flatMap((name) => [...(compiler.node(name)?.flows.values() ?? [])])
-          .map((f) => formatFlow(flowMod({ ...f, cookie: 0n }), { tableNames }));
+          .map(flowText);
       });
     }),
   );

@@ -8,6 +8,7 @@ import { REMOVED_REASON } from './flow.js';
 import { element, type MultipartRow } from './multipart-row.js';
 import type { FlowMonitor, FlowUpdate } from './multipart-types.js';
 import { enumeration, onf, standard } from './row.js';
+import type { FlowRemovedReason } from './structures.js';
 
 // Flow monitors: an extension of ONF in 1.3 (EXT-187), part of the standard from 1.4 on (7.3.5.17).
 
@@ -67,6 +68,29 @@ function readMonitor(r: ByteReader, version: WireVersion): FlowMonitor {
   return { id, command, flags, outPort, outGroup, tableId, ...(match && { match }) };
 }
 
+const removedReason = (n: number): FlowRemovedReason => REMOVED_REASON.nameOf(n) ?? n;
+
+function readSettings13(r: ByteReader) {
+  const reason = removedReason(r.u16());
+  const priority = r.u16();
+  const idleTimeout = r.u16();
+  const hardTimeout = r.u16();
+  r.skip(2);
+  const tableId = r.u8();
+  r.skip(1);
+  return { reason, tableId, priority, idleTimeout, hardTimeout };
+}
+
+function readSettings14(r: ByteReader) {
+  const tableId = r.u8();
+  const reason = removedReason(r.u8());
+  const idleTimeout = r.u16();
+  const hardTimeout = r.u16();
+  const priority = r.u16();
+  r.skip(4);
+  return { reason, tableId, priority, idleTimeout, hardTimeout };
+}
+
 // 1.3: struct onf_flow_update_full { u16 length, event, reason, priority, idle, hard, match_len; u8 table; pad; u64 cookie; match; instructions }
 // 1.4: struct ofp_flow_update_full { u16 length, event; u8 table, reason; u16 idle, hard, priority; zeros[4]; u64 cookie; match; instructions }
 function readUpdate(r: ByteReader, version: WireVersion): FlowUpdate {
@@ -80,44 +104,14 @@ function readUpdate(r: ByteReader, version: WireVersion): FlowUpdate {
   else if (event === 'paused' || event === 'resumed') {
     r.skip(4);
     update = { event };
-  } else if (version === 4) {
-    const reason = r.u16();
-    const priority = r.u16();
-    const idleTimeout = r.u16();
-    const hardTimeout = r.u16();
-    r.skip(2);
-    const tableId = r.u8();
-    r.skip(1);
+  } else
     update = {
       event,
-      reason: REMOVED_REASON.nameOf(reason) ?? reason,
-      tableId,
-      priority,
-      idleTimeout,
-      hardTimeout,
+      ...(version === 4 ? readSettings13(r) : readSettings14(r)),
       cookie: r.u64(),
       match: readMatch(r),
       instructions: readInstructions(r, version),
     };
-  } else {
-    const tableId = r.u8();
-    const reason = r.u8();
-    const idleTimeout = r.u16();
-    const hardTimeout = r.u16();
-    const priority = r.u16();
-    r.skip(4);
-    update = {
-      event,
-      reason: REMOVED_REASON.nameOf(reason) ?? reason,
-      tableId,
-      priority,
-      idleTimeout,
-      hardTimeout,
-      cookie: r.u64(),
-      match: readMatch(r),
-      instructions: readInstructions(r, version),
-    };
-  }
   if (r.left > 0) r.fail(`${r.left} bytes follow in a flow update`);
   r.end = outer;
   return update;
