@@ -6,6 +6,7 @@ import { TestFolder } from '../../apps/controller/src/testing/folder.js';
 import { type Harness, startHarness } from '../../apps/controller/src/testing/harness.js';
 import { build, DEPLOY } from '../deploy/kustomize.js';
 import { allows, grantsOf, grantText } from '../deploy/rbac.js';
+import { denyingClusterPolicy, openDefinition } from '../support/cluster-policies.js';
 import { type Attributes, type KubeApi, startKubeApi } from '../support/kube-api/index.js';
 
 // A controller whose user has the rights that deploy/ gives its account: it is refused nothing, and there is no right that it does not use.
@@ -14,37 +15,12 @@ const ACCOUNT = 'controller';
 const objects = build(DEPLOY);
 /** Rights in the namespace are heddle-setup's, which the run of the images shows. */
 const grants = grantsOf(objects, 'heddle-system', 'heddle-controller').filter((g) => g.namespace === undefined);
-const POLICY_GROUP = 'policy.networking.k8s.io';
 const LONG = { timeout: 30_000 };
 
 const refused: Attributes[] = [];
 let api: KubeApi;
 let folder: TestFolder;
 let h: Harness;
-
-/** A definition that lets everything through; upstream's own is not needed to see who asks for what. */
-const openDefinition = (kind: string, version: string) => ({
-  apiVersion: 'apiextensions.k8s.io/v1',
-  kind: 'CustomResourceDefinition',
-  metadata: {
-    name: `${plural(kind)}.${POLICY_GROUP}`,
-    annotations: { 'api-approved.kubernetes.io': 'https://github.com/kubernetes-sigs/network-policy-api' },
-  },
-  spec: {
-    group: POLICY_GROUP,
-    scope: 'Cluster',
-    names: { kind, listKind: `${kind}List`, plural: plural(kind), singular: kind.toLowerCase() },
-    versions: [
-      {
-        name: version,
-        served: true,
-        storage: true,
-        schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
-      },
-    ],
-  },
-});
-const plural = (kind: string) => `${kind.toLowerCase().slice(0, -1)}ies`;
 
 beforeAll(async () => {
   api = await startKubeApi({
@@ -84,18 +60,6 @@ const policy = (name: string, spec: object) =>
     metadata: { name, namespace: 'default' },
     spec,
   });
-const clusterPolicy = (name: string) =>
-  api.put({
-    apiVersion: `${POLICY_GROUP}/v1alpha2`,
-    kind: 'ClusterNetworkPolicy',
-    metadata: { name },
-    spec: {
-      tier: 'Admin',
-      priority: 10,
-      subject: { namespaces: {} },
-      ingress: [{ action: 'Deny', from: [{ namespaces: {} }] }],
-    },
-  });
 const used = () => api.stats().attributes.filter(({ user }) => user === ACCOUNT);
 
 it('uses every right that it has, and is refused nothing', async () => {
@@ -110,7 +74,7 @@ it('uses every right that it has, and is refused nothing', async () => {
   await expect(stranger.text('GET', path(ROUTES.agentNodeConfig, 'node1'))).rejects.toMatchObject({ status: 401 });
   policy('p', { podSelector: {}, policyTypes: ['Ingress'] });
   policy('wrong', { podSelector: {}, ingress: [{ ports: [{ port: 'Not A Port', protocol: 'TCP' }] }] });
-  clusterPolicy('c');
+  api.put(denyingClusterPolicy('c'));
   await expect.poll(() => api.objects('realizations').length, LONG).toBeGreaterThanOrEqual(2);
   await expect.poll(() => api.objects('clusterrealizations').length, LONG).toBe(1);
   await expect.poll(() => api.objects('events').length, LONG).toBeGreaterThan(0);
