@@ -4,6 +4,7 @@ export * from './errors.js';
 export * from './fields/match.js';
 export * from './fields/table.js';
 export * from './messages/codec.js';
+export * from './messages/extension-types.js';
 export * from './messages/make.js';
 export * from './messages/multipart-types.js';
 export * from './messages/structures.js';

@@ -1,10 +1,11 @@
 import type { ByteReader } from '../wire/reader.js';
 import type { ByteWriter } from '../wire/writer.js';
+import type { TlvMap, TlvTableMod, TlvTableReply } from './extension-types.js';
 import { ROLE, ROLE_REASON } from './handshake.js';
 import { readProperties, writeKept } from './properties.js';
 import { enumeration, type MessageRow, nicira, onf, standard } from './row.js';
 import type { MeterBand } from './structures.js';
-import type { Message, MessageOf, MeterMod, TlvMap, TlvTableMod, TlvTableReply } from './types.js';
+import type { Message, MessageOf, MeterMod } from './types.js';
 
 // Roles, asynchronous configuration, meters, and the small extensions of Open vSwitch.
 

@@ -1,9 +1,9 @@
 import type { IpValue } from '../actions/types.js';
 import type { ByteReader } from '../wire/reader.js';
 import type { ByteWriter } from '../wire/writer.js';
+import type { CtFlush, CtTuple } from './extension-types.js';
 import { isU16, readProperties, writeKept, writeProperty, writeU16 } from './properties.js';
 import { type MessageRow, nicira } from './row.js';
-import type { CtFlush, CtTuple } from './types.js';
 
 // enum nx_ct_flush_tlv_type and, nested in the first two, enum nx_ct_flush_tuple_tlv_type
 const PROP = { ORIGINAL: 0, REPLY: 1, ZONE: 2, MARK: 3, MARK_MASK: 4, LABEL: 5, LABEL_MASK: 6 } as const;

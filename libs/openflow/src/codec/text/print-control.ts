@@ -1,7 +1,8 @@
 import { formatIpv4 } from '../addresses.js';
+import type { CtFlush, CtTuple, TlvMap, TlvTableMod, TlvTableReply } from '../messages/extension-types.js';
 import type { GroupFeatures, IpfixStats } from '../messages/multipart-types.js';
 import type { ControllerStatus, Queue } from '../messages/structures.js';
-import type { AsyncMasks, CtFlush, CtTuple, TlvMap, TlvTableMod, TlvTableReply } from '../messages/types.js';
+import type { AsyncMasks } from '../messages/types.js';
 import { actionNames } from './action-names.js';
 import { formatIpv6Text, formatPort, hex } from './values.js';
 
