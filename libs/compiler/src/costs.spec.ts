@@ -3,9 +3,9 @@ import { createCompiler } from './compiler.js';
 import { cidr, nodeName } from './model/brands.js';
 import type { FactChange } from './model/facts.js';
 import { attach, clusterPolicy, clusterRule, countingIds, domain, pod, podsWith, policy } from './testing/facts.js';
-
-// The law: what a compiler holds depends on the facts that stand, never on the way that led to them.
 import { allowFrom, base, eps, fence, guard, guard2, http, names, open, out, shop, svc } from './testing/shop.js';
+
+// A change is compiled at its own cost: which steps it evaluates, and which nodes it touches.
 
 describe('a change costs what changed', () => {
   const steps = (before: readonly FactChange[], change: readonly FactChange[]) => {

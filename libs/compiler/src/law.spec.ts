@@ -25,8 +25,6 @@ import {
   service,
 } from './testing/facts.js';
 import { dump, EXPANDERS, fromScratch, Mirror, type State, stateOf, type Walk } from './testing/law.js';
-
-// The law: what a compiler holds depends on the facts that stand, never on the way that led to them.
 import {
   base,
   eps,
@@ -44,6 +42,8 @@ import {
   svc,
   telling,
 } from './testing/shop.js';
+
+// The law: what a compiler holds depends on the facts that stand, never on the way that led to them.
 
 const LISTS: Readonly<Record<string, readonly State[]>> = {
   'pods come and go': [
