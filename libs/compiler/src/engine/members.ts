@@ -1,6 +1,8 @@
 /** Members of an index under a key. Their order means nothing. */
 export interface MemberSet extends Iterable<string> {
   readonly size: number;
+  /** All of them; cheaper than walking over them. */
+  list(): readonly string[];
 }
 
 /** Above so many members there is a map of them. */
@@ -21,6 +23,10 @@ export class Members implements MemberSet {
 
   get size(): number {
     return this.many?.size ?? this.few.length;
+  }
+
+  list(): readonly string[] {
+    return this.many === undefined ? this.few : [...this.many.keys()];
   }
 
   [Symbol.iterator](): Iterator<string> {

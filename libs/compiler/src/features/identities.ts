@@ -10,9 +10,10 @@ import type {
   PolicyPeer,
   PolicyRule,
 } from '../model/facts.js';
-import { compareText, compound, parts } from '../policy/canonical.js';
+import { compound, parts, sortBy, sortTexts } from '../policy/canonical.js';
 import { type IdentityInfo, identityKeyOf, isPerReplicaLabel, namespaceKeyOf } from '../policy/identity.js';
 import { compileSelector, labelKeysOf, requiredLabel } from '../policy/selector.js';
+import { DIRECTIONS } from '../policy/shape.js';
 import type { Env } from './env.js';
 
 /** Per-replica labels that policies select on; one key, ''. */
@@ -40,12 +41,18 @@ export const podsAcross = (namespaceSelector: string, podSelector: string): stri
   compound('selector', namespaceSelector, podSelector);
 
 /** Selectors of pods in a policy of either kind. */
-function* podSelectorsOf(policy: NetworkPolicyFact | ClusterPolicyFact): Iterable<LabelSelector> {
-  yield 'subject' in policy ? policy.subject.podSelector : policy.podSelector;
-  const rules: readonly (PolicyRule | ClusterRule)[] = [...(policy.ingress ?? []), ...(policy.egress ?? [])];
-  for (const peer of rules.flatMap((r): readonly (PolicyPeer | ClusterPeer)[] => r.peers))
-    if ('podSelector' in peer && peer.podSelector !== undefined) yield peer.podSelector;
+function podSelectorsOf(policy: NetworkPolicyFact | ClusterPolicyFact): readonly LabelSelector[] {
+  const out = ['subject' in policy ? policy.subject.podSelector : policy.podSelector];
+  for (const direction of DIRECTIONS) {
+    const rules: readonly (PolicyRule | ClusterRule)[] = policy[direction] ?? [];
+    for (const { peers } of rules)
+      for (const peer of peers as readonly (PolicyPeer | ClusterPeer)[])
+        if ('podSelector' in peer && peer.podSelector !== undefined) out.push(peer.podSelector);
+  }
+  return out;
 }
+
+const keyOf = ({ key }: IdentityInfo): string => key;
 
 export interface Identities {
   readonly roots: readonly Root[];
@@ -140,14 +147,14 @@ export function identities(env: Env): Identities {
       const out: string[] = [];
       for (const list of candidates)
         for (const key of list) if (matches(env.identities.namespaceLabels(key))) out.push(key);
-      return out.sort(compareText);
+      return sortTexts(out);
     },
     sameElements,
   );
 
   const namespacesOf = (selection: readonly string[], cx: Context): Iterable<string> =>
     selection[0] === 'namespace'
-      ? cx.members(namespaceKeysNamed, selection[1] as string)
+      ? cx.members(namespaceKeysNamed, selection[1] as string).list()
       : cx.read(selectedNamespaces, selection[1] as string);
 
   const selected = memo<readonly IdentityInfo[]>(
@@ -157,11 +164,12 @@ export function identities(env: Env): Identities {
       const matches = compileSelector(selection[2] as string);
       const out: IdentityInfo[] = [];
       for (const namespace of namespacesOf(selection, cx))
-        for (const identityKey of cx.members(identitiesOfNamespace, namespace)) {
+        for (const identityKey of cx.members(identitiesOfNamespace, namespace).list()) {
           const info = env.identities.get(identityKey);
           if (matches(info.podLabels)) out.push(info);
         }
-      return out.sort((a, b) => compareText(a.key, b.key));
+      // A copy is no longer than it must be.
+      return sortBy(out, keyOf).slice();
     },
     sameElements,
   );

@@ -4,7 +4,7 @@ import { later } from '../model/fragment.js';
 import { because, goTo, makeFlow } from '../pipeline/flow.js';
 import { matchRegisters } from '../pipeline/registers.js';
 import { sorted } from '../policy/canonical.js';
-import { DIRECTIONS } from '../policy/shape.js';
+import type { Direction } from '../policy/shape.js';
 import { type Env, originOf } from './env.js';
 import { nodesOfIdentity } from './identities.js';
 import { isClusterSubject, isolating, isolatingAnew } from './policy.js';
@@ -14,10 +14,10 @@ import { acceptedTable, denial, POLICY_PRIORITY, policyRef, policyTable, subject
 export function isolationFeature(env: Env): readonly Root[] {
   return [
     root('isolation', 5, isolating, (key, cx) => {
-      const [side = '', number = ''] = key.split('/');
-      const direction = DIRECTIONS.find((d) => d === side);
-      if (direction === undefined) throw new TypeError(`isolation ${key}`);
-      const policies = sorted(cx.members(isolating, key));
+      const slash = key.indexOf('/');
+      const direction = key.slice(0, slash) as Direction;
+      const number = key.slice(slash + 1);
+      const policies = sorted(cx.members(isolating, key).list());
       // Only for these a pod's packet to itself is judged at all.
       const judgesItself = isClusterSubject(cx, number);
       const keeps = cx.members(isolatingAnew, key).size === 0;
@@ -57,7 +57,7 @@ export function isolationFeature(env: Env): readonly Root[] {
         if (judgesItself) exempt({ self: 1 }, 'Network policy never keeps a pod from itself.');
         return { flows };
       });
-      const nodes = sorted(cx.members(nodesOfIdentity, number)) as NodeName[];
+      const nodes = sorted(cx.members(nodesOfIdentity, number).list()) as NodeName[];
       return { fragment: [{ part, placement: { kind: 'nodes', nodes } }] };
     }),
   ];

@@ -12,7 +12,7 @@ import type {
   PolicyRule,
 } from '../model/facts.js';
 import { later, type Part, type Placement } from '../model/fragment.js';
-import { compareText, compound, digest, parts, sorted } from '../policy/canonical.js';
+import { compareText, compound, digest, parts, sorted, sortTexts } from '../policy/canonical.js';
 import type { IdentityInfo } from '../policy/identity.js';
 import { rulePorts } from '../policy/ports.js';
 import { subtract } from '../policy/prefixes.js';
@@ -211,8 +211,8 @@ export function policyFeature(
       if (cx.read(shape, key)?.subjects === EVERY_POD) return sorted(cx.members(nodesWithPods, '')) as NodeName[];
       const out = new Set<string>();
       for (const info of cx.read(subjects, key))
-        for (const node of cx.members(nodesOfIdentity, info.text)) out.add(node);
-      return [...out].sort(compareText) as NodeName[];
+        for (const node of cx.members(nodesOfIdentity, info.text).list()) out.add(node);
+      return sorted(out) as NodeName[];
     },
     sameElements,
   );
@@ -311,8 +311,8 @@ export function policyFeature(
       name,
       (identity, cx) => {
         const out = new Set<NodeName>();
-        for (const key of cx.members(of, identity)) for (const node of cx.read(nodes, key)) out.add(node);
-        return [...out].sort(compareText);
+        for (const key of cx.members(of, identity).list()) for (const node of cx.read(nodes, key)) out.add(node);
+        return sortTexts([...out]);
       },
       sameElements,
     );

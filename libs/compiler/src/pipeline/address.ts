@@ -26,11 +26,10 @@ export function prefixOf(address: Ip | Cidr): Prefix {
   return { family, value: family === 4 ? BigInt(parseIpv4(bare)) : parseIpv6(bare), length };
 }
 
-export const maskOf = (family: Family, length: number): bigint => {
-  const width = widthOf(family);
-  const all = family === 4 ? V4_ALL : V6_ALL;
-  return (all >> BigInt(width - length)) << BigInt(width - length);
-};
+const masksOf = (all: bigint, width: number): readonly bigint[] =>
+  Array.from({ length: width + 1 }, (_, length) => (all >> BigInt(width - length)) << BigInt(width - length));
+const MASKS = { 4: masksOf(V4_ALL, 32), 6: masksOf(V6_ALL, 128) };
+export const maskOf = (family: Family, length: number): bigint => MASKS[family][length] as bigint;
 
 /** The range of that length which a range or address lies in. */
 export function networkOf({ family, value }: Prefix, length: number): Cidr {

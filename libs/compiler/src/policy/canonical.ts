@@ -3,12 +3,30 @@ import type { Labels } from '../model/facts.js';
 /** Byte order, not locale order: the same everywhere. */
 export const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
-export const sorted = (texts: Iterable<string>): string[] => [...texts].sort(compareText);
+/** Below so many elements a sort of our own is used: the one of arrays allocates, and most lists have one element or two. */
+const FEW = 12;
+
+/** Sorts in place, stably, by a text of each element; returns the list. */
+export function sortBy<T>(list: T[], textOf: (element: T) => string): T[] {
+  if (list.length > FEW) return list.sort((a, b) => compareText(textOf(a), textOf(b)));
+  for (let i = 1; i < list.length; i++) {
+    const moving = list[i] as T;
+    const text = textOf(moving);
+    let at = i;
+    for (; at > 0 && textOf(list[at - 1] as T) > text; at--) list[at] = list[at - 1] as T;
+    list[at] = moving;
+  }
+  return list;
+}
+const itself = (text: string): string => text;
+export const sortTexts = <T extends string>(texts: T[]): T[] => sortBy(texts, itself);
+
+export const sorted = (texts: Iterable<string>): string[] => sortTexts([...texts]);
 
 /** Labels as pairs in a fixed order, without `undefined` values. */
 export function sortedLabels(labels: Labels): readonly (readonly [string, string])[] {
   const out: [string, string][] = [];
-  for (const key of Object.keys(labels).sort()) {
+  for (const key of sortTexts(Object.keys(labels))) {
     const value = labels[key];
     if (value !== undefined) out.push([key, value]);
   }

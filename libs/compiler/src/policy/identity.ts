@@ -54,10 +54,12 @@ type KeyShape = readonly [
 /** @param counted per-replica labels that count all the same */
 export function identityKeyOf(pod: PodFact, namespaceKey: string, counted: ReadonlySet<string>): string {
   const labels = sortedLabels(pod.labels).filter(([key]) => !PER_REPLICA.has(key) || counted.has(key));
+  const account = JSON.stringify(pod.serviceAccount);
+  if (pod.namedPorts.length === 0) return `[${namespaceKey},${JSON.stringify(labels)},${account},[]]`;
   const ports = pod.namedPorts
     .map((p) => [p.name, p.protocol, p.port] as const)
     .sort((a, b) => compareText(a[0], b[0]) || compareText(a[1], b[1]) || a[2] - b[2]);
-  return `[${namespaceKey},${JSON.stringify(labels)},${JSON.stringify(pod.serviceAccount)},${JSON.stringify(ports)}]`;
+  return `[${namespaceKey},${JSON.stringify(labels)},${account},${JSON.stringify(ports)}]`;
 }
 
 const NO_PORTS: readonly NamedPort[] = [];

@@ -45,7 +45,9 @@ export function rulePorts(ports: readonly PolicyPort[]): RulePorts {
       if (endPort === undefined) named.push({ name: port, protocol });
     } else {
       const last = endPort ?? port;
-      if (port >= 0 && last <= 0xffff && port <= last)
+      if (port === last && Number.isInteger(port) && port >= 0 && port <= 0xffff)
+        fixed.push({ protocol, port: [port, 0xffff] });
+      else if (port >= 0 && last <= 0xffff && port <= last)
         for (const range of portRange(port, last)) fixed.push({ protocol, port: range });
     }
   }
@@ -63,6 +65,8 @@ export function resolveNames(named: RulePorts['named'], ports: readonly NamedPor
 
 /** Each once, in a fixed order. */
 export function dedupe(matches: readonly PortMatch[]): readonly PortMatch[] {
+  // A copy is no longer than it must be; what was pushed to has room for many more.
+  if (matches.length < 2) return matches.slice();
   return [...new Map(matches.map((m) => [text(m), m]))].sort((a, b) => compareText(a[0], b[0])).map(([, m]) => m);
 }
 
