@@ -37,6 +37,8 @@ async function main(): Promise<number> {
     return 2;
   }
   await once(out);
+  // The first process of a container is ended by no signal that it does not handle.
+  if (hours !== undefined) for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => process.exit(0));
   while (hours !== undefined) {
     await sleep(hours * HOUR_MS);
     // What is there still serves, for months: a server that does not answer now will another time.

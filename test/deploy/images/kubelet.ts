@@ -45,7 +45,7 @@ export interface RunningPod {
   pid(container: string): Promise<number>;
   /** Whether the probes of every container succeed. */
   ready(): Promise<boolean>;
-  /** As a deletion: SIGTERM, then after the grace period SIGKILL. */
+  /** As a deletion: SIGTERM, then after the grace period SIGKILL. @throws Error that names what had to be killed */
   stop(): Promise<void>;
 }
 
@@ -95,12 +95,17 @@ export class Kubelet {
             if (child.exitCode !== null) return;
             const gone = ended(child);
             await runFile('crun', [...CRUN, 'kill', id, 'TERM']);
+            let killed = false;
             const timer = setTimeout(
-              () => void runFile('crun', [...CRUN, 'kill', id, 'KILL']).catch(() => undefined),
+              () => {
+                killed = true;
+                void runFile('crun', [...CRUN, 'kill', id, 'KILL']).catch(() => undefined);
+              },
               (spec.terminationGracePeriodSeconds ?? 30) * 1000,
             );
             await gone;
             clearTimeout(timer);
+            if (killed) throw new Error(`${id} does not end at SIGTERM`);
           }),
         );
       },
