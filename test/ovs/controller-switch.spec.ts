@@ -17,25 +17,11 @@ import { Controller } from '../../apps/controller/src/controller.js';
 import { createLogger } from '../../apps/controller/src/logging/logger.js';
 import { production } from '../../apps/controller/src/runtime/production.js';
 import { TestFolder } from '../../apps/controller/src/testing/folder.js';
+import { WEB } from '../../apps/controller/src/testing/shop.js';
 import { controllerEnvironment } from '../support/controller.js';
 import { hasOvs, startSwitch, type TestSwitch } from '../support/ovs.js';
 import { freePort } from '../support/ports.js';
 
-const SHOP = `apiVersion: apps/v1
-kind: Deployment
-metadata: { name: web, namespace: shop }
-spec:
-  replicas: 2
-  selector: { matchLabels: { app: web } }
-  template:
-    metadata: { labels: { app: web } }
-    spec: { containers: [{ name: web, ports: [{ name: http, containerPort: 8080 }] }] }
----
-apiVersion: v1
-kind: Service
-metadata: { name: web, namespace: shop }
-spec: { selector: { app: web }, ports: [{ port: 80, targetPort: http }] }
-`;
 const POLICY = `apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
 metadata: { name: web, namespace: shop }
@@ -54,7 +40,7 @@ describe.skipIf(!hasOvs())('the controller over a real switch', () => {
 
   beforeEach(async () => {
     folder = new TestFolder();
-    folder.write('shop.yaml', SHOP);
+    folder.write('shop.yaml', WEB);
     port = await freePort();
     await start();
   });
@@ -138,7 +124,7 @@ describe.skipIf(!hasOvs())('the controller over a real switch', () => {
     const before = await classify();
     folder.write(
       'shop.yaml',
-      SHOP.replaceAll('app: web }', 'app: web, tier: front }').replace(
+      WEB.replaceAll('app: web }', 'app: web, tier: front }').replace(
         'selector: { matchLabels: { app: web, tier: front }',
         'selector: { matchLabels: { app: web }',
       ),
@@ -148,7 +134,7 @@ describe.skipIf(!hasOvs())('the controller over a real switch', () => {
   });
 
   it('gives a node another policy epoch when policies change in its switch, and for nothing else', async () => {
-    folder.write('shop.yaml', SHOP.replace('replicas: 2', 'replicas: 3'));
+    folder.write('shop.yaml', WEB.replace('replicas: 2', 'replicas: 3'));
     folder.write('policy.yaml', POLICY);
     await bringUp();
     await settled();

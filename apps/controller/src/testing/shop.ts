@@ -3,8 +3,8 @@ import { afterEach, beforeEach } from 'vitest';
 import { TestFolder } from './folder.js';
 import { type Harness, startHarness } from './harness.js';
 
-/** Two pods behind a service. */
-const WEB = `apiVersion: apps/v1
+/** Two pods, web-0 and web-1, behind a service. */
+export const WEB = `apiVersion: apps/v1
 kind: Deployment
 metadata: { name: web, namespace: shop }
 spec:
