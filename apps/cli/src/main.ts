@@ -164,7 +164,7 @@ Examples:
 
 program
   .command('problems')
-  .description('what in the manifests could not be used as written')
+  .description('objects that cannot be used as they are written, and whatever else is wrong')
   .addOption(output())
   .action(async (o: Output) => {
     const problems = await connect().get(ROUTES.problems, z.array(ProblemView));
