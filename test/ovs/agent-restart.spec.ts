@@ -96,6 +96,21 @@ describe.skipIf(!canRunNodes())('a node agent over its restarts', () => {
     expect(await host()).toBe(before);
   });
 
+  it('has its addresses after every new start of the machine, also with another card', async () => {
+    const before = await host();
+    const [uplinkMac = ''] = /(?<=link\/ether )\S+/.exec(await node.exec('ip', 'link', 'show', 'dev', 'br-phy')) ?? [];
+    for (const mac of ['02:ff:00:00:00:01', '02:ff:00:00:00:02']) {
+      await node.endAgent('SIGKILL');
+      // Its bridges are new devices, and the machine gives the uplink its addresses as it always does.
+      await node.restartVswitchd();
+      await node.exec('ip', 'link', 'set', 'eth0', 'address', mac);
+      await node.exec('ip', 'addr', 'add', '172.31.99.1/24', 'dev', 'eth0');
+      await node.exec('ip', 'route', 'replace', 'default', 'via', '172.31.99.254', 'dev', 'eth0');
+      await node.startAgent();
+      expect((await host()).replaceAll(mac, '')).toBe(before.replaceAll(uplinkMac, ''));
+    }
+  });
+
   it('repairs the switch while it runs, and the rest with the next configuration', async () => {
     const before = await host();
     await node.vsctl(

@@ -107,8 +107,7 @@ export class Agent {
       uplink: this.#uplink,
       logger,
     });
-    // Without its address the node may not even reach the controller.
-    await this.#uplink?.move();
+    await this.#uplink?.resume();
     await this.#untilDone('set_up_failed', async () => {
       await this.#registerOrRecall();
       await this.#apply();

@@ -43,14 +43,29 @@ export class Uplink {
    */
   async prepare(): Promise<UnderlayPlan> {
     const links = await readLinks();
-    const link = links.find((l) => l.name === this.name);
-    if (link === undefined) throw new Error(`there is no interface HEDDLE_UPLINK=${this.name}`);
-    const known = readState(this.#file, UplinkState);
-    const state = mergeUplinkState(known, uplinkState(link, await readRoutes(this.name)));
+    const state = await this.#note(links);
+    if (state === undefined) throw new Error(`there is no interface HEDDLE_UPLINK=${this.name}`);
     if (state.addresses.length === 0 && !links.some((l) => l.name === UNDERLAY_BRIDGE))
       throw new Error(`HEDDLE_UPLINK=${this.name} has no address, and none is known from before`);
-    if (JSON.stringify(state) !== JSON.stringify(known)) writeState(this.#file, state);
     return { uplink: this.name, mac: state.mac };
+  }
+
+  /** What a start of the agent begins with: without its address the node may not even reach the controller. */
+  async resume(): Promise<void> {
+    // First: a machine that has started anew has its addresses on the uplink, and perhaps others than it had.
+    await this.#note(await readLinks());
+    await this.move();
+  }
+
+  /** Undefined if there is no such interface. */
+  async #note(links: readonly HostLink[]): Promise<UplinkState | undefined> {
+    const link = links.find((l) => l.name === this.name);
+    if (link === undefined) return undefined;
+    const held = links.find((l) => l.name === UNDERLAY_BRIDGE)?.addresses.map((a) => a.ip) ?? [];
+    const known = readState(this.#file, UplinkState);
+    const state = mergeUplinkState(known, uplinkState(link, await readRoutes(this.name)), held);
+    if (JSON.stringify(state) !== JSON.stringify(known)) writeState(this.#file, state);
+    return state;
   }
 
   /** Moves the addresses if the bridge is there. Repeating it changes nothing. */

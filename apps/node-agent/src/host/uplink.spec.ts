@@ -23,6 +23,8 @@ const route = (destination: string, protocol: string, gateway?: string) => ({
 describe('moving the uplink into br-phy', () => {
   const state = uplinkState(link, [route('172.31.99.0/24', 'kernel'), route('default', 'dhcp', '172.31.99.254')]);
 
+  const held = ['172.31.99.1', 'fd00:31:99::1'];
+
   it('notes global addresses and the routes that the kernel does not make by itself', () => {
     expect(state).toEqual({
       uplink: 'eth0',
@@ -60,7 +62,7 @@ describe('moving the uplink into br-phy', () => {
 
   it('keeps what moved before when the uplink gets another address', () => {
     const now = { ...state, addresses: [{ ip: '192.0.2.7', prefixLength: 25 }], routes: [] };
-    expect(mergeUplinkState(state, now)).toEqual({
+    expect(mergeUplinkState(state, now, held)).toEqual({
       uplink: 'eth0',
       mac: '02:aa:00:00:00:01',
       addresses: [
@@ -72,8 +74,31 @@ describe('moving the uplink into br-phy', () => {
     });
   });
 
-  it('forgets what an interface of the same name but another MAC had', () => {
-    const now = { ...state, mac: '02:ff:00:00:00:01', addresses: [{ ip: '192.0.2.7', prefixLength: 25 }], routes: [] };
-    expect(mergeUplinkState(state, now)).toEqual(now);
+  it('takes what the uplink was given at a new start of the machine, instead of what it had before', () => {
+    const now = {
+      ...state,
+      mac: '02:ff:00:00:00:01',
+      addresses: [{ ip: '192.0.2.7', prefixLength: 25 }],
+      routes: [{ destination: 'default', gateway: '192.0.2.1' }],
+    };
+    // Nothing is known of IPv6 now: what there was before stays.
+    expect(mergeUplinkState(state, now, [])).toEqual({
+      ...now,
+      addresses: [
+        { ip: 'fd00:31:99::1', prefixLength: 64 },
+        { ip: '192.0.2.7', prefixLength: 25 },
+      ],
+    });
+  });
+
+  it('does not take an uplink without addresses for one that has none, whatever its MAC', () => {
+    const now = { ...state, mac: '02:ff:00:00:00:01', addresses: [], routes: [] };
+    expect(mergeUplinkState(state, now, [])).toEqual({ ...state, mac: '02:ff:00:00:00:01' });
+    expect(mergeUplinkState(state, now, held)).toEqual({ ...state, mac: '02:ff:00:00:00:01' });
+  });
+
+  it('leaves an address on the uplink that was not noted', () => {
+    const addresses = [...link.addresses, { ip: '192.0.2.7', prefixLength: 25, scope: 'global' }];
+    expect(moveLines(state, { ...link, addresses }).filter((line) => line.includes('192.0.2.7'))).toEqual([]);
   });
 });

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { familyOf } from '../cni/result.js';
 import { UNDERLAY_BRIDGE } from '../ovs/plan.js';
 import type { HostLink, HostRoute } from './ip-json.js';
 
@@ -36,20 +37,39 @@ export function uplinkState(link: HostLink, routes: readonly HostRoute[]): Uplin
 }
 
 /**
- * What is known from before together with what was added to the uplink since, by a DHCP client for example. What is known
- * of another interface (another name or MAC) is forgotten.
+ * What is known from before together with what was added to the uplink since, by a DHCP client for example. `held` are the
+ * addresses of the bridge. When it holds none of a family that the uplink has, the machine has started anew: what the uplink
+ * was given now counts, and what it had then may belong to somebody else. An uplink without addresses says nothing.
  */
-export function mergeUplinkState(known: UplinkState | undefined, now: UplinkState): UplinkState {
-  if (known === undefined || known.uplink !== now.uplink || known.mac !== now.mac) return now;
-  const of = <T>(list: readonly T[], key: (one: T) => string) => new Map(list.map((one) => [key(one), one] as const));
-  const addresses = (state: UplinkState) => of(state.addresses, (a) => a.ip);
-  const routes = (state: UplinkState) => of(state.routes, (r) => `${r.destination} ${r.metric ?? 0}`);
+export function mergeUplinkState(
+  known: UplinkState | undefined,
+  now: UplinkState,
+  held: readonly string[],
+): UplinkState {
+  if (known === undefined || known.uplink !== now.uplink) return now;
+  const kept = ([4, 6] as const).filter((family) => {
+    const had = known.addresses.filter((a) => familyOf(a.ip) === family);
+    return had.some((a) => held.includes(a.ip)) || !now.addresses.some((a) => familyOf(a.ip) === family);
+  });
+  const merge = <T>(before: readonly T[], later: readonly T[], family: (one: T) => 4 | 6, key: (one: T) => string) => {
+    const all = [...before.filter((one) => kept.includes(family(one))), ...later];
+    return [...new Map(all.map((one) => [`${family(one)} ${key(one)}`, one])).values()];
+  };
   return {
     ...now,
-    addresses: [...new Map([...addresses(known), ...addresses(now)]).values()],
-    routes: [...new Map([...routes(known), ...routes(now)]).values()],
+    addresses: merge(
+      known.addresses,
+      now.addresses,
+      (a) => familyOf(a.ip),
+      (a) => a.ip,
+    ),
+    routes: merge(known.routes, now.routes, routeFamily, (r) => `${r.destination} ${r.metric ?? 0}`),
   };
 }
+
+/** A default route shows its family by its gateway. */
+const routeFamily = ({ gateway, destination }: UplinkState['routes'][number]): 4 | 6 =>
+  familyOf(gateway ?? destination);
 
 /** `ip -batch` lines that move it. Added to the bridge before they leave the uplink, so that a crash loses none. */
 export function moveLines(state: UplinkState, uplink: HostLink | undefined): string[] {
@@ -58,7 +78,10 @@ export function moveLines(state: UplinkState, uplink: HostLink | undefined): str
     `link set ${dev} up`,
     `link set dev ${state.uplink} up`,
     ...state.addresses.map((a) => `addr replace ${a.ip}/${a.prefixLength} ${dev}${a.ip.includes(':') ? ' nodad' : ''}`),
-    ...(uplink?.addresses ?? []).map((a) => `addr del ${a.ip}/${a.prefixLength} dev ${state.uplink}`),
+    // An address that is not noted would be lost.
+    ...(uplink?.addresses ?? [])
+      .filter((a) => a.scope !== 'global' || state.addresses.some(({ ip }) => ip === a.ip))
+      .map((a) => `addr del ${a.ip}/${a.prefixLength} dev ${state.uplink}`),
     ...state.routes.map((r) =>
       [
         `route replace ${r.destination}`,
