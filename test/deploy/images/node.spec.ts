@@ -207,6 +207,7 @@ describe.skipIf(IMAGES === undefined)('the manifests, run from the images', () =
       };
       await until('an answer to the machine beside the node', from('underlay'));
       await until('an answer to the node', from('node1'));
+      await until('an answer to another pod of the node', from('shop-a'));
     } finally {
       server.kill();
     }

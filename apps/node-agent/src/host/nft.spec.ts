@@ -11,6 +11,8 @@ delete table inet heddle
 table inet heddle {
   chain postrouting {
     type nat hook postrouting priority srcnat; policy accept;
+    oifname "heddle0" ip saddr { 10.244.0.0/16, 10.245.0.0/16 } ct status dnat masquerade
+    oifname "heddle0" ip6 saddr { fd00:10:244::/56 } ct status dnat masquerade
     oifname "heddle0" accept
     ip saddr { 10.244.0.0/16, 10.245.0.0/16 } ip daddr != { 10.244.0.0/16, 10.245.0.0/16 } masquerade
     ip6 saddr { fd00:10:244::/56 } ip6 daddr != { fd00:10:244::/56 } masquerade

@@ -10,13 +10,18 @@ export interface NftRanges {
 }
 
 /**
- * The whole table `inet heddle`, replaced in one transaction of nft. Two jobs: masquerade what pods send out of the
- * cluster, and refuse at once what the switch gives to the host because its service has no endpoints. The latter comes
- * in from heddle0 and would go out there again, so a rule in `forward` sees it.
+ * The whole table `inet heddle`, replaced in one transaction of nft. Three jobs: masquerade what pods send out of the
+ * cluster; masquerade what they send to a port of their own node that leads to a pod (hostPort, NodePort, addresses of load
+ * balancers), since the answer would else go straight to them, past the translation that this host has to undo; and refuse at
+ * once what the switch gives to the host because its service has no endpoints. That comes in from heddle0 and would go out
+ * there again, so a rule in `forward` sees it.
  */
 export function nftTable({ clusterCidrs, serviceCidrs }: NftRanges): string {
   const chains = {
     postrouting: [
+      ...byFamily(clusterCidrs).map(
+        ({ match, set }) => `oifname "${GATEWAY_INTERFACE}" ${match} saddr ${set} ct status dnat masquerade`,
+      ),
       `oifname "${GATEWAY_INTERFACE}" accept`,
       ...byFamily(clusterCidrs).map(({ match, set }) => `${match} saddr ${set} ${match} daddr != ${set} masquerade`),
     ],
