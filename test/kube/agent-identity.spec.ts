@@ -158,6 +158,18 @@ describe.each(SERVERS)('$title', ({ skip, start }) => {
       expect(await outcome(tokens[whose], ['GET', path(ROUTES.agentNodeConfig, 'node1')])).toMatch(status);
     });
 
+    it('shows by its connections from where its switch may come', async () => {
+      await outcome(tokens.node1, ['GET', path(ROUTES.agentNodeConfig, 'node1')]);
+      const permits = (node: string, from: string) => h.controller.runtime.origins?.permits(node, `ssl:${from}:40000`);
+      // What it announced, and, as it spoke from the controller's own machine, nothing else.
+      expect(['172.31.99.1', '172.31.99.2', '192.0.2.9'].map((from) => permits('node1', from))).toEqual([
+        true,
+        false,
+        false,
+      ]);
+      expect(permits('a-node-whose-agent-was-not-seen', '192.0.2.9')).toBe(true);
+    });
+
     it('is not an operator, who may do everything', async () => {
       expect(await outcome(tokens.node1, ['GET', ROUTES.nodes])).toMatch(
         /^403 the agent of node node1 may not do this/,

@@ -1,5 +1,5 @@
 import { formatEndpoint, type TlsSet } from '@heddle/api';
-import { createCompiler, nodeName } from '@heddle/compiler';
+import { createCompiler, type NodeName, nodeName } from '@heddle/compiler';
 import { OvsdbManager, SwitchManager } from '../southbound/index.js';
 import { removeStaleSocket } from '../unix-socket.js';
 import type { RuntimeOptions, Southbound, SouthboundNeeds } from './runtime.js';
@@ -11,7 +11,8 @@ export const production: Pick<RuntimeOptions, 'createCompiler' | 'createSouthbou
 };
 
 function createSouthbound(needs: SouthboundNeeds): Southbound {
-  const { config, tls: files, logger, clock, compiler, allocations, inSync, changed, beforeCommit } = needs;
+  const { config, origins, tls: files, logger, clock, compiler, allocations, inSync, changed, beforeCommit } = needs;
+  const permits = origins && ((node: NodeName, remote: string) => origins.permits(node, remote));
   const switches = new SwitchManager({
     desired: {
       node: (name) => compiler.node(name),
@@ -26,8 +27,13 @@ function createSouthbound(needs: SouthboundNeeds): Southbound {
     inSync,
     beforeCommit,
     changed,
+    permits,
   });
-  const ovsdb = new OvsdbManager({ logger, changed });
+  const ovsdb = new OvsdbManager({ logger, changed, permits });
+  origins?.onFirstSeen((node) => {
+    switches.checkOrigin(nodeName(node));
+    ovsdb.checkOrigin(nodeName(node));
+  });
   return {
     switches,
     ovsdb,

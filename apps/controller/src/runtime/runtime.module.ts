@@ -42,7 +42,7 @@ export function runtimeModule(runtime: Runtime): DynamicModule {
     { provide: SourceRefresher, useValue: new SourceRefresher(runtime.source, runtime.logger) },
     { provide: Watchers, useValue: runtime.watchers },
     { provide: World, useValue: runtime.world },
-    { provide: AgentAccess, useValue: new AgentAccess(runtime.agentTokens) },
+    { provide: AgentAccess, useValue: new AgentAccess(runtime.agentTokens, runtime.origins) },
     { provide: ApiToken, useValue: new ApiToken(runtime.config.apiToken) },
   ];
   return { module: RuntimeModule, providers, exports: providers.map((p) => p.provide) };

@@ -12,6 +12,7 @@ import { FactTable } from '../core/fact-table.js';
 import { OwnProblems } from '../core/own-problems.js';
 import type { OvsdbPort, SwitchesPort } from '../core/ports.js';
 import { Refusals } from '../core/refusals.js';
+import { SwitchOrigins } from '../core/switch-origins.js';
 import { Watchers } from '../core/watchers.js';
 import { World } from '../core/world.js';
 import { createDomainWatch, type DomainWatch } from '../dns/domain-watch.js';
@@ -40,6 +41,8 @@ export interface SouthboundNeeds {
   readonly config: Config;
   /** Of `ssl:` listeners; undefined if there are no files. */
   readonly tls: TlsFollower | undefined;
+  /** From where each switch may connect; undefined: nobody can tell. */
+  readonly origins: SwitchOrigins | undefined;
   readonly logger: Logger;
   readonly clock: Clock;
   readonly metrics: Metrics;
@@ -94,6 +97,8 @@ export class Runtime {
     /** Key and certificates of the `ssl:` listeners. */
     readonly tls: TlsFollower | undefined,
     readonly contacts: AgentContacts,
+    /** From where each switch may connect, where agents prove which node they are of. */
+    readonly origins: SwitchOrigins | undefined,
     private readonly southbound: Southbound,
   ) {}
 
@@ -141,9 +146,12 @@ export class Runtime {
     // The drivers ask for the engine's state, the engine tells the drivers: one of them must come first.
     let engine: Engine | undefined;
     let domains: DomainWatch | undefined;
+    const account = config.source.kind === 'kubernetes' ? config.source.agentAccount : undefined;
+    const origins = account && new SwitchOrigins(allocations.nodes);
     const southbound = options.createSouthbound({
       config,
       tls,
+      origins,
       logger,
       clock,
       metrics,
@@ -193,12 +201,12 @@ export class Runtime {
       policyWatch,
       tls,
       new AgentContacts(clock),
+      origins,
       southbound,
     );
     const { tls: files } = config;
     if (tls !== undefined && files !== undefined) runtime.problems.add(() => tlsProblems(tls, files, wallNow()));
     runtime.writer = cluster && createWriter(runtime, cluster, clock);
-    const account = config.source.kind === 'kubernetes' ? config.source.agentAccount : undefined;
     if (cluster !== undefined && account !== undefined)
       runtime.agentTokens = new AgentTokens({ client: cluster.client, clock, wallNow, account });
     const departed = cluster && createDepartedNodes(runtime, cluster.source, clock);

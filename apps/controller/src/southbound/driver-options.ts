@@ -1,3 +1,4 @@
+import type { NodeName } from '@heddle/compiler';
 import type { CountsEvent, PacketInEvent, SwitchState } from '../core/ports.js';
 import type { DesiredState, SouthboundClock, SouthboundLogger } from './desired.js';
 
@@ -19,6 +20,8 @@ export interface DriverOptions {
   readonly driftIntervalMs?: number | undefined;
   /** Deadline of one bundle. Default 30000. */
   readonly bundleTimeoutMs?: number | undefined;
+  /** Whether a node's switch may come from there; default: from anywhere. */
+  readonly permits?: ((node: NodeName, remote: string) => boolean) | undefined;
   /** Told when a node's `policyEpoch` is another although nothing new is realized: somebody's change was repaired. */
   readonly changed?: (() => void) | undefined;
 }

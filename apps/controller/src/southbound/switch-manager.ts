@@ -23,6 +23,9 @@ const UNKNOWN_POLL_MS = 200;
 /** Connections that wait for their node; more are turned away. */
 const MAX_UNKNOWN = 1000;
 
+/** Why a switch with a good certificate is turned away. */
+export const FOREIGN = "it comes from another address than the node's agent";
+
 /** All switches: takes their connections and gives each to the driver of its node. */
 export class SwitchManager {
   readonly #drivers = new Map<NodeName, NodeDriver>();
@@ -122,6 +125,11 @@ export class SwitchManager {
       const node = this.options.desired.nodeOfDatapath(session.datapathId);
       if (node === undefined) continue;
       this.#unknown.delete(session);
+      if (this.options.permits?.(node, session.remote) === false) {
+        this.options.logger.warn({ event: 'switch-refused', node, remote: session.remote, reason: FOREIGN });
+        session.close();
+        continue;
+      }
       this.#driver(node).attach(session, this.#generation);
     }
     if (this.#unknown.size === 0 || this.#cancelPoll !== undefined) return;
@@ -129,6 +137,14 @@ export class SwitchManager {
       this.#cancelPoll = undefined;
       this.#assign();
     });
+  }
+
+  /** Ends the connection of a node's switch if it comes from where it may not. */
+  checkOrigin(node: NodeName): void {
+    const { connected, remote } = this.state(node) ?? {};
+    if (connected !== true || typeof remote !== 'string' || this.options.permits?.(node, remote) !== false) return;
+    this.options.logger.warn({ event: 'switch-refused', node, remote, reason: FOREIGN });
+    this.forget(node);
   }
 
   #driver(node: NodeName): NodeDriver {

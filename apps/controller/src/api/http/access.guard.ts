@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { Allocations } from '../../allocation/allocations.js';
+import type { SwitchOrigins } from '../../core/switch-origins.js';
 import { Refusal } from '../../errors.js';
 import type { AgentTokens } from '../../kubernetes/agent-tokens.js';
 import { type HttpRequest, type NodePlace, OPERATION, type OperationSpec } from './operation.js';
@@ -29,7 +30,10 @@ export class ApiToken {
 
 /** Who the agents are, if each has a token of its own. */
 export class AgentAccess {
-  constructor(readonly tokens: AgentTokens | undefined) {}
+  constructor(
+    readonly tokens: AgentTokens | undefined,
+    readonly origins: SwitchOrigins | undefined,
+  ) {}
 }
 
 /** Lets a request through to a route if its permission allows. A route without an Operation is reachable by nobody. */
@@ -55,6 +59,7 @@ export class AccessGuard implements CanActivate {
     if (owner.kind === 'unknown') throw new Refusal('unauthorized', `wrong bearer token: ${owner.reason}`);
     if (owner.kind === 'unanswered') throw new Refusal('unavailable', owner.reason);
     if (owner.kind === 'other') throw new Refusal('forbidden', owner.reason);
+    this.agents.origins?.agentSpoke(owner.node, request.socket.remoteAddress);
     if (spec.permission !== 'agent')
       throw new Refusal('forbidden', `the agent of node ${owner.node} may not do this: it needs the API token`);
     const node = this.nodeOf(spec.node, request);
