@@ -8,7 +8,7 @@ import { KubeClient } from '../kube/client.js';
 import { slicesOf } from '../kube/endpoint-slices.js';
 import { readKubeconfig } from '../kube/kubeconfig.js';
 import { isOver, isReady, type KubePod, type KubeService } from '../kube/objects.js';
-import { notAs } from './settle.js';
+import { acknowledged, untilShown } from './settle.js';
 
 const POLL_MS = 100;
 
@@ -100,21 +100,7 @@ export async function settleCluster(
   { objects, present, timeoutMs }: { objects: readonly ManifestObject[]; present: boolean; timeoutMs: number },
   say: (text: string) => void,
 ): Promise<StatusView> {
-  let missing: string[] = [];
-  await waitFor(
-    () => `the controller does not show ${present ? '' : 'the removal of '}${missing.slice(0, 20).join(', ')}`,
-    timeoutMs,
-    async () => {
-      missing = await notAs(api, objects, present);
-      return missing.length === 0 ? true : undefined;
-    },
-    POLL_MS,
-  );
+  await untilShown(api, objects, present, timeoutMs);
   await waitForCluster(paths, state, kube, api, timeoutMs, say);
-  const status = await api.get(ROUTES.status, StatusView, {
-    query: { waitMs: timeoutMs },
-    timeoutMs: timeoutMs + 10_000,
-  });
-  if (!status.realized) throw new Error(`not realized: ${status.waitingFor.join('; ')}`);
-  return status;
+  return acknowledged(api, timeoutMs);
 }

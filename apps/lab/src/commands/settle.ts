@@ -7,6 +7,8 @@ import { type PodRecord, type RefusedPod, readKubelet } from '../host/state.js';
 import { specHash } from '../kubelet/containers.js';
 
 const POLL_MS = 100;
+/** Of more objects the first are named. */
+const MAX_NAMED = 20;
 
 /**
  * Waits until exactly the pods of the controller's source run.
@@ -69,10 +71,25 @@ export async function settle(
   timeoutMs: number,
   say: (text: string) => void,
 ): Promise<StatusView> {
+  await untilShown(api, objects, present, timeoutMs);
+  await statusOf(api, timeoutMs);
+  await waitForPods(paths, api, timeoutMs, say);
+  return acknowledged(api, timeoutMs);
+}
+
+/** Waits until the controller's source shows the objects, or no longer shows them. @throws Error that names what it shows otherwise */
+export async function untilShown(
+  api: ApiClient,
+  objects: readonly ManifestObject[],
+  present: boolean,
+  timeoutMs: number,
+): Promise<void> {
   let missing: string[] = [];
   await waitFor(
-    () =>
-      `the controller does not show ${present ? '' : 'the removal of '}${missing.join(', ')}; see: bin/heddle problems`,
+    () => {
+      const named = missing.slice(0, MAX_NAMED).join(', ');
+      return `the controller does not show ${present ? '' : 'the removal of '}${named}; see: bin/heddle problems`;
+    },
     timeoutMs,
     async () => {
       missing = await notAs(api, objects, present);
@@ -80,18 +97,20 @@ export async function settle(
     },
     POLL_MS,
   );
-  await api.get(ROUTES.status, StatusView, { query: { waitMs: timeoutMs }, timeoutMs: timeoutMs + 10_000 });
-  await waitForPods(paths, api, timeoutMs, say);
-  const status = await api.get(ROUTES.status, StatusView, {
-    query: { waitMs: timeoutMs },
-    timeoutMs: timeoutMs + 10_000,
-  });
+}
+
+/** Waits until every switch has acknowledged. @throws Error that says what it waits for */
+export async function acknowledged(api: ApiClient, timeoutMs: number): Promise<StatusView> {
+  const status = await statusOf(api, timeoutMs);
   if (!status.realized) throw new Error(`not realized: ${status.waitingFor.join('; ')}`);
   return status;
 }
 
+const statusOf = (api: ApiClient, timeoutMs: number): Promise<StatusView> =>
+  api.get(ROUTES.status, StatusView, { query: { waitMs: timeoutMs }, timeoutMs: timeoutMs + 10_000 });
+
 /** Objects that the source does not show as it should. Kinds that the API has no list of are not looked for. */
-export async function notAs(api: ApiClient, objects: readonly ManifestObject[], present: boolean): Promise<string[]> {
+async function notAs(api: ApiClient, objects: readonly ManifestObject[], present: boolean): Promise<string[]> {
   const [pods, services, policies] = await Promise.all([
     api.get(ROUTES.pods, z.array(PodView)),
     api.get(ROUTES.services, z.array(ServiceView)),

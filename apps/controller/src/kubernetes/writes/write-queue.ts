@@ -1,6 +1,7 @@
 import { Backoff } from '@heddle/api';
 import type { Clock } from '../../clock.js';
 import { KubeRefusal } from '../kube-client.js';
+import { Pauses } from '../pauses.js';
 
 export interface WriteQueueOptions {
   readonly clock: Clock;
@@ -50,7 +51,7 @@ export class WriteQueue {
   private tokens: number;
   private refilledAt: number;
   private working: Promise<void> | undefined;
-  private wakeUp: (() => void) | undefined;
+  private readonly pauses: Pauses;
   private stopped = false;
   /** How often everything was forgotten. */
   private cleared = 0;
@@ -59,6 +60,7 @@ export class WriteQueue {
     this.tokens = options.burst;
     this.refilledAt = options.clock.now();
     this.away = this.newBackoff();
+    this.pauses = new Pauses(options.clock);
   }
 
   put(key: string, attempt: Attempt, { delayMs = 0, ...options }: PutOptions = {}): void {
@@ -91,7 +93,7 @@ export class WriteQueue {
   async stop(): Promise<void> {
     this.stopped = true;
     this.clear();
-    this.wakeUp?.();
+    this.pauses.end();
     await this.working;
   }
 
@@ -104,7 +106,7 @@ export class WriteQueue {
       if (next.done === true) break;
       const wait = this.untilToken();
       if (wait > 0) {
-        await this.pause(wait);
+        await this.pauses.wait(wait);
         continue;
       }
       const [key, entry] = next.value;
@@ -133,7 +135,7 @@ export class WriteQueue {
       if (cleared === this.cleared && !(refused && options.once)) this.again(key, { attempt, options });
       else this.failing.delete(key);
       if (refused) this.away.reset();
-      else await this.pause(Math.max(this.away.next(), e instanceof KubeRefusal ? (e.retryAfterMs ?? 0) : 0));
+      else await this.pauses.wait(Math.max(this.away.next(), e instanceof KubeRefusal ? (e.retryAfterMs ?? 0) : 0));
     }
   }
 
@@ -156,15 +158,5 @@ export class WriteQueue {
 
   private newBackoff(): Backoff {
     return new Backoff({ firstMs: FIRST_RETRY_MS, maxMs: MAX_RETRY_MS, random: this.options.random });
-  }
-
-  private pause(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const stop = this.options.clock.after(ms, resolve);
-      this.wakeUp = () => {
-        stop();
-        resolve();
-      };
-    });
   }
 }

@@ -3,6 +3,7 @@ import { Backoff } from '@heddle/api';
 import type { Clock } from '../../clock.js';
 import { deferred } from '../../deferred.js';
 import { type KubeClient, KubeRefusal } from '../../kubernetes/kube-client.js';
+import { Pauses } from '../../kubernetes/pauses.js';
 import { isRecord } from '../objects/issues.js';
 
 /** Objects in one page of a list. */
@@ -95,9 +96,10 @@ export class Reflector<T, A = unknown> {
   private expired = 0;
   private present = true;
   private running: Promise<void> = Promise.resolve();
-  private wakeUp: (() => void) | undefined;
+  private readonly pauses: Pauses;
 
   constructor(private readonly options: ReflectorOptions<T, A>) {
+    this.pauses = new Pauses(options.clock);
     this.backoff = new Backoff({ firstMs: FIRST_RETRY_MS, maxMs: MAX_RETRY_MS, random: options.random });
   }
 
@@ -131,7 +133,7 @@ export class Reflector<T, A = unknown> {
 
   async stop(): Promise<void> {
     this.abort.abort();
-    this.wakeUp?.();
+    this.pauses.end();
     await this.running;
   }
 
@@ -149,9 +151,9 @@ export class Reflector<T, A = unknown> {
     while (!this.stopped) {
       try {
         if (this.version === undefined) await this.list();
-        await this.pause(await this.watch());
+        await this.pauses.wait(await this.watch());
       } catch (e) {
-        if (!this.stopped) await this.pause(this.failed(e));
+        if (!this.stopped) await this.pauses.wait(this.failed(e));
       }
     }
   }
@@ -323,17 +325,6 @@ export class Reflector<T, A = unknown> {
     if (note === undefined) this.noted.delete(key);
     else this.noted.set(key, note);
     this.options.noted();
-  }
-
-  private pause(ms: number): Promise<void> {
-    if (ms <= 0 || this.stopped) return Promise.resolve();
-    return new Promise((resolve) => {
-      const stop = this.options.clock.after(ms, resolve);
-      this.wakeUp = () => {
-        stop();
-        resolve();
-      };
-    });
   }
 }
 
