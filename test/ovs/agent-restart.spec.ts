@@ -169,6 +169,14 @@ describe.skipIf(!canRunNodes())('a node agent over its restarts', () => {
     await eventually(async () => expect(node.agentLog().slice(before)).toMatch(/set_up_checked/));
   });
 
+  it('serves an ADD that was asked for while it was away', async () => {
+    expect(await node.endAgent('SIGTERM')).toBe(0);
+    const adding = add('w');
+    await node.startAgent();
+    expect((await adding).status).toBe(0);
+    await del('w');
+  });
+
   it('serves an ADD to its end before it stops', async () => {
     node.controller.behaviour.realizedDelayMs = 1_000;
     const adding = add('z');

@@ -1,5 +1,5 @@
 import { appendFileSync, readSync } from 'node:fs';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { CNI_CODE, CniError, formatError } from '../cni/errors.js';
 import { CNI_VARIABLES, type CniVariable, decodeConfig, parseRequest } from '../cni/request.js';
 import { formatVersions, NEWEST_VERSION } from '../cni/version.js';
@@ -10,6 +10,9 @@ import { MAX_STDIN_BYTES, type WireAnswer, type WireRequest } from '../cni/wire.
 
 /** Longer than any operation of the agent takes, which ends each of them by itself. */
 const ANSWER_TIMEOUT_MS = 90_000;
+/** An agent that is restarted, by an update for example, is away for about two seconds; without waiting each pod of that time costs its runtime a sandbox. */
+const AGENT_PATIENCE_MS = 10_000;
+const AGENT_RETRY_MS = 50;
 
 /** @throws CniError with code 5 if stdin cannot be read or is larger than the bound */
 function readStdin(): string {
@@ -50,11 +53,29 @@ function versionIn(stdin: string): string {
   }
 }
 
-function exchange(socket: string, request: WireRequest): Promise<WireAnswer> {
+/** Waits for an agent that does not listen. @throws Error the last one, when patience is over */
+async function connected(socket: string, patienceMs: number): Promise<Socket> {
+  for (const end = performance.now() + patienceMs; ; ) {
+    try {
+      return await new Promise((resolve, reject) => {
+        const stream = connect(socket, () => resolve(stream.off('error', reject)));
+        stream.on('error', reject);
+      });
+    } catch (e) {
+      const { code } = e as NodeJS.ErrnoException;
+      if ((code !== 'ENOENT' && code !== 'ECONNREFUSED') || performance.now() >= end) throw e;
+      await new Promise((done) => setTimeout(done, AGENT_RETRY_MS));
+    }
+  }
+}
+
+async function exchange(socket: string, request: WireRequest, patienceMs: number): Promise<WireAnswer> {
+  const stream = await connected(socket, patienceMs).catch((cause: Error) => {
+    throw new CniError(CNI_CODE.tryAgainLater, `cannot reach the node agent at ${socket}`, String(cause), { cause });
+  });
   return new Promise((resolve, reject) => {
     const fail = (message: string, cause?: Error) =>
       reject(new CniError(CNI_CODE.tryAgainLater, message, cause === undefined ? '' : String(cause), { cause }));
-    const stream = connect(socket);
     const parts: string[] = [];
     stream.setEncoding('utf8');
     stream.setTimeout(ANSWER_TIMEOUT_MS, () => {
@@ -107,7 +128,9 @@ async function run(): Promise<void> {
     }
     const { config, command } = parseRequest(env, stdin);
     const startMs = Math.round(process.uptime() * 1e5) / 100;
-    const answer = await exchange(config.socket, { env, stdin, startMs }).catch((e: unknown) => {
+    // Nobody waits for the others: STATUS asks how things are now, and a DEL that failed is repeated as it is.
+    const patienceMs = command === 'ADD' ? AGENT_PATIENCE_MS : 0;
+    const answer = await exchange(config.socket, { env, stdin, startMs }, patienceMs).catch((e: unknown) => {
       if (!(e instanceof CniError) || command !== 'STATUS') throw e;
       // STATUS has its own word for "not now".
       throw new CniError(CNI_CODE.unavailable, e.message, e.details, { cause: e });

@@ -92,7 +92,9 @@ export class CniService {
       if (node instanceof CniError) throw node;
       const stdout = await HANDLERS[request.command](request, node, watch, gone);
       const timings = watch.parts();
-      this.options.logger.info({ ...about, ...podOf(request), startMs: wire.startMs, ...timings }, 'cni_done');
+      // The DaemonSet's probes ask for the status, every few seconds.
+      const level = request.command === 'STATUS' ? 'debug' : 'info';
+      this.options.logger[level]({ ...about, ...podOf(request), startMs: wire.startMs, ...timings }, 'cni_done');
       return { exit: 0, stdout, timings };
     } catch (e) {
       const error = toCniError('the operation failed', e);
