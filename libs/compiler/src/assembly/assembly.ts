@@ -232,7 +232,7 @@ function shared(merge: Merge): Merge {
   return (flows) => {
     const { key } = flows[0] as Flow;
     const known = done.get(key) ?? [];
-    const found = known.find((k) => k.from.length === flows.length && flows.every((f) => k.from.includes(f)));
+    const found = known.find((k) => sameElements(k.from, flows));
     if (found !== undefined) return found.flow;
     const flow = merge(flows);
     done.set(key, [...known, { from: [...flows], flow }]);

@@ -1,5 +1,6 @@
 import { equal } from '../engine/equal.js';
 import type { Flow, Group, NodeDelta, NodeFlowSet } from '../model/output.js';
+import { insertInOrder } from './merge.js';
 
 /** What a switch would not notice is no difference: provenance is ours alone. */
 const sameOnSwitch = (a: Flow, b: Flow): boolean =>
@@ -11,7 +12,7 @@ export type Merge = (flows: readonly Flow[]) => Flow;
 export class NodeTables implements NodeFlowSet {
   readonly flows = new Map<string, Flow>();
   readonly groups = new Map<number, Group>();
-  /** Flows that ask for the same place, where there are several. Elsewhere `flows` holds the one. */
+  /** Flows that ask for the same place, where there are several, in the order of `insertInOrder`. Elsewhere `flows` holds the one. */
   private readonly rivals = new Map<string, Flow[]>();
   private readonly touched = new Map<string, Flow | undefined>();
   private readonly touchedGroups = new Map<number, Group | undefined>();
@@ -21,9 +22,13 @@ export class NodeTables implements NodeFlowSet {
     const one = this.flows.get(key);
     this.touch(key, one);
     const list = this.rivals.get(key);
-    if (list !== undefined) list.push(flow);
+    if (list !== undefined) insertInOrder(list, flow);
     else if (one === undefined) this.flows.set(key, flow);
-    else this.rivals.set(key, [one, flow]);
+    else {
+      const both = [one];
+      insertInOrder(both, flow);
+      this.rivals.set(key, both);
+    }
   }
 
   remove(flow: Flow): void {

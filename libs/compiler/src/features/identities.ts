@@ -89,7 +89,8 @@ export function identities(env: Env): Identities {
     (key, cx) => {
       const pod = cx.fact('pod', key);
       if (pod === undefined || pod.hostNetwork) return undefined;
-      return env.identities.get(identityKeyOf(pod, cx.read(namespaceKey, pod.namespace), cx.read(counted, '')));
+      const namespace = cx.read(namespaceKey, pod.namespace);
+      return env.identities.get(identityKeyOf(pod, namespace, cx.read(counted, '')), namespace);
     },
     sameInfo,
   );

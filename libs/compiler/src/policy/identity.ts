@@ -76,11 +76,12 @@ export class IdentityTable {
     return this.namespace(namespaceKey).labels;
   }
 
-  get(key: string): IdentityInfo {
+  /** @param namespaceKey the part of the key that is the namespace, where that is known: then it is not written out again */
+  get(key: string, namespaceKey?: string): IdentityInfo {
     let info = this.known.get(key);
     if (info === undefined) {
       const [[namespace, namespaceLabels], podLabels, serviceAccount, namedPorts] = JSON.parse(key) as KeyShape;
-      const { text, labels } = this.namespace(JSON.stringify([namespace, namespaceLabels]));
+      const { text, labels } = this.namespace(namespaceKey ?? JSON.stringify([namespace, namespaceLabels]));
       const number = this.ids.number('identity', key);
       if (number < FIRST_POD_IDENTITY) throw new RangeError(`identity ${number} is reserved`);
       info = {
