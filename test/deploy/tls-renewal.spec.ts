@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect, type TLSSocket } from 'node:tls';
-import { ApiClient, ProblemView, ROUTES } from '@heddle/api';
+import { ApiClient, NodeConfig, ProblemView, path, ROUTES } from '@heddle/api';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { systemClock } from '../../apps/controller/src/clock.js';
@@ -148,4 +148,29 @@ it('a certificate that ends within two weeks is a problem, and its end a metric'
   const [line = ''] = await metric('heddle_tls_ends_timestamp_seconds{what="certificate"}');
   const daysLeft = (Number(line.split(' ')[1]) - Date.now() / 1_000) / 86_400;
   expect(Math.round(daysLeft)).toBe(10);
+});
+
+it('an agent that still shows a certificate which ends soon is a problem, and its end a metric', async () => {
+  const asAgent = ({ agent: { key, cert }, ca }: Pki) => {
+    const agent = new ApiClient({ url: `https://127.0.0.1:${controller.apiPorts[0]}`, tls: () => ({ key, cert, ca }) });
+    return agent.get(path(ROUTES.agentNodeConfig, 'node1'), NodeConfig);
+  };
+  await local.put(path(ROUTES.agentNode, 'node1'), NodeConfig, {
+    body: { encapIp: '192.0.2.1', addresses: [], underlayMtu: 1500, datapathType: 'netdev' },
+  });
+  const ends = 'heddle_agent_tls_ends_timestamp_seconds';
+  const daysLeft = async () => {
+    const [line = ''] = await metric(`${ends}{node="node1"}`);
+    return Math.round((Number(line.split(' ')[1]) - Date.now() / 1_000) / 86_400);
+  };
+  const ofAgents = async () => (await problems()).filter(({ reason }) => reason.includes('agents'));
+  expect(await metric(ends)).toEqual([]);
+  await asAgent(first);
+  expect(await daysLeft()).toBe(10);
+  expect(await ofAgents()).toMatchObject([
+    { severity: 'warning', reason: expect.stringMatching(/^the certificate that agents show ends soon.*: node1$/) },
+  ]);
+  mountSecret(second.controller, second.ca);
+  await expect.poll(() => asAgent(second).then(daysLeft, () => undefined), { timeout: 10_000 }).toBe(300);
+  expect(await ofAgents()).toEqual([]);
 });

@@ -1,4 +1,4 @@
-import { type TlsFiles, TlsFollower } from '@heddle/api';
+import { TLS_WARNING_MS, type TlsFiles, TlsFollower } from '@heddle/api';
 import type { Clock } from '../clock.js';
 import type { Logger } from '../logging/logger.js';
 import type { Problem } from '../source/model.js';
@@ -42,6 +42,21 @@ export function tlsProblems(follower: TlsFollower, files: TlsFiles, now: number)
         : problem('warning', fileOf(files, what), `the ${what} ends soon: ${date(endsAt)}`),
     );
   return [...refused, ...ending];
+}
+
+/** Names in a problem; a cluster may have thousands of nodes. */
+const NAMED = 3;
+
+/** Agents whose certificates end soon: their nodes do not get what is renewed. The switch shows the same files. */
+export function agentTlsProblems(certificates: ReadonlyMap<string, number>, now: number): Problem[] {
+  const ending = [...certificates].filter(([, endsAt]) => endsAt - now < TLS_WARNING_MS).sort(([, a], [, b]) => a - b);
+  const [first] = ending;
+  if (first === undefined) return [];
+  const names = ending.slice(0, NAMED).map(([node]) => node);
+  const nodes = `${names.join(', ')}${ending.length > NAMED ? ` and ${ending.length - NAMED} more` : ''}`;
+  return [
+    problem('warning', '', `the certificate that agents show ends soon, the first one ${date(first[1])}: ${nodes}`),
+  ];
 }
 
 const problem = (severity: Problem['severity'], file: string, reason: string): Problem => ({

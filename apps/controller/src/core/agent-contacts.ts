@@ -3,6 +3,8 @@ import type { Clock } from '../clock.js';
 /** When the agent of each node was last heard of, since the controller started. */
 export class AgentContacts {
   private readonly heardAt = new Map<string, number>();
+  /** When the certificate that it showed last ends; milliseconds since 1970. */
+  private readonly certificates = new Map<string, number>();
   /** Requests that wait for their answer. */
   private readonly waiting = new Map<string, number>();
 
@@ -23,8 +25,19 @@ export class AgentContacts {
     };
   }
 
+  /** The certificate of its connection ends then. */
+  showed(node: string, endsAt: number): void {
+    this.certificates.set(node, endsAt);
+  }
+
+  /** By node, when the certificate that its agent showed last ends; milliseconds since 1970. */
+  certificateEnds(): ReadonlyMap<string, number> {
+    return this.certificates;
+  }
+
   forget(node: string): void {
     this.heardAt.delete(node);
+    this.certificates.delete(node);
   }
 
   /** Whether it waits for an answer, or was heard of within this time. */

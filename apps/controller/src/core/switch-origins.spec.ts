@@ -48,6 +48,13 @@ it('may come from anywhere until the agent of its node was seen', () => {
   expect(first).toEqual(['a']);
 });
 
+it('forgets a node that is gone', () => {
+  origins.agentSpoke('a', '198.51.100.7');
+  origins.forget('a');
+  origins.agentSpoke('a', '192.0.2.1');
+  expect([origins.permits('a', 'ssl:198.51.100.7:1'), first]).toEqual([false, ['a', 'a']]);
+});
+
 it('remembers the addresses that the agent was seen at last', () => {
   for (let i = 1; i <= 40; i++) origins.agentSpoke('a', `198.51.100.${i}`);
   const permitted = [1, 24, 25, 40].map((i) => origins.permits('a', `ssl:198.51.100.${i}:1`));

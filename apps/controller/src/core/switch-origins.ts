@@ -39,6 +39,11 @@ export class SwitchOrigins {
     }
   }
 
+  /** The node is gone; the next of its name may be another machine. */
+  forget(node: string): void {
+    this.seen.delete(node);
+  }
+
   /** `remote` as sessions name it: `ssl:ADDRESS:PORT`, `tcp:ADDRESS:PORT`, or another text for what comes by no network. */
   permits(node: string, remote: string): boolean {
     const address = plain(/^(?:ssl|tcp):\[?([^\]]+)\]?:\d+$/.exec(remote)?.[1] ?? '');

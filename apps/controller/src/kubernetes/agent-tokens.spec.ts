@@ -34,7 +34,7 @@ beforeEach(() => {
     client: {
       async request(_method, _path, request) {
         asked.push(request?.body);
-        const said = answer();
+        const said = await answer();
         if (said instanceof Error) throw said;
         return said;
       },
@@ -145,6 +145,20 @@ describe('what was said of a token', () => {
     const its = token({ aud: ['heddle'], exp: endsIn(HOUR) });
     expect(await Promise.all([ask(its), ask(its), ask(its)])).toEqual(['agent', 'agent', 'agent']);
     expect(asked.length).toBe(1);
+  });
+
+  it('is asked for of 32 tokens at once, and of the others when there is room', async () => {
+    let [running, most] = [0, 0];
+    answer = async () => {
+      running++;
+      most = Math.max(most, running);
+      await new Promise((done) => setImmediate(done));
+      running--;
+      return accepted();
+    };
+    const all = Array.from({ length: 100 }, (_, i) => token({ aud: ['heddle'], exp: endsIn(HOUR) }, `s${i}`));
+    expect(new Set(await Promise.all(all.map(ask)))).toEqual(new Set(['agent']));
+    expect([asked.length, most, running]).toEqual([100, 32, 0]);
   });
 
   it('is remembered for ten seconds if it was refused', async () => {

@@ -20,6 +20,8 @@ const MARGIN_MS = 10_000;
 const TIMEOUT_MS = 8_000;
 /** Several tokens for each of the nodes that a cluster can have. */
 const MAX_KNOWN = 20_000;
+/** After a start all agents come at once. */
+const MAX_ASKED_AT_ONCE = 32;
 /** A bound token has less than two kilobytes. */
 const MAX_TOKEN = 16_384;
 
@@ -57,6 +59,9 @@ export interface AgentTokensNeeds {
 export class AgentTokens {
   private readonly known = new Map<string, Known>();
   private readonly asking = new Map<string, Promise<TokenOwner>>();
+  /** Called when a question has been answered. */
+  private readonly queue: (() => void)[] = [];
+  private asked = 0;
   private readonly user: string;
 
   constructor(private readonly needs: AgentTokensNeeds) {
@@ -116,6 +121,11 @@ export class AgentTokens {
       kind: 'TokenReview',
       spec: { token, audiences: [AGENT_AUDIENCE] },
     };
+    if (this.asked >= MAX_ASKED_AT_ONCE) {
+      if (this.queue.length >= MAX_KNOWN) return { kind: 'unanswered', reason: 'too many tokens wait to be looked at' };
+      await new Promise<void>((resolve) => this.queue.push(resolve));
+    }
+    this.asked++;
     try {
       const signal = AbortSignal.timeout(TIMEOUT_MS);
       return this.read(await this.needs.client.request('POST', PATH, { body, signal }));
@@ -123,6 +133,9 @@ export class AgentTokens {
       const reason = e instanceof Error ? e.message : String(e);
       const what = e instanceof KubeRefusal ? 'refuses to review tokens' : 'cannot be asked about tokens';
       return { kind: 'unanswered', reason: `the API server ${what}: ${reason}` };
+    } finally {
+      this.asked--;
+      this.queue.shift()?.();
     }
   }
 

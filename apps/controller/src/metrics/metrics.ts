@@ -25,6 +25,8 @@ export interface MetricReaders {
   readonly tls: () =>
     | { readonly certificateEndsAt: number; readonly authorityEndsAt: number; readonly refused: boolean }
     | undefined;
+  /** By node, when the certificate that its agent showed ends; milliseconds since 1970. */
+  readonly agentCertificates: () => Iterable<readonly [node: string, endsAt: number]>;
   readonly names: () => {
     /** Answers of name servers, by whether they could be read. */
     readonly read: number;
@@ -124,6 +126,16 @@ export class Metrics {
         if (tls === undefined) return;
         this.set({ what: 'certificate' }, Math.floor(tls.certificateEndsAt / 1_000));
         this.set({ what: 'authority' }, Math.floor(tls.authorityEndsAt / 1_000));
+      },
+    });
+    new Gauge({
+      name: 'heddle_agent_tls_ends_timestamp_seconds',
+      help: 'When the certificate ends that the agent of a node showed last, in seconds since 1970',
+      labelNames: ['node'],
+      registers: [this.registry],
+      collect() {
+        this.reset();
+        for (const [node, endsAt] of readers.agentCertificates()) this.set({ node }, Math.floor(endsAt / 1_000));
       },
     });
     gauge('heddle_tls_files_refused', '1 if the TLS files were renewed and cannot be used', () =>

@@ -13,6 +13,7 @@ export function observe({
   compiler,
   domains,
   tls,
+  contacts,
   policyWatch: { counters },
 }: Runtime): void {
   metrics.observe({
@@ -32,6 +33,7 @@ export function observe({
       return { errors: errors + world.problems.length, warnings: all.length - errors };
     },
     tls: () => tls && { ...tls.current, refused: tls.trouble !== undefined },
+    agentCertificates: () => contacts.certificateEnds(),
     attachments: () => allocations.attachments.size,
     heldPods: () => engine.heldPods,
     names: () => {

@@ -4,7 +4,7 @@ import { Allocations } from '../allocation/allocations.js';
 import { ROUTER_MAC } from '../allocation/macs.js';
 import type { Clock } from '../clock.js';
 import type { Config } from '../config/config.js';
-import { followTls, tlsProblems } from '../config/tls.js';
+import { agentTlsProblems, followTls, tlsProblems } from '../config/tls.js';
 import { AgentContacts } from '../core/agent-contacts.js';
 import type { DepartedNodes } from '../core/departed-nodes.js';
 import { Engine } from '../core/engine.js';
@@ -206,6 +206,7 @@ export class Runtime {
     );
     const { tls: files } = config;
     if (tls !== undefined && files !== undefined) runtime.problems.add(() => tlsProblems(tls, files, wallNow()));
+    runtime.problems.add(() => agentTlsProblems(runtime.contacts.certificateEnds(), wallNow()));
     runtime.writer = cluster && createWriter(runtime, cluster, clock);
     if (cluster !== undefined && account !== undefined)
       runtime.agentTokens = new AgentTokens({ client: cluster.client, clock, wallNow, account });

@@ -1,8 +1,10 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import { TLSSocket } from 'node:tls';
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { Allocations } from '../../allocation/allocations.js';
+import { AgentContacts } from '../../core/agent-contacts.js';
 import type { SwitchOrigins } from '../../core/switch-origins.js';
 import { Refusal } from '../../errors.js';
 import type { AgentTokens } from '../../kubernetes/agent-tokens.js';
@@ -44,6 +46,7 @@ export class AccessGuard implements CanActivate {
     private readonly token: ApiToken,
     private readonly agents: AgentAccess,
     private readonly allocations: Allocations,
+    private readonly contacts: AgentContacts,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
@@ -52,7 +55,11 @@ export class AccessGuard implements CanActivate {
     if (spec.permission === 'public') return true;
     const request = context.switchToHttp().getRequest<HttpRequest>();
     const given = /^Bearer (.+)$/i.exec(request.headers.authorization ?? '')?.[1]?.trim();
-    if (local.has(request) || this.token.accepts(given)) return true;
+    const claimed = spec.permission === 'agent' ? this.nodeOf(spec.node, request) : undefined;
+    if (local.has(request) || this.token.accepts(given)) {
+      this.noteCertificate(claimed, request);
+      return true;
+    }
     if (given === undefined || this.agents.tokens === undefined)
       throw new Refusal('unauthorized', 'no or wrong bearer token: send "Authorization: Bearer TOKEN"');
     const owner = await this.agents.tokens.ownerOf(given);
@@ -62,13 +69,21 @@ export class AccessGuard implements CanActivate {
     this.agents.origins?.agentSpoke(owner.node, request.socket.remoteAddress);
     if (spec.permission !== 'agent')
       throw new Refusal('forbidden', `the agent of node ${owner.node} may not do this: it needs the API token`);
-    const node = this.nodeOf(spec.node, request);
     // What names no node that there is goes on, to be refused as it would be for anybody.
-    if (node === undefined || node === owner.node) return true;
-    throw new Refusal(
-      'forbidden',
-      `this token is of the agent of node ${owner.node}: it may not speak for node ${node}`,
-    );
+    if (claimed !== undefined && claimed !== owner.node)
+      throw new Refusal(
+        'forbidden',
+        `this token is of the agent of node ${owner.node}: it may not speak for node ${claimed}`,
+      );
+    this.noteCertificate(owner.node, request);
+    return true;
+  }
+
+  /** So that a renewal that did not reach a node is seen before its agent and its switch are refused. */
+  private noteCertificate(node: string | undefined, { socket }: HttpRequest): void {
+    if (node === undefined || !(socket instanceof TLSSocket) || this.allocations.nodes.get(node) === undefined) return;
+    const endsAt = Date.parse(socket.getPeerCertificate().valid_to);
+    if (!Number.isNaN(endsAt)) this.contacts.showed(node, endsAt);
   }
 
   private nodeOf(place: NodePlace, { params, body }: HttpRequest): string | undefined {
