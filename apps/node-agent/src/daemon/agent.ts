@@ -1,6 +1,6 @@
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { NodeConfig } from '@heddle/api';
+import { Backoff, NodeConfig } from '@heddle/api';
 import type { Logger } from 'pino';
 import { Attacher } from '../attach/attacher.js';
 import { reconcile } from '../attach/reconcile.js';
@@ -22,6 +22,8 @@ import { CniServer } from './cni-server.js';
 import { CniService, type ReadyNode } from './cni-service.js';
 import { Controller, isUnknownNode } from './controller.js';
 import type { AgentEnvironment } from './environment.js';
+
+const newBackoff = () => new Backoff({ firstMs: 200, maxMs: 5_000, random: Math.random });
 
 /** How long ADD waits for ovs-vswitchd to give a port, and for the switch to acknowledge its flows. */
 const PORT_TIMEOUT_MS = 10_000;
@@ -236,7 +238,7 @@ export class Agent {
   /** Registers; when the controller stays silent, goes on with what it said the last time. */
   async #registerOrRecall(): Promise<void> {
     const giveUp = Date.now() + REGISTER_PATIENCE_MS;
-    for (let delayMs = 100; ; delayMs = Math.min(delayMs * 2, 5_000))
+    for (const backoff = newBackoff(); ; )
       try {
         await this.#register();
         return;
@@ -249,13 +251,13 @@ export class Agent {
           this.#config = recalled;
           return;
         }
-        await this.#pause(delayMs);
+        await this.#rest(backoff.next());
       }
   }
 
   /** Long poll of the node's configuration, for ever. */
   async #follow(): Promise<void> {
-    let delayMs = 100;
+    const backoff = newBackoff();
     while (!this.#stop.signal.aborted)
       try {
         const before = this.#config;
@@ -275,15 +277,14 @@ export class Agent {
         if (purged) await sleep(this.#purge?.restMs, undefined, { signal: this.#stop.signal });
         // A controller that answers at once instead of waiting must not be asked in a loop.
         else if (this.#config === before && Date.now() - asked < 1_000) await this.#pause(1_000);
-        delayMs = 100;
+        backoff.reset();
       } catch (err) {
         if (this.#stop.signal.aborted) return;
         // Once for each outage; the repetitions say nothing new.
         const level = this.#controllerLost === undefined ? 'warn' : 'debug';
         this.#controllerLost = err instanceof Error ? err.message : String(err);
         this.logger[level]({ reason: this.#controllerLost, forgotten: isUnknownNode(err) }, 'controller_lost');
-        await this.#pause(delayMs);
-        delayMs = Math.min(delayMs * 2, 5_000);
+        await this.#rest(backoff.next());
       }
   }
 
@@ -338,7 +339,7 @@ export class Agent {
   }
 
   async #untilDone(event: string, task: () => Promise<void>): Promise<void> {
-    for (let delayMs = 200; ; delayMs = Math.min(delayMs * 2, 5_000))
+    for (const backoff = newBackoff(); ; )
       try {
         await task();
         return;
@@ -346,12 +347,16 @@ export class Agent {
         if (this.#stop.signal.aborted) throw err;
         this.#setUpFailed = err instanceof Error ? err.message : String(err);
         this.logger.error({ err }, event);
-        await this.#pause(delayMs);
+        await this.#rest(backoff.next());
       }
   }
 
-  /** Waits, up to a half longer at random so that a fleet does not march in step; ends early at stop. */
-  async #pause(ms: number): Promise<void> {
-    await sleep(ms * (1 + Math.random() / 2), undefined, { signal: this.#stop.signal }).catch(() => undefined);
+  /** Waits, up to a half longer at random so that a fleet does not march in step. */
+  #pause(ms: number): Promise<void> {
+    return this.#rest(ms * (1 + Math.random() / 2));
+  }
+  /** Ends early at stop. */
+  #rest(ms: number): Promise<void> {
+    return sleep(ms, undefined, { signal: this.#stop.signal }).catch(() => undefined);
   }
 }
