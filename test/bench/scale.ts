@@ -3,9 +3,8 @@
 // acknowledgement, and from nothing; where the time goes; what the switches alone need. With --ovn OVN does the same work
 // afterwards, and the ratios are printed. Prints one JSON object. Needs `npm run build` and Open vSwitch.
 //
-// A change begins right before it is made here. It ends when the controller has read the last switch's acknowledgement, by the
-// controller's own clock: the log line that tells of it says how long before the compilation began, and the line of the compilation
-// is dated by when it is read here, a little late. `as_read_ms` ends when the line of the acknowledgement is read.
+// A change begins right before it is made here. It ends when the controller's log line about the last switch's acknowledgement is
+// read, which is a little later than the acknowledgement. The line says how long before its compilation began.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -55,8 +54,6 @@ const pause = (ms: number) => new Promise((done) => setTimeout(done, ms));
 /** What the controller's log said about one change, in milliseconds. */
 interface Seen {
   readonly total: number;
-  /** The same until the line of the last acknowledgement was read here. */
-  readonly asRead: number;
   /** From the change until the compiler had it, without the compiler. */
   readonly source: number;
   readonly compile: number;
@@ -76,6 +73,7 @@ interface Rounds {
 
 interface Compiled {
   readonly generation: number;
+  /** At the latest. */
   readonly startedAt: number;
   readonly ms: number;
   readonly nodes: number;
@@ -125,16 +123,15 @@ class Progress {
       await Promise.race([line, pause(done ? quietMs - quiet + 1 : 1_000)]);
     }
     const [first] = this.compiled;
-    const newest = this.compiled.findLast((c) => c.generation <= this.acknowledged.generation);
-    if (first === undefined || newest === undefined) throw new Error('nothing was compiled');
-    // Neither can be too early.
-    const end = Math.min(newest.startedAt + this.acknowledged.latencyMs, this.acknowledged.at);
+    if (first === undefined) throw new Error('nothing was compiled');
+    const { at: end, latencyMs } = this.acknowledged;
+    // The line of a compilation is written when the switches have their messages.
+    const began = Math.min(first.startedAt, end - latencyMs);
     return {
       total: end - startedAt,
-      asRead: this.acknowledged.at - startedAt,
-      source: first.startedAt - startedAt,
+      source: began - startedAt,
       compile: this.compiled.reduce((sum, c) => sum + c.ms, 0),
-      realize: end - first.startedAt - first.ms,
+      realize: end - began - first.ms,
       generations: this.compiled.length,
       bundles: this.compiled.reduce((sum, c) => sum + c.nodes, 0),
     };
@@ -340,7 +337,6 @@ async function main(): Promise<object> {
       controller: round(rssMb(pid)),
       'ovs-vswitchd': round(switches.reduce((sum, s) => sum + rssMb(s.vswitchdPid), 0) / NODES),
     },
-    as_read_ms: each(({ list }) => figures(list.map((s) => s.asRead))),
     parts_ms: each(({ list, mods }) => ({ ...parts(list), mods })),
     switch_alone_ms: {
       policy_add_ms: await alone(results.policy_add_ms),

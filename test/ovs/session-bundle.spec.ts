@@ -45,6 +45,22 @@ describe.skipIf(!hasOvs())('bundles on Open vSwitch', () => {
     ]);
   });
 
+  it.each(VERSIONS)('%s: a bundle of one message is applied in one round trip, or not at all', async (version) => {
+    const one = await open(version);
+    expect(await one.apply([group])).toEqual({ kind: 'committed' });
+    expect(await one.apply([drop(6)])).toEqual({ kind: 'committed' });
+    for (const [bad, reason] of [
+      [nonsense, 'OFPBAC_BAD_TYPE'],
+      [toGroup(9, 999), 'OFPBAC_BAD_OUT_GROUP'],
+    ] as const)
+      expect(await one.apply([bad])).toMatchObject({
+        kind: 'rejected',
+        errors: [{ index: 0, error: { reason, requestKind: 'flow_mod' } }],
+      });
+    expect(await ovs.flows()).toEqual(['table=1, priority=6,in_port=1 actions=drop']);
+    expect(await ovs.ofctl('dump-groups', 'br-int')).toContain('group_id=7');
+  });
+
   const refused: [string, Mod, string][] = [
     ['while it is added', nonsense, 'OFPBAC_BAD_TYPE'],
     ['at the commit', toGroup(9, 999), 'OFPBAC_BAD_OUT_GROUP'],

@@ -28,7 +28,12 @@ export class Allocations {
     readonly heldIdentities: HeldIdentities,
   ) {}
 
-  /** Resolves when all that switches may hear of is in the database. */
+  /** All that switches may hear of is in the database. */
+  get isFlushed(): boolean {
+    return this.ledger.isFlushed && this.heldIdentities.isFlushed;
+  }
+
+  /** Resolves when it is so. */
   async flush(): Promise<void> {
     await this.ledger.flush();
     await this.heldIdentities.flush();

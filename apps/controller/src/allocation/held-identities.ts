@@ -34,9 +34,14 @@ export class HeldIdentities {
     this.held = held;
   }
 
+  /** What is held is what is recorded. */
+  get isFlushed(): boolean {
+    return isDeepStrictEqual(this.held, this.recorded);
+  }
+
   async flush(): Promise<void> {
     const { held } = this;
-    if (isDeepStrictEqual(held, this.recorded)) return;
+    if (this.isFlushed) return;
     await this.database.transaction((tx) =>
       tx.upsert(SettingRecord, { name: NAME, value: JSON.stringify(held) }, ['name']),
     );

@@ -71,6 +71,11 @@ export class Ledger implements IdSource {
     return this.kind(kind).numbers.size;
   }
 
+  /** Every number that was given is in the database. */
+  get isFlushed(): boolean {
+    return this.pending.length === 0;
+  }
+
   /**
    * Resolves when every number given before the call is in the database. A failed write rejects and is tried again by the
    * next call: the numbers stay pending, and no switch hears of them meanwhile.

@@ -3,7 +3,13 @@ import type { Clock } from '../clock.js';
 
 /** What is told of a generation on its way; times in milliseconds since its compilation began. */
 export interface AcknowledgementEvents {
-  realized(event: { readonly node: string; readonly generation: number; readonly latencyMs: number }): void;
+  /** `changed` says whether there was anything to change on the node's switch. */
+  realized(event: {
+    readonly node: string;
+    readonly generation: number;
+    readonly latencyMs: number;
+    readonly changed: boolean;
+  }): void;
   /** Every switch that this generation, or one before it, changes something on has acknowledged it. Not told of those overtaken. */
   acknowledged(event: { readonly generation: number; readonly latencyMs: number }): void;
 }
@@ -33,9 +39,10 @@ export class Acknowledgements {
 
   realized(node: NodeName, generation: number): void {
     const latencyMs = this.since(generation);
-    if (latencyMs !== undefined) this.events.realized({ node, generation, latencyMs });
     const awaited = this.behind.get(node);
-    if (awaited === undefined || awaited > generation) return;
+    const changed = awaited !== undefined && awaited <= generation;
+    if (latencyMs !== undefined) this.events.realized({ node, generation, latencyMs, changed });
+    if (!changed) return;
     this.behind.delete(node);
     const total = this.since(this.newest);
     if (this.behind.size === 0 && total !== undefined)

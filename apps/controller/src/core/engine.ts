@@ -298,17 +298,19 @@ export class Engine {
 
     this.currentGeneration = generation;
     const deltas = second === undefined ? first.nodes : union(first.nodes, second.nodes);
-    events.compiled({
-      generation,
-      changes: changes.length,
-      nodes: deltas.size,
-      durationMs: clock.now() - startedAt,
-      steps: first.steps,
-    });
+    const durationMs = clock.now() - startedAt;
     this.options.allocations.heldIdentities.replace(this.holds.all());
     const awaited = [...deltas.keys()].filter((node) => switches.state(node)?.connected === true);
     this.acknowledgements.compiled(generation, startedAt, awaited);
     switches.notify(generation, deltas);
+    // What is told takes time, in which the switches work.
+    events.compiled({
+      generation,
+      changes: changes.length,
+      nodes: deltas.size,
+      durationMs,
+      steps: first.steps,
+    });
     this.options.watchers.changed();
   }
 

@@ -111,7 +111,12 @@ export class DomainObserver {
     await this.write().catch((error: unknown) => this.options.failed('addresses of names', error));
   }
 
-  /** Resolves when every address that a switch may be told of is recorded. */
+  /** Every address that a switch may be told of is recorded. */
+  get isFlushed(): boolean {
+    return !this.urgent && this.writes.isIdle;
+  }
+
+  /** Resolves when it is so. */
   flush(): Promise<void> {
     return this.urgent ? this.write() : this.writes.idle();
   }

@@ -10,8 +10,9 @@ export function engineEvents(metrics: Metrics, logger: Logger): EngineEvents {
       for (const [step, count] of Object.entries(steps)) metrics.compileSteps.inc({ step }, count);
       logger.info({ event: 'compiled', generation, changes, nodes, durationMs: Math.round(durationMs * 100) / 100 });
     },
-    realized({ node, generation, latencyMs }) {
-      metrics.realizationSeconds.observe({ node }, latencyMs / 1_000);
+    realized({ node, generation, latencyMs, changed }) {
+      // What concerns a switch in nothing it has at once, which says nothing about it.
+      if (changed) metrics.realizationSeconds.observe({ node }, latencyMs / 1_000);
       logger.debug({ event: 'realized', node, generation, latencyMs: Math.round(latencyMs * 100) / 100 });
     },
     acknowledged({ generation, latencyMs }) {

@@ -52,8 +52,8 @@ export interface SouthboundNeeds {
   readonly inSync: () => boolean;
   /** Something that waiters may look at has changed. */
   readonly changed: () => void;
-  /** Resolves when everything is recorded that a switch may be told of. */
-  readonly beforeCommit: () => Promise<void>;
+  /** Undefined if everything is recorded that a switch may be told of, else resolves when it is so. */
+  readonly beforeCommit: () => Promise<void> | undefined;
 }
 
 export interface RuntimeOptions {
@@ -159,10 +159,10 @@ export class Runtime {
       allocations,
       inSync: () => engine?.inSync ?? false,
       changed: () => watchers.changed(),
-      beforeCommit: async () => {
-        await allocations.flush();
-        await domains?.observer.flush();
-      },
+      beforeCommit: () =>
+        allocations.isFlushed && domains?.observer.isFlushed !== false
+          ? undefined
+          : allocations.flush().then(() => domains?.observer.flush()),
     });
     engine = new Engine({
       config: configFact(config),

@@ -8,10 +8,10 @@ export interface DriverOptions {
   readonly logger: SouthboundLogger;
   readonly clock: SouthboundClock;
   /**
-   * Resolves when every number given out so far is durable. A switch gets a bundle meanwhile, and is told to commit it afterwards;
-   * if it rejects, the bundle is discarded.
+   * Undefined if every number given out so far is durable, else resolves when it is so. A switch gets a bundle meanwhile, and is told
+   * to commit it afterwards; if it rejects, the bundle is discarded.
    */
-  readonly beforeCommit: () => Promise<void>;
+  readonly beforeCommit: () => Promise<void> | undefined;
   /** True when the desired state is whole: nothing is sent to or deleted from a switch before. */
   readonly inSync: () => boolean;
   /** Whether the identity travels in a Geneve option. */

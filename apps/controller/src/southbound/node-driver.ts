@@ -11,6 +11,7 @@ import { PolicyEpoch } from './policy-epoch.js';
 import { ensureIdentityField, ensurePackets, ensurePolicyLog } from './prepare.js';
 import { readBack } from './readback.js';
 import { logDrift, logRefused } from './reports.js';
+import type { SharedMods } from './shared-mods.js';
 import { changesJudgement, isJudging } from './verdicts.js';
 
 /** Why the whole switch is compared. */
@@ -60,6 +61,7 @@ export class NodeDriver {
     readonly node: NodeName,
     private readonly options: DriverOptions,
     private readonly events: DriverEvents,
+    private readonly shared: SharedMods,
   ) {
     this.#packets = new PacketInQueue({
       node,
@@ -211,7 +213,7 @@ export class NodeDriver {
       if (work.leaving.length > 0)
         void this.#tellCounts(session, 'leaving', readCountsOf(session, work.leaving), work.leaving);
       this.#policyEpoch.sending(work.judgement);
-      const result = await session.apply(work.mods, {
+      const result = await session.apply(this.shared.of(work.mods), {
         timeoutMs: this.options.bundleTimeoutMs ?? 30_000,
         commitAfter: this.options.beforeCommit(),
       });

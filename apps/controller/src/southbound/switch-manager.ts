@@ -9,6 +9,7 @@ import {
 import type { CountsEvent, PacketInEvent } from '../core/ports.js';
 import type { DriverOptions, NodeSwitchState } from './driver-options.js';
 import { NodeDriver } from './node-driver.js';
+import { SharedMods } from './shared-mods.js';
 
 export interface ListenOptions {
   /** `tcp:HOST:PORT`, `ssl:HOST:PORT`, `unix:PATH`, or the same as objects. */
@@ -33,6 +34,7 @@ export class SwitchManager {
   readonly #listeners: ((node: NodeName, generation: number) => void)[] = [];
   readonly #packetListeners: ((event: PacketInEvent) => void)[] = [];
   readonly #countListeners: ((event: CountsEvent) => void)[] = [];
+  readonly #shared = new SharedMods();
   #server: OpenFlowServer | undefined;
   #generation = 0;
   #cancelPoll: (() => void) | undefined;
@@ -150,17 +152,18 @@ export class SwitchManager {
   #driver(node: NodeName): NodeDriver {
     const known = this.#drivers.get(node);
     if (known !== undefined) return known;
-    const driver = new NodeDriver(node, this.options, {
-      realized: (generation) => {
+    const events = {
+      realized: (generation: number) => {
         for (const listener of this.#listeners) listener(node, generation);
       },
-      packetIn: (event) => {
+      packetIn: (event: PacketInEvent) => {
         for (const listener of this.#packetListeners) listener(event);
       },
-      counts: (event) => {
+      counts: (event: CountsEvent) => {
         for (const listener of this.#countListeners) listener(event);
       },
-    });
+    };
+    const driver = new NodeDriver(node, this.options, events, this.#shared);
     this.#drivers.set(node, driver);
     return driver;
   }

@@ -66,7 +66,8 @@ function* chunksOf(
  * Applies all mods in their order as one bundle, or none of them.
  *
  * Open vSwitch commits a bundle even if some of its messages were refused while they were being added. So a barrier
- * follows the adds, and the bundle is discarded if any error came for one of them.
+ * follows the adds, and the bundle is discarded if any error came for one of them. Of a single message nothing is left then,
+ * so its commit need not wait.
  * @throws OpenFlowClosedError, OpenFlowProtocolError; whether the bundle is in force is unknown then
  * @throws what `commitAfter` rejects with; the bundle is not in force then
  */
@@ -111,11 +112,15 @@ export async function applyBundle(
       pending.push(promise);
     };
     const barrier = () => post(channel.call({ kind: 'barrier_request' }, xids.allocate()));
+    const failed: RejectedMod[] = [];
+    const commit = () => control('commit_request', 'commit_reply', xids.allocate()).catch(asRejection(failed));
+    const isAtOnce = mods.length === 1 && commitAfter === undefined;
     channel.together(() => {
       post(control('open_request', 'open_reply', openXid).catch(asRejection(errors)));
       if (!chunk.done) post(channel.write(chunk.value));
       chunk = chunks.next();
-      if (chunk.done) barrier();
+      if (isAtOnce) post(commit());
+      else if (chunk.done) barrier();
     });
     if (!chunk.done) {
       for (let sent = 2; !chunk.done; sent++) {
@@ -128,6 +133,7 @@ export async function applyBundle(
       barrier();
     }
     await Promise.all(pending);
+    if (isAtOnce) return outcome(errors, failed);
     const discard = () => control('discard_request', 'discard_reply', xids.allocate()).catch(ignorePeerError);
     if (errors.length > 0) {
       await discard();
@@ -142,14 +148,17 @@ export async function applyBundle(
       }
       if (isAbandoned()) return { kind: 'rejected', errors };
     }
-    const failed: RejectedMod[] = [];
-    await control('commit_request', 'commit_reply', xids.allocate()).catch(asRejection(failed));
-    // The error of the message at fault comes first, under its own xid; that of the commit says only that it failed.
-    if (failed.length > 0) return { kind: 'rejected', errors: errors.length > 0 ? errors : failed };
-    return { kind: 'committed' };
+    await commit();
+    return outcome(failed.length > 0 ? errors : [], failed);
   } finally {
     unwatch();
   }
+}
+
+/** The error of the message at fault comes first, under its own xid; that of the commit says only that it failed. */
+function outcome(errors: readonly RejectedMod[], failed: readonly RejectedMod[]): ApplyResult {
+  if (errors.length > 0) return { kind: 'rejected', errors };
+  return failed.length > 0 ? { kind: 'rejected', errors: failed } : { kind: 'committed' };
 }
 
 const asRejection = (errors: RejectedMod[]) => (error: unknown) => {

@@ -67,14 +67,18 @@ function writeAdd(w: ByteWriter, message: Message, version: Version): void {
   }
 }
 
+/** Empty between two chunks, so that all lists can have the same: one of this size costs more than most lists. */
+const scratch = new ByteWriter(CHUNK_BYTES * 2);
+
 /** Encodes a list piece by piece, so that a peer can work on one piece while the next is made. */
 export function* encodeAdds(
   messages: readonly Message[],
   version: Version,
   failures: EncodeFailure[],
 ): Generator<AddChunk> {
-  const w = new ByteWriter(CHUNK_BYTES * 2);
+  const w = scratch;
   for (let at = 0; at < messages.length; ) {
+    w.truncate(0);
     const first = at;
     const starts: number[] = [];
     for (; at < messages.length && w.length < CHUNK_BYTES; at++) {
