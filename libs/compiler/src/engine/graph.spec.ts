@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { attach, detach, namespace, noPod, pod } from '../testing/facts.js';
+import { attach, detach, hold, namespace, noPod, pod } from '../testing/facts.js';
 import { equal } from './equal.js';
 import { Graph } from './graph.js';
+import type { Keyed } from './spaces.js';
 import { index, memo, type Root, root } from './steps.js';
 
 const team = memo('team', (ns, cx) => cx.fact('namespace', ns)?.labels.team ?? 'none');
@@ -15,9 +16,13 @@ const emit = root('emit', 1, members, (app, cx) => ({
 }));
 
 function graph(...roots: Root[]) {
+  return sharing([], ...roots);
+}
+function sharing(sharedKeys: readonly (readonly Keyed[])[], ...roots: Root[]) {
   const shown = new Map<string, unknown>();
   const made: Graph = new Graph({
     roots,
+    sharedKeys,
     onFragment: (owner, now) => {
       const { root, key } = made.nameOf(owner);
       const name = `${root.name} ${key}`;
@@ -65,6 +70,37 @@ describe('the graph of steps', () => {
     expect(g.sizes()).toEqual({ size: 0, join: 0, emit: 0 });
     expect(g.inspect(size, 'a')).toBe(0);
     expect(g.sizes().size).toBe(0);
+  });
+  it('keeps facts, memos and sets of one key together, and each for as long as it is needed', () => {
+    const name = memo('name', (key, cx) => `${cx.fact('pod', key)?.name} of ${cx.fact('hold', key)?.identityKey}`);
+    const tell = root('tell', 1, 'attachment', (key, cx) => ({
+      fragment: [{ part: { flows: [] }, placement: { kind: 'nodes', nodes: [cx.read(name, key) as never] } }],
+    }));
+    const { graph: g, shown } = sharing(
+      [
+        ['pod', 'attachment', 'hold', name],
+        [members, size],
+      ],
+      join,
+      emit,
+      tell,
+    );
+    g.apply([pod('x/1', { app: 'a' }), attach('x/1', 1, 2), hold('x/1', 'k')]);
+    expect([...shown.keys()].sort()).toEqual(['emit a', 'tell x/1']);
+    expect(shown.get('tell x/1')).toEqual({ kind: 'nodes', nodes: ['1 of k'] });
+    // Gone for the pod's own root, still read by the one of the attachment.
+    expect(g.apply([noPod('x/1')])).toEqual({ name: 1, tell: 1 });
+    expect(shown.get('tell x/1')).toEqual({ kind: 'nodes', nodes: ['undefined of k'] });
+    g.apply([detach('x/1')]);
+    expect([...shown]).toEqual([]);
+    expect(g.sizes()).toEqual({ name: 0, join: 0, emit: 0, tell: 0, size: 0 });
+    expect([g.factCount('hold'), g.factCount('pod'), g.indexSize(members)]).toEqual([1, 0, 0]);
+    // Another key takes the place of the one that went; nothing of that is left in it.
+    g.apply([{ kind: 'hold', key: 'x/1', value: undefined }]);
+    g.apply([attach('x/2', 1, 3), pod('x/2', { app: 'a' })]);
+    expect(shown.get('tell x/2')).toEqual({ kind: 'nodes', nodes: ['2 of undefined'] });
+    expect([...g.allFacts('pod')].map(([key]) => key)).toEqual(['x/2']);
+    expect(g.fact('hold', 'x/1')).toBeUndefined();
   });
   it('refuses a root that reads an index before it is complete', () => {
     const early = root('early', 0, 'attachment', (_, cx) => {
