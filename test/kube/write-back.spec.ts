@@ -198,7 +198,10 @@ describe('a Realization', () => {
 
   it('notes which rules of a cluster policy have no place of their own, as long as it is so', async () => {
     api.put(CLUSTER_POLICY_CRD);
+    putNode('node1');
     await start();
+    await register('node1', 1);
+    harness().switches.connect('node1');
     const putDenials = (name: string, rules: number) => {
       const ingress = Array.from({ length: rules }, () => ({ action: 'Deny', from: [{ namespaces: {} }] }));
       api.put(denyingClusterPolicy(name, { ingress }));

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { deferred } from '../../deferred.js';
 import { ManualClock } from '../../testing/manual-clock.js';
 import type { KubeClient } from '../kube-client.js';
-import type { TrackedObject } from './cluster-state.js';
+import type { NodeState, TrackedObject } from './cluster-state.js';
 import { Realizations } from './realizations.js';
 import { WriteQueue } from './write-queue.js';
 
@@ -20,6 +20,7 @@ it('writes nothing for what it had begun to read when another controller took ov
   const client = { request } as unknown as KubeClient;
   const policies = new Map<string, TrackedObject>([['shop/db', { uid: 'u1', generation: 1 }]]);
   const queue = new WriteQueue({ clock, random: () => 0, perSecond: 5, burst: 10, onError: () => {} });
+  const nodes: NodeState[] = [];
   const realizations = new Realizations({
     client,
     clock,
@@ -29,7 +30,7 @@ it('writes nothing for what it had begun to read when another controller took ov
     state: {
       inSync: () => true,
       generation: () => 1,
-      nodes: () => [],
+      nodes: () => nodes,
       nodesOf: () => undefined,
       problems: () => [],
       problemsOf: () => [],
@@ -54,5 +55,9 @@ it('writes nothing for what it had begun to read when another controller took ov
   realizations.tick();
   await pass();
   await pass();
+  // Not before there is a node: it would say that all of none have acknowledged it, and stay so.
+  expect(requests.filter((method) => method !== 'GET')).toEqual([]);
+  nodes.push({ name: 'n1', connected: true, realizedGeneration: 1, lastError: null });
+  for (let i = 0; i < 4; i++) await pass();
   expect(requests.filter((method) => method !== 'GET')).toEqual(['POST', 'PATCH']);
 });

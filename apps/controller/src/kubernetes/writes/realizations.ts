@@ -197,7 +197,13 @@ export class Realizations {
     )
       return remarked(known.state, remark);
     const concerned = state.nodesOf(target);
-    const nodes = state.nodes().filter((n) => concerned === undefined || concerned.has(n.name));
+    const all = state.nodes();
+    if (concerned === undefined && all.length === 0 && errors.length === 0) {
+      // Nobody has come yet, in a new cluster for example: that all of none have acknowledged it would be said for good.
+      this.queue(target, PROGRESS_MS);
+      return undefined;
+    }
+    const nodes = all.filter((n) => concerned === undefined || concerned.has(n.name));
     const base = { observedGeneration, generation: change.generation, wanted: nodes.length };
     if (errors.length > 0)
       return settled(known, {
