@@ -15,6 +15,11 @@ const MAX_WAIT_MS = 500;
 const POLL_MS = 5_000;
 const MAX_FILES = 10_000;
 
+/** What a look at the directory found: every file, sorted by path, or the ones that may have changed and those that are gone. */
+export type Scan =
+  | { readonly kind: 'all'; readonly files: readonly FileContent[] }
+  | { readonly kind: 'some'; readonly files: readonly FileContent[]; readonly gone: readonly string[] };
+
 /** 0 of what is not there or cannot be looked at. */
 function sizeOf(path: string): number {
   try {
@@ -53,11 +58,11 @@ export class ManifestDirectory {
    * Every manifest below the root, sorted by path; files that did not change are not read again.
    * @throws Error if the root cannot be listed
    */
-  async scan(): Promise<readonly FileContent[]> {
+  async scan(): Promise<Scan> {
     // What changes from here on is for the next scan.
     this.touched = { all: false, paths: new Set() };
     try {
-      return await this.scanAll();
+      return { kind: 'all', files: await this.scanAll() };
     } catch (e) {
       this.touched.all = true;
       throw e;
@@ -68,23 +73,26 @@ export class ManifestDirectory {
    * As `scan`, but looks only at the files that inotify has named since the last time, if it named every one.
    * @throws Error if the root cannot be listed
    */
-  async scanTouched(): Promise<readonly FileContent[]> {
+  async scanTouched(): Promise<Scan> {
     const { all, paths } = this.touched;
     if (all) return this.scan();
     this.touched = { all: false, paths: new Set() };
-    let added = false;
+    const files: FileContent[] = [];
+    const gone: string[] = [];
     for (const path of paths) {
       const content = readContentNow(path, relative(this.root, path), this.cache.get(path));
       if (content.error === NOT_A_FILE) return this.scan();
-      if (content.stamp === GONE) this.cache.delete(path);
-      else {
-        added ||= !this.cache.has(path);
+      if (content.stamp === GONE) {
+        this.cache.delete(path);
+        gone.push(content.path);
+      } else {
         this.cache.set(path, content);
+        files.push(content);
       }
     }
-    if (this.cache.size > MAX_FILES) throw new Error(`more than ${MAX_FILES} manifests`);
-    if (added) this.cache = new Map([...this.cache].sort(([a], [b]) => (a < b ? -1 : 1)));
-    return [...this.cache.values()];
+    // What was found is told by the next look at everything.
+    if (this.cache.size > MAX_FILES) return this.scan();
+    return { kind: 'some', files, gone };
   }
 
   private async scanAll(): Promise<readonly FileContent[]> {

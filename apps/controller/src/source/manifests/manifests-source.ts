@@ -3,7 +3,7 @@ import type { Clock } from '../../clock.js';
 import { Serial } from '../../serial.js';
 import { NO_OBJECTS, type Problem, type Source, type SourceChange, type SourceObjects } from '../model.js';
 import { ToldProblems } from '../told-problems.js';
-import { ManifestDirectory } from './manifest-directory.js';
+import { ManifestDirectory, type Scan } from './manifest-directory.js';
 import type { FileContent } from './manifest-file.js';
 import { type FileObjects, ObjectsOfFiles } from './objects-of-files.js';
 import { objectKey, readManifest } from './read-manifest.js';
@@ -31,6 +31,8 @@ const RECORD_AGAIN_MS = 5_000;
 /** What counts: what the file says, and for what is broken in it what it said last. */
 interface FileState extends FileObjects {
   readonly stamp: string;
+  /** What the file says now; undefined if it could not be read. */
+  readonly text: string | undefined;
 }
 
 /** A directory of ordinary Kubernetes YAML as a source. */
@@ -43,8 +45,8 @@ export class ManifestsSource implements Source {
   private readonly scans = new Serial();
   private files = new Map<string, FileState>();
   private goodTexts = new Map<string, string>();
-  /** What the last scan found. */
-  private contents: readonly FileContent[] = [];
+  /** Files that changed since the last record of good texts. */
+  private unrecorded = new Set<string>();
   private readonly objects = new ObjectsOfFiles();
   private readonly toldProblems: ToldProblems;
   private scanProblem: readonly Problem[] = [];
@@ -66,7 +68,7 @@ export class ManifestsSource implements Source {
     this.goodTexts = new Map(await this.options.lastGood.load());
     for (const [path, text] of this.goodTexts) {
       const { objects } = readManifest(path, text);
-      this.files.set(path, { stamp: 'recorded', objects, problems: [] });
+      this.files.set(path, { stamp: 'recorded', text, objects, problems: [] });
     }
     this.directory.watch(() => void this.lookAgain(false).catch(this.options.onError));
     const change = await this.scans.run(() => this.rescan(true, true));
@@ -114,9 +116,9 @@ export class ManifestsSource implements Source {
 
   /** What changed; undefined if no file did. */
   private async rescan(first: boolean, all: boolean): Promise<SourceChange | undefined> {
-    let contents: readonly FileContent[];
+    let scan: Scan;
     try {
-      contents = await (all ? this.directory.scan() : this.directory.scanTouched());
+      scan = await (all ? this.directory.scan() : this.directory.scanTouched());
       this.scanProblem = [];
     } catch (e) {
       if (first) throw e;
@@ -126,17 +128,34 @@ export class ManifestsSource implements Source {
       this.toldProblems.update(this.problems());
       return undefined;
     }
-    const files = new Map<string, FileState>();
-    for (const content of contents) files.set(content.path, this.fileState(content));
-    this.files = files;
+    const changed = this.changedFiles(scan);
+    for (const [path, file] of changed) {
+      this.unrecorded.add(path);
+      if (file === undefined) this.files.delete(path);
+      else this.files.set(path, file);
+    }
     const change: SourceChange | undefined =
-      first || !this.delivered ? { kind: 'all', objects: this.objects.all(files) } : this.objects.change(files);
+      first || !this.delivered ? { kind: 'all', objects: this.objects.all(this.files) } : this.objects.change(changed);
     if (change === undefined) return undefined;
     this.delivered = first;
-    this.contents = contents;
     if (first) await this.recordGoodTexts();
     this.toldProblems.update(this.problems());
     return change;
+  }
+
+  /** By path; undefined: gone. */
+  private changedFiles(scan: Scan): ReadonlyMap<string, FileState | undefined> {
+    const changed = new Map<string, FileState | undefined>();
+    for (const content of scan.files) {
+      const file = this.fileState(content);
+      if (file !== this.files.get(content.path)) changed.set(content.path, file);
+    }
+    if (scan.kind === 'some') for (const path of scan.gone) changed.set(path, undefined);
+    else {
+      const present = new Set(scan.files.map((f) => f.path));
+      for (const path of this.files.keys()) if (!present.has(path)) changed.set(path, undefined);
+    }
+    return changed;
   }
 
   private fileState({ path, stamp, text, error }: FileContent): FileState {
@@ -150,7 +169,7 @@ export class ManifestsSource implements Source {
         object: null,
         reason: error ?? 'not readable',
       };
-      return { stamp, objects: before?.objects ?? [], problems: [problem] };
+      return { stamp, text, objects: before?.objects ?? [], problems: [problem] };
     }
     const reading = readManifest(path, text);
     const defined = new Set(reading.objects.map((o) => objectKey(o.object)));
@@ -158,7 +177,7 @@ export class ManifestsSource implements Source {
       const key = objectKey(o.object);
       return !defined.has(key) && (reading.brokenSomewhere || reading.broken.has(key));
     });
-    return { stamp, objects: [...reading.objects, ...kept], problems: reading.problems };
+    return { stamp, text, objects: [...reading.objects, ...kept], problems: reading.problems };
   }
 
   private recordLater(ms: number): void {
@@ -177,16 +196,25 @@ export class ManifestsSource implements Source {
   }
 
   private async recordGoodTexts(): Promise<void> {
-    const { contents } = this;
-    const present = new Set(contents.map((c) => c.path));
-    const gone = [...this.goodTexts.keys()].filter((path) => !present.has(path));
+    const paths = this.unrecorded;
+    this.unrecorded = new Set();
     const changed = new Map<string, string>();
-    for (const { path, text } of contents) {
-      const good = text !== undefined && !this.files.get(path)?.problems.some((p) => p.severity === 'error');
-      if (good && this.goodTexts.get(path) !== text) changed.set(path, text);
+    const gone: string[] = [];
+    for (const path of paths) {
+      const file = this.files.get(path);
+      const known = this.goodTexts.get(path);
+      if (file === undefined) {
+        if (known !== undefined) gone.push(path);
+      } else if (file.text !== undefined && file.text !== known && !file.problems.some((p) => p.severity === 'error'))
+        changed.set(path, file.text);
     }
     if (gone.length === 0 && changed.size === 0) return;
-    await this.options.lastGood.save(changed, gone);
+    try {
+      await this.options.lastGood.save(changed, gone);
+    } catch (error) {
+      for (const path of paths) this.unrecorded.add(path);
+      throw error;
+    }
     for (const path of gone) this.goodTexts.delete(path);
     for (const [path, text] of changed) this.goodTexts.set(path, text);
   }

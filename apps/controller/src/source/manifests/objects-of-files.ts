@@ -10,7 +10,6 @@ export interface FileObjects {
   readonly objects: readonly Located[];
   readonly problems: readonly Problem[];
 }
-/** Files by path, sorted by it. */
 export type Files = ReadonlyMap<string, FileObjects>;
 
 /** Kinds of which an object means the same whatever else there is, but for the conditions of `isAlone`. */
@@ -31,7 +30,8 @@ const INDEPENDENT: ReadonlySet<Kind> = new Set([
  * any other makes everything anew.
  */
 export class ObjectsOfFiles {
-  private files: Files = new Map();
+  /** By path. */
+  private files = new Map<string, FileObjects>();
   private objects = mutable(NO_OBJECTS);
   private found: readonly Problem[] = [];
   private places = new Map<string, Located>();
@@ -47,8 +47,10 @@ export class ObjectsOfFiles {
     return this.places.get(objectKey(object));
   }
 
-  /** Takes over the files as they are now and gives every object. */
-  all(files: Files): SourceObjects {
+  /** Takes over the files as they are now, by path, and gives every object. */
+  all(given: Files): SourceObjects {
+    // In the order of their paths, in which they count.
+    const files = new Map([...given].sort(([a], [b]) => (a < b ? -1 : 1)));
     this.files = files;
     const located = [...files.values()].flatMap((f) => f.objects);
     // Backwards, because of two definitions the first counts.
@@ -62,17 +64,21 @@ export class ObjectsOfFiles {
     return objects;
   }
 
-  /** Takes over the files as they are now; undefined if none changed. */
-  change(files: Files): SourceChange | undefined {
-    const paths = new Set<string>();
-    for (const [path, file] of files) if (this.files.get(path) !== file) paths.add(path);
-    for (const path of this.files.keys()) if (!files.has(path)) paths.add(path);
+  /** Takes over files that may have changed, by path; undefined is one that is gone. Gives undefined if none changed. */
+  change(given: ReadonlyMap<string, FileObjects | undefined>): SourceChange | undefined {
+    const { files } = this;
+    const paths = new Set([...given.keys()].filter((path) => files.get(path) !== given.get(path)));
     if (paths.size === 0) return undefined;
-    const before = [...paths].flatMap((p) => this.files.get(p)?.objects ?? []);
-    const now = [...paths].flatMap((p) => files.get(p)?.objects ?? []);
-    if (!this.isAlone(before, now)) return { kind: 'all', objects: this.all(files) };
+    const before = [...paths].flatMap((p) => files.get(p)?.objects ?? []);
+    const now = [...paths].flatMap((p) => given.get(p)?.objects ?? []);
+    const isAlone = this.isAlone(before, now);
+    for (const path of paths) {
+      const file = given.get(path);
+      if (file === undefined) files.delete(path);
+      else files.set(path, file);
+    }
+    if (!isAlone) return { kind: 'all', objects: this.all(files) };
 
-    this.files = files;
     const { objects, problems } = resolveObjects(now);
     const delta = differing(resolveObjects(before).objects, objects);
     applyDelta(this.objects, delta);
