@@ -40,6 +40,13 @@ const figures = (list: readonly number[]) => {
   return { p50: at(0.5), p99: at(0.99), max: at(1) };
 };
 
+interface LogLine {
+  readonly event?: string;
+  readonly generation?: number;
+  readonly node?: string;
+  readonly level?: string;
+}
+
 /** What the controller's log says of generations: when each was compiled, and acknowledged by each switch. */
 class Progress {
   private generation = 0;
@@ -54,7 +61,7 @@ class Progress {
 
   private take(line: string): void {
     const at = performance.now();
-    const { event, generation, node, level } = JSON.parse(line) as Record<string, never>;
+    const { event, generation = 0, node = '', level }: LogLine = JSON.parse(line);
     if (level === 'error') process.stderr.write(`${line}\n`);
     if (event === 'compiled') {
       this.generation = generation;

@@ -81,7 +81,7 @@ it.each([1, 2, 3, 4, 5, 6].map((seed) => ({ seed })))(
     if (away) await api.restart();
     const wanted = () =>
       Object.fromEntries(
-        api.objects('pods').map(({ metadata }) => [metadata.name, [metadata.uid, metadata.labels.version]]),
+        api.objects('pods').map(({ metadata }) => [metadata.name, [metadata.uid, metadata.labels?.version]]),
       );
     const seen = () =>
       Object.fromEntries(

@@ -49,6 +49,14 @@ export interface RunningPod {
   stop(): Promise<void>;
 }
 
+/** A container that was started. */
+interface Running {
+  readonly id: string;
+  readonly child: ChildProcess;
+  readonly user: string;
+  readonly log: () => string;
+}
+
 /** So much of a kubelet as our own pods need. All of them use the network of the node. */
 export class Kubelet {
   #count = 0;
@@ -67,7 +75,7 @@ export class Kubelet {
       const status = await ended(child);
       if (status !== 0) throw new Error(`${name}/${container.name} ended with ${status}:\n${log()}`);
     }
-    const running = new Map<string, ReturnType<Kubelet['#run']>>();
+    const running = new Map<string, Running>();
     for (const container of spec.containers) running.set(container.name, this.#run(container, shared));
     const of = (container: string) => {
       const found = running.get(container);
@@ -144,7 +152,7 @@ export class Kubelet {
     return last;
   }
 
-  #run(container: Any, pod: { spec: Any; namespace: string; dir: string; volumes: Map<string, string> }) {
+  #run(container: Any, pod: { spec: Any; namespace: string; dir: string; volumes: Map<string, string> }): Running {
     const { spec, namespace, dir, volumes } = pod;
     const { images } = this.options;
     const image = images(container.image);

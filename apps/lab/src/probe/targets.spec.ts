@@ -17,6 +17,7 @@ const record = (namespace: string, name: string, ips: string[]): PodRecord => ({
   cniAddMs: null,
   probeSocket: '',
   containers: [],
+  portMappings: [],
 });
 const ports = (...list: readonly (readonly [number, 'TCP' | 'UDP'])[]) => [
   {

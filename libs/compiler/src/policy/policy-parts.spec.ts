@@ -129,7 +129,8 @@ describe('selectors', () => {
     ['the name of an object’s own method', expression('toString', 'DoesNotExist'), [true, true, true]],
   ])('%s', (_, selector, expected) => {
     const matches = compileSelector(selector);
-    expect([{ a: '1' }, { a: '3' }, {}].map(matches)).toEqual(expected);
+    const labels: Record<string, string>[] = [{ a: '1' }, { a: '3' }, {}];
+    expect(labels.map((l) => matches(l))).toEqual(expected);
   });
   it('explain themselves', () => {
     const selector = canonicalSelector({

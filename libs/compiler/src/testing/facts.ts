@@ -166,7 +166,10 @@ export const policy = (name: string, spec: Omit<NetworkPolicyFact, 'namespace' |
 export const noPolicy = (name: string): FactChange => ({ kind: 'policy', key: name, value: undefined });
 
 /** A cluster policy of the tier Admin for every pod, unless said otherwise. */
-export const clusterPolicy = (name: string, spec: Partial<Omit<ClusterPolicyFact, 'name'>>): FactChange => ({
+export const clusterPolicy = (
+  name: string,
+  spec: Partial<Omit<ClusterPolicyFact, 'name'>>,
+): { readonly kind: 'clusterPolicy'; readonly key: string; readonly value: ClusterPolicyFact } => ({
   kind: 'clusterPolicy',
   key: name,
   value: {

@@ -60,7 +60,8 @@ export type InsertRow<T extends DatabaseTypes, K extends keyof T> = {
 /** Columns of an update. `undefined` empties an optional column. */
 export type UpdateRow<T extends DatabaseTypes, K extends keyof T> = Omit<InsertRow<T, K>, T[K]['immutable']>;
 
-type Comparison<V> = NonNullable<V> extends number | bigint ? '<' | '<=' | '>=' | '>' : never;
+/** Of a table without generated types any column may hold a number. */
+type Comparison<V> = [Extract<V, number | bigint>] extends [never] ? never : '<' | '<=' | '>=' | '>';
 
 /** One condition: column, function, value. All conditions of a list must hold. */
 export type Condition<Row> = {
