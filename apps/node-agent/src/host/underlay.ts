@@ -75,6 +75,9 @@ export class Uplink {
     const links = await readLinks();
     if (!links.some((l) => l.name === UNDERLAY_BRIDGE)) return;
     const uplink = links.find((l) => l.name === this.name);
+    // With another card these addresses have another MAC, and the switches of other nodes keep the old one for minutes.
+    writeSysctl(`ipv4/conf/${UNDERLAY_BRIDGE}/arp_notify`, '1');
+    writeSysctl(`ipv6/conf/${UNDERLAY_BRIDGE}/ndisc_notify`, '1');
     await ipBatch(moveLines(state, uplink));
     // Neighbours' questions for the bridge's addresses are the bridge's to answer.
     writeSysctl(`ipv6/conf/${this.name}/disable_ipv6`, '1');

@@ -39,10 +39,10 @@ describe('moving the uplink into br-phy', () => {
 
   it('gives the bridge the addresses before the uplink loses them', () => {
     expect(moveLines(state, link)).toEqual([
-      'link set dev br-phy up',
       'link set dev eth0 up',
       'addr replace 172.31.99.1/24 dev br-phy',
       'addr replace fd00:31:99::1/64 dev br-phy nodad',
+      'link set dev br-phy up',
       'addr del 172.31.99.1/24 dev eth0',
       'addr del fd00:31:99::1/64 dev eth0',
       'addr del fe80::aa:ff:fe00:1/64 dev eth0',
@@ -52,10 +52,10 @@ describe('moving the uplink into br-phy', () => {
 
   it('is the same lines without removals once it has happened', () => {
     expect(moveLines(state, { ...link, addresses: [] })).toEqual([
-      'link set dev br-phy up',
       'link set dev eth0 up',
       'addr replace 172.31.99.1/24 dev br-phy',
       'addr replace fd00:31:99::1/64 dev br-phy nodad',
+      'link set dev br-phy up',
       'route replace default via 172.31.99.254 dev br-phy metric 100',
     ]);
   });

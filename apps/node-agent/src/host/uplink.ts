@@ -71,13 +71,16 @@ export function mergeUplinkState(
 const routeFamily = ({ gateway, destination }: UplinkState['routes'][number]): 4 | 6 =>
   familyOf(gateway ?? destination);
 
-/** `ip -batch` lines that move it. Added to the bridge before they leave the uplink, so that a crash loses none. */
+/**
+ * `ip -batch` lines that move it. Added to the bridge before they leave the uplink, so that a crash loses none; and before the
+ * bridge comes up, since the kernel then tells the neighbours whose these addresses are (arp_notify).
+ */
 export function moveLines(state: UplinkState, uplink: HostLink | undefined): string[] {
   const dev = `dev ${UNDERLAY_BRIDGE}`;
   return [
-    `link set ${dev} up`,
     `link set dev ${state.uplink} up`,
     ...state.addresses.map((a) => `addr replace ${a.ip}/${a.prefixLength} ${dev}${a.ip.includes(':') ? ' nodad' : ''}`),
+    `link set ${dev} up`,
     // An address that is not noted would be lost.
     ...(uplink?.addresses ?? [])
       .filter((a) => a.scope !== 'global' || state.addresses.some(({ ip }) => ip === a.ip))
