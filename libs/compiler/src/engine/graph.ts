@@ -98,7 +98,7 @@ export class Graph {
   }
 
   factCount(kind: FactKind): number {
-    return this.count(this.owner(kind));
+    return this.owner(kind).live;
   }
 
   /** Reads a value from outside, between two applies. */
@@ -120,7 +120,7 @@ export class Graph {
 
   /** Number of keys under which the index has members. */
   indexSize(index: Index): number {
-    return this.count(this.owner(index));
+    return this.owner(index).live;
   }
 
   /** Remembered values of each step. */
@@ -163,12 +163,6 @@ export class Graph {
     return block === undefined ? undefined : this.cells.value(block + place);
   }
 
-  private count({ space, place }: Owner): number {
-    let n = 0;
-    for (const [, block] of space.entries()) if (this.cells.value(block + place) !== undefined) n++;
-    return n;
-  }
-
   private setFact(kind: FactKind, key: string, value: unknown): void {
     const owner = this.owner(kind);
     // One look for what is new: what is put has a block in any case.
@@ -179,8 +173,11 @@ export class Graph {
     if (equal(before, value)) return;
     this.cells.setValue(cell, value);
     this.touch(cell);
-    if (before === undefined) this.startRoots(cell, owner);
-    else if (value === undefined) {
+    if (before === undefined) {
+      owner.live++;
+      this.startRoots(cell, owner);
+    } else if (value === undefined) {
+      owner.live--;
       this.stopRoots(cell, owner);
       this.orphans.push(cell);
     }
@@ -281,9 +278,11 @@ export class Graph {
     const { cells } = this;
     const value = cells.value(cell) as Stored;
     if (value === undefined) {
+      const owner = this.ownerOf(cell);
+      owner.live++;
       cells.setValue(cell, member);
       this.touch(cell);
-      this.startRoots(cell, this.ownerOf(cell));
+      this.startRoots(cell, owner);
       return;
     }
     const members = typeof value === 'string' ? new Members(value) : value;
@@ -298,7 +297,9 @@ export class Graph {
     if (gone) this.cells.setValue(cell, undefined);
     this.touch(cell);
     if (!gone) return;
-    this.stopRoots(cell, this.ownerOf(cell));
+    const owner = this.ownerOf(cell);
+    owner.live--;
+    this.stopRoots(cell, owner);
     this.orphans.push(cell);
   }
 

@@ -19,7 +19,7 @@ export interface Owner {
   readonly over: number;
   /** Places of the roots that run over it. */
   readonly roots: number[];
-  /** Of a memo: how many values are remembered; of a root: for how many keys it runs. */
+  /** How many facts there are, values of a memo are remembered, keys of an index have members, or for how many a root runs. */
   live: number;
   /** How often the step was evaluated in this apply. */
   count: number;

@@ -3,11 +3,20 @@ import { formatIpv4 } from 'openflow-ts/codec';
 import { describe, expect, it } from 'vitest';
 import { cidr } from '../model/brands.js';
 import type { PodFact } from '../model/facts.js';
-import { prefixOf } from '../pipeline/address.js';
+import { networkOf, prefixOf } from '../pipeline/address.js';
+import { sortBy } from './canonical.js';
 import { IdentityTable, identityKeyOf, isPerReplicaLabel, namespaceKeyOf } from './identity.js';
 import { coversPort, portRange, resolveNames, rulePorts } from './ports.js';
 import { contains, subtract } from './prefixes.js';
-import { canonicalSelector, compileSelector, describeSelector, requiredLabel, unmetRequirement } from './selector.js';
+import {
+  canonicalSelector,
+  compileSelector,
+  describeSelector,
+  labelKeysOf,
+  requiredLabel,
+  selectorKeys,
+  unmetRequirement,
+} from './selector.js';
 
 describe('subtract', () => {
   const text = (range: string, ...excepts: string[]) =>
@@ -42,6 +51,30 @@ describe('subtract', () => {
   });
   it('does IPv6 down to one address', () => {
     expect(subtract(cidr('fd00::/126'), [cidr('fd00::1/128')]).map((p) => p.length)).toEqual([128, 127]);
+  });
+});
+
+describe('networkOf', () => {
+  it.each([
+    ['10.244.7.200/32', 26, '10.244.7.192/26'],
+    ['10.244.7.200/32', 0, '0.0.0.0/0'],
+    ['10.244.7.200/32', 32, '10.244.7.200/32'],
+    ['fd00:10:244:1::7f/128', 122, 'fd00:10:244:1::40/122'],
+    ['fd00:10:244:1::7f/128', 0, '::/0'],
+  ])('%s of length %i is %s', (address, length, expected) => {
+    expect(networkOf(prefixOf(cidr(address)), length)).toBe(expected);
+  });
+});
+
+describe('sortBy', () => {
+  it('sorts as arrays do, equal ones as they came, whether there are few or many', () => {
+    const element = fc.record({ text: fc.constantFrom('a', 'b', 'B', 'ä', ''), place: fc.nat() });
+    fc.assert(
+      fc.property(fc.array(element, { maxLength: 30 }), (list) => {
+        const expected = [...list].sort((a, b) => (a.text < b.text ? -1 : a.text > b.text ? 1 : 0));
+        expect(sortBy([...list], (e) => e.text)).toEqual(expected);
+      }),
+    );
   });
 });
 
@@ -109,6 +142,16 @@ describe('ports', () => {
 });
 
 describe('selectors', () => {
+  it.each([
+    [{}, []],
+    [{ matchLabels: { app: 'web', tier: undefined as never } }, ['app']],
+    [{ matchLabels: { app: 'web' }, matchExpressions: [{ key: 'env', operator: 'Exists' as const }] }, ['app', 'env']],
+  ])('of %o look at labels %o', (selector, keys) => {
+    expect(labelKeysOf(selector)).toEqual(keys);
+    // Where policies and selectors must agree on what is looked at.
+    expect([...selectorKeys(canonicalSelector(selector))].sort()).toEqual(keys);
+  });
+
   const expression = (key: string, operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist', ...values: string[]) =>
     canonicalSelector({ matchExpressions: [{ key, operator, values }] });
   it('are equal texts if they say the same', () => {
