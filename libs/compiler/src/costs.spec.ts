@@ -113,6 +113,21 @@ describe('a change costs what changed', () => {
     ]);
     expect(steps([...shop, names, wide], [domain('example.org', '192.0.2.1')]).nodes.size).toBe(0);
   });
+  it('a new identity leaves rules alone that name every pod as peers; egress is told its address', () => {
+    const peers = [{ namespaceSelector: {} }];
+    const friends = policy('shop/friends', {
+      podSelector: { matchLabels: { app: 'db' } },
+      ingress: [{ peers, ports: [] }],
+      egress: [{ peers, ports: [] }],
+    });
+    const { steps: done, nodes } = steps(
+      [...shop, friends],
+      [pod('other/new', { app: 'new' }), attach('other/new', 3, 8)],
+    );
+    expect(Object.keys(done).filter((s) => CLUSTER_STEPS.includes(s))).toEqual([]);
+    expect(nodes.get(nodeName('node2'))?.flows.size).toBe(2);
+    expect([...nodes.keys()].sort()).toEqual(['node2', 'node3']);
+  });
   it('a new identity leaves a rule for every pod alone', () => {
     const all = clusterPolicy('all', {
       egress: [clusterRule('Deny', [{ kind: 'networks', cidrs: [cidr('10.0.0.0/8')] }])],

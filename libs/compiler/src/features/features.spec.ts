@@ -1,7 +1,7 @@
 import { formatGroup, groupMod } from 'openflow-ts/codec';
 import { describe, expect, it } from 'vitest';
 import { type Compiler } from '../compiler.js';
-import { cidr, nodeName } from '../model/brands.js';
+import { cidr, FIRST_POD_IDENTITY, nodeName } from '../model/brands.js';
 import type { FactChange, PolicyRule } from '../model/facts.js';
 import { type TableName } from '../pipeline/tables.js';
 import { compile, flowsOf, flowText, ruleText } from '../testing/compile.js';
@@ -276,6 +276,26 @@ describe('a network policy', () => {
       'priority=200,tcp6,tp_dst=8080 actions=conjunction(1,2/2)',
       'priority=200,tcp6,tp_dst=9090 actions=conjunction(2,2/2)',
     ]);
+  });
+  it.each([
+    ['ingress', 'IngressPolicy', 'reg1'],
+    ['egress', 'EgressPolicy', 'reg2'],
+  ] as const)('knows every pod as a peer of %s by the identities that pods may have', (direction, table, register) => {
+    const everyPod = { podSelector: {}, [direction]: [{ peers: [{ namespaceSelector: {} }], ports: [] }] };
+    const compiler = compile(cluster(), A, B, policy('x/p', everyPod));
+    const peers = flowsOf(compiler, 1, table).filter(
+      ({ priority, match }) => priority === 200 && Array.isArray(match[register]),
+    );
+    const meets = (identity: number) =>
+      peers.some(({ match }) => {
+        const [value, mask] = match[register] as readonly [number, number];
+        return (BigInt(identity) & BigInt(mask)) === BigInt(value);
+      });
+    expect(peers).toHaveLength(24);
+    for (let reserved = 0; reserved < FIRST_POD_IDENTITY; reserved++) expect(meets(reserved)).toBe(false);
+    for (let bit = 8; bit < 32; bit++)
+      expect([2 ** bit, 2 ** bit + 1, 2 ** (bit + 1) - 1].map(meets)).toEqual([true, true, true]);
+    expect(new Set(peers.map(({ instructions }) => JSON.stringify(instructions))).size).toBe(1);
   });
   it('shares clauses with other policies and names all owners', () => {
     const compiler = compile(

@@ -38,7 +38,7 @@ export type { Direction, PeerShape, PolicyShape, RuleShape } from '../policy/sha
 /** Which policies isolate an identity; key: `isolationKey`. */
 export const isolating = index('isolating', 4);
 export const isolationKey = (direction: Direction, identity: number): string => `${direction}/${identity}`;
-/** Policies whose egress rules name an identity as a peer, by its number. */
+/** Policies whose egress rules name an identity as a peer, by its number; those that name every pod under EVERYBODY. */
 const egressPeerOf = index('egressPeerOf', 4);
 /** Same for ingress; kept only where the tunnel does not carry the identity. */
 const ingressPeerOf = index('ingressPeerOf', 4);
@@ -171,6 +171,11 @@ function edited(policy: PolicyShape): PolicyShape {
   return { ...policy, rules: policy.rules.map((rule) => ({ ...rule, edition })) };
 }
 
+const NO_IDENTITIES: readonly IdentityInfo[] = [];
+/** A named port of an egress rule means what the pod at the other end calls so. */
+const asksPeersForPorts = ({ direction, ports }: RuleShape): boolean =>
+  direction === 'egress' && ports.named.length > 0;
+
 const union = (lists: readonly (readonly IdentityInfo[])[]): readonly IdentityInfo[] => {
   const [first] = lists;
   if (first !== undefined && lists.length === 1) return first;
@@ -180,6 +185,9 @@ const union = (lists: readonly (readonly IdentityInfo[])[]): readonly IdentityIn
 };
 
 export const EVERY_POD = podsAcross('[]', '[]');
+/** True if every pod is a peer of the rule, whatever identities there are. */
+const namesEveryPod = ({ peers }: RuleShape): boolean =>
+  peers?.some((p) => p.kind === 'pods' && p.selection === EVERY_POD) ?? false;
 
 export function policyFeature(
   env: Env,
@@ -229,10 +237,7 @@ export function policyFeature(
       const rule = ruleOf(key, cx)?.rule;
       if (rule === undefined) return [];
       // A named port of an egress rule for everyone means the pods that have a port of this name.
-      if (rule.peers === undefined)
-        return rule.direction === 'egress' && rule.ports.named.length > 0
-          ? cx.read(identities.selected, EVERY_POD)
-          : [];
+      if (rule.peers === undefined) return asksPeersForPorts(rule) ? cx.read(identities.selected, EVERY_POD) : [];
       return union(rule.peers.flatMap((p) => (p.kind === 'pods' ? [cx.read(identities.selected, p.selection)] : [])));
     },
     sameElements,
@@ -256,7 +261,9 @@ export function policyFeature(
         rule,
         families: [4, 6].filter((f): f is 4 | 6 => hasFamily(config, f as 4 | 6)),
         subjects: everyPod ? undefined : cx.read(subjects, found.key),
-        peers: cx.read(peers, key),
+        everyPod: namesEveryPod(rule),
+        // Which identities there are is asked for where every pod is a peer only if it matters what they call their ports.
+        peers: namesEveryPod(rule) && !asksPeersForPorts(rule) ? NO_IDENTITIES : cx.read(peers, key),
         prefixes,
         band:
           policy.tier === 'NetworkPolicy'
@@ -294,7 +301,8 @@ export function policyFeature(
       const id = ruleKey(key, rule.direction, rule.index);
       const peerIndex = rule.direction === 'egress' ? egressPeerOf : ingressPeerOf;
       if (rule.direction === 'egress' || config.encap === 'vxlan')
-        for (const info of cx.read(peers, id)) entries.push([peerIndex, info.text, key]);
+        if (namesEveryPod(rule)) entries.push([peerIndex, EVERYBODY, key]);
+        else for (const info of cx.read(peers, id)) entries.push([peerIndex, info.text, key]);
       const part = cx.read(rulePart, id);
       const telling = tellingPart(env, { policy: key, rule, logging: policy.logging }, part);
       const standing =
@@ -311,7 +319,8 @@ export function policyFeature(
       name,
       (identity, cx) => {
         const out = new Set<NodeName>();
-        for (const key of cx.members(of, identity).list()) for (const node of cx.read(nodes, key)) out.add(node);
+        for (const who of [identity, EVERYBODY])
+          for (const key of cx.members(of, who).list()) for (const node of cx.read(nodes, key)) out.add(node);
         return sortTexts([...out]);
       },
       sameElements,

@@ -1,11 +1,11 @@
 import type { Action, Instruction, Match } from 'openflow-ts/codec';
-import type { Family } from '../model/brands.js';
+import { type Family, FIRST_POD_IDENTITY } from '../model/brands.js';
 import { clusterPolicyObject } from '../model/facts.js';
 import type { Flow, ObjectRef } from '../model/output.js';
 import { IS_IP, matchDestination, matchPort, matchSource, type Prefix } from '../pipeline/address.js';
 import { CT_LABEL } from '../pipeline/constants.js';
 import { act, goTo, makeFlow, type Origin, origin } from '../pipeline/flow.js';
-import { matchRegisters, setRegister } from '../pipeline/registers.js';
+import { matchRegisters, REGISTERS, setRegister } from '../pipeline/registers.js';
 import type { TableName } from '../pipeline/tables.js';
 import type { IdentityInfo } from '../policy/identity.js';
 import { dedupe, type PortMatch, portsText, resolveNames } from '../policy/ports.js';
@@ -84,6 +84,8 @@ export interface RuleInput {
   readonly families: readonly Family[];
   /** Undefined: every packet that comes to the table is for (or of) a subject. */
   readonly subjects: readonly IdentityInfo[] | undefined;
+  /** Every pod is a peer, whatever its identity. */
+  readonly everyPod: boolean;
   /** Identities that the rule's selectors select. */
   readonly peers: readonly IdentityInfo[];
   /** Addresses that its other peers are; undefined where the rule names no peers. */
@@ -99,7 +101,8 @@ interface Variant {
   /** Tells variants of one rule apart, whatever else the rule says. Empty for the rule without named ports. */
   readonly name: string;
   readonly subjects?: readonly IdentityInfo[];
-  readonly identities?: readonly IdentityInfo[];
+  /** `everyPod`: all that there are and will be. */
+  readonly identities?: readonly IdentityInfo[] | 'everyPod';
   readonly prefixes?: readonly Prefix[];
   readonly ports?: readonly PortMatch[];
 }
@@ -170,12 +173,13 @@ function groupByPorts(
   return [...groups.values()];
 }
 
-function variants({ rule, families, subjects, peers, prefixes }: RuleInput): readonly Variant[] {
+function variants({ rule, families, subjects, everyPod, peers, prefixes }: RuleInput): readonly Variant[] {
   if (subjects?.length === 0) return [];
   const { fixed, named } = rule.ports;
   const who = subjects === undefined ? {} : { subjects };
   const ranges = prefixes?.filter((p) => families.includes(p.family));
-  const peerLists = ranges === undefined ? {} : { identities: peers, prefixes: ranges };
+  const peerLists =
+    ranges === undefined ? {} : { identities: everyPod ? ('everyPod' as const) : peers, prefixes: ranges };
   if (named.length === 0) return [{ name: '', ...who, ...peerLists, ...(fixed === undefined ? {} : { ports: fixed }) }];
   if (rule.direction === 'ingress')
     return groupByPorts(subjects ?? [], (info) =>
@@ -194,6 +198,19 @@ function variants({ rule, families, subjects, peers, prefixes }: RuleInput): rea
   ];
 }
 
+/**
+ * Pods are what has an identity from FIRST_POD_IDENTITY, a power of two, on: any of the bits from that one on is set. That is as
+ * many flows however many identities there are, and new ones are met at once.
+ */
+function everyPodIn(register: 'sourceIdentity' | 'destinationIdentity'): readonly Match[] {
+  const { field, msb } = REGISTERS[register];
+  const lowest = Math.log2(FIRST_POD_IDENTITY);
+  return Array.from({ length: msb + 1 - lowest }, (_, i) => {
+    const bit = 2 ** (lowest + i);
+    return { [field]: [bit, bit] };
+  });
+}
+
 function variantFlows(env: Env, input: RuleInput, variant: Variant, object: number, from: Origin): readonly Flow[] {
   const { policy, rule, tier, families, band, keeps } = input;
   const strict = rule.edition !== undefined && rule.action === 'Accept';
@@ -204,7 +221,9 @@ function variantFlows(env: Env, input: RuleInput, variant: Variant, object: numb
     conditions.push(variant.subjects.map((s) => matchRegisters({ [side.subject]: s.number })));
   if (variant.identities !== undefined)
     conditions.push([
-      ...variant.identities.map((p) => matchRegisters({ [side.peer]: p.number })),
+      ...(variant.identities === 'everyPod'
+        ? everyPodIn(side.peer)
+        : variant.identities.map((p) => matchRegisters({ [side.peer]: p.number }))),
       ...distinctPrefixes(variant.prefixes ?? []).map(side.block),
       ...(variant.name === '' ? remembered(rule, object) : []),
     ]);
