@@ -92,11 +92,15 @@ describe.skipIf(!canRunNodes())('an agent that announces its network', () => {
     await leave('--force');
     expect([files(), readdirSync(bin), readdirSync(runtime)]).toEqual([[], ['portmap'], []]);
     expect(await node.left()).toMatchObject({ ports: [], links: [] });
-    expect(await node.vsctl('list-br')).toBe('br-phy\n');
+    expect(await node.vsctl('list-br')).toBe('');
     expect(await node.vsctl('get-manager')).toBe('');
     expect(await node.exec('nft', 'list', 'tables')).not.toContain('heddle');
     expect(await node.exec('ip', '-br', 'link')).not.toMatch(/heddle0|br-int/);
-    // The machine itself is still reachable.
+    // The machine itself is still reachable, also when its switch ends.
+    const [routes, links] = [await node.exec('ip', 'route'), await node.exec('ip', '-br', 'addr')];
+    expect(routes).toMatch(/^default via 172.31.99.254 dev eth0/m);
+    expect(links).toMatch(/^eth0\S+ +UP +172.31.99.1\/24 .*fd00:31:99::1\/64/m);
+    expect(links).not.toContain('br-phy');
     expect(await node.exec('ping', '-c', '1', '-W', '2', '172.31.99.254')).toContain('1 received');
     await leave();
   });

@@ -6,7 +6,9 @@ import { GATEWAY_INTERFACE } from './nft.js';
 import { isHostInterface } from './pod-link.js';
 import { readState, writeState } from './state-file.js';
 import { writeSysctl } from './sysctl.js';
-import { mergeUplinkState, moveLines, UplinkState, uplinkState } from './uplink.js';
+import { mergeUplinkState, moveLines, restoreLines, UplinkState, uplinkState } from './uplink.js';
+
+const UPLINK_FILE = 'uplink.json';
 
 /** What the controller wants to know about this node's underlay. */
 export interface Underlay {
@@ -34,7 +36,7 @@ export class Uplink {
     private readonly name: string,
     stateDir: string,
   ) {
-    this.#file = join(stateDir, 'uplink.json');
+    this.#file = join(stateDir, UPLINK_FILE);
   }
 
   /**
@@ -82,4 +84,20 @@ export class Uplink {
     // Neighbours' questions for the bridge's addresses are the bridge's to answer.
     writeSysctl(`ipv6/conf/${this.name}/disable_ipv6`, '1');
   }
+}
+
+/**
+ * Gives the uplink back what has moved, as far as it is known, and removes the bridge while the uplink has it already, so that
+ * the machine stays in reach. May be repeated. Gives the uplink's name; undefined: nothing is known, or there is no such interface.
+ */
+export async function restoreUplink(stateDir: string, removeBridge: () => Promise<void>): Promise<string | undefined> {
+  const state = readState(join(stateDir, UPLINK_FILE), UplinkState);
+  if (state === undefined || state.addresses.length === 0) return undefined;
+  if (!(await readLinks()).some((l) => l.name === state.uplink)) return undefined;
+  writeSysctl(`ipv6/conf/${state.uplink}/disable_ipv6`, '0');
+  await ipBatch(restoreLines(state));
+  await removeBridge();
+  // Routes of the bridge have gone with it, perhaps some that stood for ours.
+  await ipBatch(restoreLines(state));
+  return state.uplink;
 }

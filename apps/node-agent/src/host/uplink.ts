@@ -85,14 +85,27 @@ export function moveLines(state: UplinkState, uplink: HostLink | undefined): str
     ...(uplink?.addresses ?? [])
       .filter((a) => a.scope !== 'global' || state.addresses.some(({ ip }) => ip === a.ip))
       .map((a) => `addr del ${a.ip}/${a.prefixLength} dev ${state.uplink}`),
-    ...state.routes.map((r) =>
-      [
-        `route replace ${r.destination}`,
-        r.gateway === undefined ? '' : ` via ${r.gateway}`,
-        ` ${dev}`,
-        r.source === undefined ? '' : ` src ${r.source}`,
-        r.metric === undefined ? '' : ` metric ${r.metric}`,
-      ].join(''),
-    ),
+    ...routeLines(state, UNDERLAY_BRIDGE),
   ];
 }
+
+/** Lines that give it back, complete before and after the bridge goes. */
+export function restoreLines(state: UplinkState): string[] {
+  const dev = `dev ${state.uplink}`;
+  return [
+    `link set ${dev} up`,
+    ...state.addresses.map((a) => `addr replace ${a.ip}/${a.prefixLength} ${dev}${a.ip.includes(':') ? ' nodad' : ''}`),
+    ...routeLines(state, state.uplink),
+  ];
+}
+
+const routeLines = (state: UplinkState, device: string): string[] =>
+  state.routes.map((r) =>
+    [
+      `route replace ${r.destination}`,
+      r.gateway === undefined ? '' : ` via ${r.gateway}`,
+      ` dev ${device}`,
+      r.source === undefined ? '' : ` src ${r.source}`,
+      r.metric === undefined ? '' : ` metric ${r.metric}`,
+    ].join(''),
+  );

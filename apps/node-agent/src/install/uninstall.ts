@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { run } from '../host/command.js';
 import { deleteHostLink } from '../host/links.js';
 import { isHostInterface } from '../host/pod-link.js';
+import { restoreUplink } from '../host/underlay.js';
 import { openSwitchDatabase, type SwitchDatabase } from '../ovs/database.js';
 import { INTEGRATION_BRIDGE, UNDERLAY_BRIDGE } from '../ovs/plan.js';
 import { removeConflist } from './conflist.js';
@@ -47,6 +48,7 @@ export async function uninstall(options: UninstallOptions): Promise<void> {
     if (cniConfDir !== undefined && removeConflist(cniConfDir))
       say(`removed the network configuration of ${cniConfDir}`);
     if (database !== undefined) await clearSwitch(database, say);
+    if (database !== undefined) await clearUnderlay(database, options);
   } finally {
     await database?.client.close();
   }
@@ -98,8 +100,23 @@ async function clearSwitch({ client, replica }: SwitchDatabase, say: (line: stri
     await deleteHostLink(link);
     say(`removed the link ${link}`);
   }
-  if (replica.table('Bridge').byName(UNDERLAY_BRIDGE) !== undefined)
+}
+
+/** Its device has the machine's own addresses, which end with the switch. */
+async function clearUnderlay(database: SwitchDatabase, { stateDir, say }: UninstallOptions): Promise<void> {
+  const { client, replica } = database;
+  const there = () => replica.table('Bridge').byName(UNDERLAY_BRIDGE);
+  const uplink = await restoreUplink(stateDir, async () => {
+    const root = [...replica.table('Open_vSwitch').rows.values()][0];
+    const bridge = there();
+    if (root === undefined || bridge === undefined) return;
+    const draft = client.transaction('Open_vSwitch');
+    draft.mutate('Open_vSwitch', root._uuid, [['bridges', 'delete', [bridge._uuid]]]);
+    await draft.commit({ waitForVswitchd: true, timeoutMs: SWITCH_TIMEOUT_MS });
+  });
+  if (uplink !== undefined) say(`gave ${uplink} its addresses back and removed ${UNDERLAY_BRIDGE}`);
+  else if (there() !== undefined)
     say(
-      `${UNDERLAY_BRIDGE} stays: it holds this machine's own addresses; give them back to the uplink by hand, or restart without it`,
+      `${UNDERLAY_BRIDGE} stays: it holds this machine's own addresses, and those of its uplink are not known; give them back by hand`,
     );
 }
