@@ -71,6 +71,15 @@ interface Rounds {
   readonly mods: number;
 }
 
+interface LogLine {
+  readonly event?: string;
+  readonly level?: string;
+  readonly generation?: number;
+  readonly durationMs?: number;
+  readonly latencyMs?: number;
+  readonly nodes?: number;
+}
+
 interface Compiled {
   readonly generation: number;
   /** At the latest. */
@@ -94,8 +103,8 @@ class Progress {
 
   private take(line: string): void {
     const at = performance.now();
-    const { event, generation, durationMs, latencyMs, nodes, level } = JSON.parse(line) as Record<string, never>;
-    if (Number(level) >= 50 || level === 'error') this.mistakes.push(line);
+    const { event, generation = 0, durationMs = 0, latencyMs = 0, nodes = 0, level }: LogLine = JSON.parse(line);
+    if (level === 'error') this.mistakes.push(line);
     if (event === 'compiled') this.compiled.push({ generation, startedAt: at - durationMs, ms: durationMs, nodes });
     else if (event === 'acknowledged') this.acknowledged = { generation, latencyMs, at };
     else return;

@@ -186,10 +186,10 @@ describe('differences', () => {
 describe('what a switch is known to have', () => {
   it('does not move with the live flow set', () => {
     const live = { flows: new Map([['a', flow('a', 1)]]), groups: new Map([[1, group(1)]]) };
-    const whole = frozen(live);
+    const whole = frozen(live, undefined);
     const dirty = new Dirty();
     dirty.add({ flows: new Set(['a']), groups: new Set() });
-    const part = frozenPart(live, dirty);
+    const part = frozenPart(live, dirty, undefined);
     live.flows.clear();
     live.groups.clear();
     expect([whole.flows.size, whole.groups.size, part.flows.size, part.groups.size]).toEqual([1, 1, 1, 0]);
