@@ -18,13 +18,16 @@ import { PODS, type PodName } from './cluster.js';
 import { changesBetween, type FactMap, NODES, placeOf, ROUTER_MAC, serviceIps } from './facts.js';
 import { podIps } from './pods.js';
 
-/** Numbers that are given in the order of asking; identities begin behind the reserved ones. */
+/** One number for each bit that is set in an identity of a pod only, then the next of each: "any pod" is known by these bits. */
+const identity = (n: number): number => 2 ** (8 + (n % 24)) + Math.floor(n / 24);
+
+/** Numbers that are given in the order of asking; identities behind the reserved ones, from all over their range. */
 export function countingIds(): IdSource {
   const known = new Map(ID_KINDS.map((kind) => [kind, new Map<string, number>()]));
   return {
     number(kind, key) {
       const ids = known.get(kind) as Map<string, number>;
-      const number = ids.get(key) ?? ids.size + (kind === 'identity' ? 256 : 1);
+      const number = ids.get(key) ?? (kind === 'identity' ? identity(ids.size) : ids.size + 1);
       ids.set(key, number);
       return number;
     },
