@@ -65,7 +65,7 @@ export class DrivenSwitch {
   isInSync = true;
   /** How often the manager has said that something changed. */
   changed = 0;
-  beforeCommit: () => Promise<void> = async () => undefined;
+  beforeCommit: () => Promise<void> | undefined = () => undefined;
   /** Run when the test is over, the last first. */
   readonly ends: (() => Promise<void>)[] = [];
 
@@ -78,7 +78,7 @@ export class DrivenSwitch {
     this.state = new HandMadeState(NODE);
     this.lines = [];
     this.isInSync = true;
-    this.beforeCommit = async () => undefined;
+    this.beforeCommit = () => undefined;
     this.manager = this.newManager();
   }
   async end(): Promise<void> {
