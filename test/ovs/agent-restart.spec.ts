@@ -284,3 +284,21 @@ describe.skipIf(!canRunNodes())('a node agent over its restarts', () => {
     );
   });
 });
+
+describe.skipIf(!canRunNodes())('a node agent whose switch has gone', () => {
+  it('gives the uplink its addresses back, so that the machine stays in reach', async () => {
+    const node = await startNode();
+    try {
+      await node.startAgent();
+      const reach = () => node.exec('ping', '-c', '1', '-W', '1', '172.31.99.254');
+      await reach();
+      await node.endSwitch();
+      await expect(reach()).rejects.toThrow();
+      await eventually(async () => expect(await reach()).toContain('1 received'));
+      expect(await node.exec('ip', '-4', 'route')).toMatch(/^default via 172.31.99.254 dev eth0/m);
+      expect(await node.exec('ip', '-br', 'addr', 'show', 'dev', 'br-phy')).not.toContain('172.31.99.1');
+    } finally {
+      await node.stop();
+    }
+  });
+});

@@ -66,6 +66,8 @@ export interface TestNode {
   vswitchdPid(): number;
   /** Kills ovs-vswitchd and starts it again. */
   restartVswitchd(): Promise<void>;
+  /** Ends ovs-vswitchd and ovsdb-server for good, as the end of their pod does. */
+  endSwitch(): Promise<void>;
   /** Names of pods' ports, host links and leases that are there now, for tests of leaks. */
   left(): Promise<{ ports: string[]; links: string[]; leases: string[] }>;
   stop(): Promise<void>;
@@ -247,6 +249,9 @@ export async function startNode(config: NodeConfig = nodeConfig()): Promise<Test
     async restartVswitchd() {
       await end('ovs-vswitchd', 'SIGKILL');
       await startVswitchd();
+    },
+    async endSwitch() {
+      for (const name of ['ovs-vswitchd', 'ovsdb-server']) await end(name, 'SIGTERM');
     },
     agentLog: () => logOf('agent'),
     async addPodNetns(name) {

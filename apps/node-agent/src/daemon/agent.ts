@@ -31,6 +31,7 @@ const FLOWS_TIMEOUT_MS = 15_000;
 /** The machine is compared with its configuration this often, besides at every change that is heard of. */
 const REPAIR_INTERVAL_MS = 60_000;
 /** Changes of the switch's database are answered this long after the first of a burst. */
+const SWITCH_PATIENCE_MS = 4_000;
 const REPAIR_DELAY_MS = 200;
 const LONG_POLL_MS = 25_000;
 /** A controller that does not answer at start: the last known configuration is used meanwhile. */
@@ -153,6 +154,7 @@ export class Agent {
     database.replica.onState((state) => {
       logger.info({ state }, 'switch_database');
       if (state === 'synced') this.#repairSoon();
+      else this.#retreatLater(database);
     });
     database.replica.onChange((change) => {
       if (isStructural(change)) this.#repairSoon();
@@ -286,6 +288,21 @@ export class Agent {
         this.logger[level]({ reason: this.#controllerLost, forgotten: isUnknownNode(err) }, 'controller_lost');
         await this.#rest(backoff.next());
       }
+  }
+
+  /** A switch that is restarted is back before this; one whose pod was deleted waits for us. */
+  #retreatLater({ replica }: SwitchDatabase): void {
+    const uplink = this.#uplink;
+    if (uplink === undefined) return;
+    setTimeout(() => {
+      if (replica.state === 'synced' || this.#stop.signal.aborted) return;
+      this.#applying = this.#applying
+        .catch(() => undefined)
+        .then(async () => {
+          if (replica.state !== 'synced' && (await uplink.retreat())) this.logger.warn('uplink_has_its_addresses_back');
+        })
+        .catch((err: unknown) => this.logger.error({ err }, 'retreat_failed'));
+    }, SWITCH_PATIENCE_MS).unref();
   }
 
   #repairTimer: NodeJS.Timeout | undefined;

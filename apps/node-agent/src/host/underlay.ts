@@ -59,6 +59,21 @@ export class Uplink {
     await this.move();
   }
 
+  /**
+   * Takes the addresses back to the uplink while the switch is gone, so that the machine stays in reach: its kubelet could not
+   * even be told of another switch. What resumes moves them again. False: there is nothing to take back.
+   */
+  async retreat(): Promise<boolean> {
+    const state = readState(this.#file, UplinkState);
+    const links = await readLinks();
+    const held = links.find((l) => l.name === UNDERLAY_BRIDGE)?.addresses.filter((a) => a.scope === 'global') ?? [];
+    if (state === undefined || held.length === 0 || !links.some((l) => l.name === this.name)) return false;
+    writeSysctl(`ipv6/conf/${this.name}/disable_ipv6`, '0');
+    const leave = held.map((a) => `addr del ${a.ip}/${a.prefixLength} dev ${UNDERLAY_BRIDGE}`);
+    await ipBatch([...restoreLines(state), ...leave, ...restoreLines(state)]);
+    return true;
+  }
+
   /** Undefined if there is no such interface. */
   async #note(links: readonly HostLink[]): Promise<UplinkState | undefined> {
     const link = links.find((l) => l.name === this.name);
