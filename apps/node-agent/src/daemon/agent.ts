@@ -31,8 +31,9 @@ const FLOWS_TIMEOUT_MS = 15_000;
 /** The machine is compared with its configuration this often, besides at every change that is heard of. */
 const REPAIR_INTERVAL_MS = 60_000;
 /** Changes of the switch's database are answered this long after the first of a burst. */
-const SWITCH_PATIENCE_MS = 4_000;
 const REPAIR_DELAY_MS = 200;
+/** A switch that is restarted is back before this; the addresses of a machine whose switch is not go back to the uplink. */
+const SWITCH_PATIENCE_MS = 4_000;
 const LONG_POLL_MS = 25_000;
 /** A controller that does not answer at start: the last known configuration is used meanwhile. */
 const REGISTER_PATIENCE_MS = 3_000;
@@ -290,7 +291,7 @@ export class Agent {
       }
   }
 
-  /** A switch that is restarted is back before this; one whose pod was deleted waits for us. */
+  /** A switch whose pod was deleted waits for us: kubelet cannot be told of the next one before the node is in reach. */
   #retreatLater({ replica }: SwitchDatabase): void {
     const uplink = this.#uplink;
     if (uplink === undefined) return;
