@@ -6,6 +6,9 @@ const shared = {
   ssr: { resolve: { conditions: ['source', 'module', 'node', 'development|production'] } },
 };
 
+/** Conditions are awaited however busy the machine is. */
+const patient = { testTimeout: 60_000, hookTimeout: 60_000, expect: { poll: { timeout: 30_000 } } };
+
 export default defineConfig({
   test: {
     projects: [
@@ -24,12 +27,13 @@ export default defineConfig({
           ],
           exclude: ['**/node_modules/**', '**/dist/**'],
           pool: 'forks',
+          ...patient,
         },
       },
       // The truth table of policy and random policies, through everything that can judge them without a switch.
       {
         ...shared,
-        test: { name: 'policy', include: ['test/policy/**/*.spec.ts'], pool: 'forks', testTimeout: 60_000 },
+        test: { name: 'policy', include: ['test/policy/**/*.spec.ts'], pool: 'forks', ...patient },
       },
       {
         ...shared,
@@ -38,8 +42,7 @@ export default defineConfig({
           include: ['test/ovs/**/*.spec.ts'],
           pool: 'forks',
           fileParallelism: false,
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          ...patient,
         },
       },
       {
@@ -49,10 +52,8 @@ export default defineConfig({
           include: ['test/kube/**/*.spec.ts'],
           pool: 'forks',
           fileParallelism: false,
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
-          // Conditions are awaited however busy the machine is.
-          expect: { poll: { timeout: 30_000, interval: 10 } },
+          ...patient,
+          expect: { poll: { ...patient.expect.poll, interval: 10 } },
         },
       },
       {
@@ -62,6 +63,7 @@ export default defineConfig({
           include: ['test/e2e/**/*.spec.ts'],
           pool: 'forks',
           fileParallelism: false,
+          ...patient,
           testTimeout: 120_000,
           hookTimeout: 180_000,
         },
@@ -74,6 +76,7 @@ export default defineConfig({
           include: ['test/deploy/images/**/*.spec.ts'],
           pool: 'forks',
           fileParallelism: false,
+          ...patient,
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },

@@ -31,7 +31,7 @@ describe.skipIf(!hasOvs())('the cache of the userspace datapath', () => {
   };
   const decides = async (to: string, actions: string) => {
     await send(to);
-    await vi.waitFor(async () => expect(await cached()).toMatchObject({ [to]: actions }));
+    await vi.waitFor(async () => expect(await cached()).toMatchObject({ [to]: actions }), { timeout: 10_000 });
   };
   const flows = async (...changes: readonly [command: string, flow: string][]) => {
     for (const [command, flow] of changes) await ovs.ofctl(command, 'br-int', flow);
@@ -52,7 +52,7 @@ describe.skipIf(!hasOvs())('the cache of the userspace datapath', () => {
     expect(await cached()).toMatchObject({ [NARROW]: TRACK, [WIDE]: TRACK });
 
     await flows(['add-flow', rule('10.1.0.0/16', PASS)]);
-    await vi.waitFor(async () => expect(await cached()).toMatchObject({ [WIDE]: PASS }));
+    await vi.waitFor(async () => expect(await cached()).toMatchObject({ [WIDE]: PASS }), { timeout: 10_000 });
     await ovs.appctl('revalidator/wait');
     // A distribution that has taken the correction into an older release fails here, and nothing is wrong with it.
     const isAffected = mayKeepDecisions(version);
