@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect, type TLSSocket } from 'node:tls';
-import { ApiClient, NodeConfig, ProblemView, path, ROUTES } from '@heddle/api';
+import { ApiClient, NodeConfig, ProblemView, path, RemovedNodeView, ROUTES } from '@heddle/api';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { systemClock } from '../../apps/controller/src/clock.js';
@@ -173,4 +173,7 @@ it('an agent that still shows a certificate which ends soon is a problem, and it
   mountSecret(second.controller, second.ca);
   await expect.poll(() => asAgent(second).then(daysLeft, () => undefined), { timeout: 10_000 }).toBe(300);
   expect(await ofAgents()).toEqual([]);
+
+  await local.delete(path(ROUTES.node, 'node1'), RemovedNodeView);
+  expect(await metric(ends)).toEqual([]);
 });

@@ -26,6 +26,8 @@ export interface EngineEvents extends AcknowledgementEvents {
     readonly steps: Readonly<Record<string, number>>;
   }): void;
   failed(event: { readonly what: string; readonly error: unknown }): void;
+  /** A node is gone, whoever asked for it: what is remembered of it is about a machine that is no more. */
+  nodeRemoved(node: string): void;
 }
 
 export interface EngineOptions {
@@ -215,6 +217,7 @@ export class Engine {
       this.commit();
       switches.forget(nodeName(name));
       this.acknowledgements.forget(nodeName(name));
+      this.options.events.nodeRemoved(name);
       watchers.changed();
       return { removed, detached };
     });

@@ -6,7 +6,6 @@ import type { AgentContacts } from '../core/agent-contacts.js';
 import { DepartedNodes } from '../core/departed-nodes.js';
 import type { Engine } from '../core/engine.js';
 import type { OvsdbPort, SwitchesPort } from '../core/ports.js';
-import type { SwitchOrigins } from '../core/switch-origins.js';
 import type { World } from '../core/world.js';
 import type { Logger } from '../logging/logger.js';
 import type { Metrics } from '../metrics/metrics.js';
@@ -23,7 +22,6 @@ export interface DepartedParts {
   readonly world: World;
   readonly switches: SwitchesPort;
   readonly ovsdb: OvsdbPort;
-  readonly origins: SwitchOrigins | undefined;
 }
 
 /** An agent asks for its configuration as soon as it has been answered; after a failure it rests for some seconds. */
@@ -35,7 +33,7 @@ export function createDepartedNodes(
   source: KubernetesSource,
   clock: Clock,
 ): DepartedNodes | undefined {
-  const { config, logger, metrics, engine, allocations, contacts, world, switches, ovsdb, origins } = parts;
+  const { config, logger, metrics, engine, allocations, contacts, world, switches, ovsdb } = parts;
   const graceMs = config.source.kind === 'kubernetes' ? config.source.nodeGraceMs : 0;
   if (graceMs === 0) return undefined;
   return new DepartedNodes({
@@ -58,8 +56,6 @@ export function createDepartedNodes(
     },
     async remove(node) {
       const { removed, detached } = await engine.removeNode(node, true);
-      contacts.forget(node);
-      origins?.forget(node);
       metrics.nodesDeparted.inc();
       logger.warn({
         event: 'node-removed',

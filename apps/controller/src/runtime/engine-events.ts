@@ -3,7 +3,7 @@ import type { Logger } from '../logging/logger.js';
 import type { Metrics } from '../metrics/metrics.js';
 
 /** Turns what the engine tells into metrics and log lines. */
-export function engineEvents(metrics: Metrics, logger: Logger): EngineEvents {
+export function engineEvents(metrics: Metrics, logger: Logger): Omit<EngineEvents, 'nodeRemoved'> {
   return {
     compiled({ generation, changes, nodes, durationMs, steps }) {
       metrics.compileSeconds.observe(durationMs / 1_000);

@@ -148,6 +148,7 @@ export class Runtime {
     let domains: DomainWatch | undefined;
     const account = config.source.kind === 'kubernetes' ? config.source.agentAccount : undefined;
     const origins = account && new SwitchOrigins(allocations.nodes);
+    const contacts = new AgentContacts(clock);
     const southbound = options.createSouthbound({
       config,
       tls,
@@ -174,7 +175,13 @@ export class Runtime {
       switches: southbound.switches,
       watchers,
       clock,
-      events: engineEvents(metrics, logger),
+      events: {
+        ...engineEvents(metrics, logger),
+        nodeRemoved(node) {
+          contacts.forget(node);
+          origins?.forget(node);
+        },
+      },
     });
     const { switches } = southbound;
     const needs = { clock, wallNow, logger, database, facts, wanted, engine, watchers, switches };
@@ -200,7 +207,7 @@ export class Runtime {
       domains,
       policyWatch,
       tls,
-      new AgentContacts(clock),
+      contacts,
       origins,
       southbound,
     );
