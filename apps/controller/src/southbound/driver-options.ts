@@ -1,11 +1,10 @@
-import type { NodeName } from '@heddle/compiler';
 import type { CountsEvent, PacketInEvent, SwitchState } from '../core/ports.js';
-import type { DesiredState, SouthboundClock, SouthboundLogger } from './desired.js';
+import type { DesiredState, SouthboundClock } from './desired.js';
+import type { Origins } from './origins.js';
 
 /** What the drivers need of the rest of the controller. */
-export interface DriverOptions {
+export interface DriverOptions extends Origins {
   readonly desired: DesiredState;
-  readonly logger: SouthboundLogger;
   readonly clock: SouthboundClock;
   /**
    * Undefined if every number given out so far is durable, else resolves when it is so. A switch gets a bundle meanwhile, and is told
@@ -20,8 +19,6 @@ export interface DriverOptions {
   readonly driftIntervalMs?: number | undefined;
   /** Deadline of one bundle. Default 30000. */
   readonly bundleTimeoutMs?: number | undefined;
-  /** Whether a node's switch may come from there; default: from anywhere. */
-  readonly permits?: ((node: NodeName, remote: string) => boolean) | undefined;
   /** Told when a node's `policyEpoch` is another although nothing new is realized: somebody's change was repaired. */
   readonly changed?: (() => void) | undefined;
 }

@@ -1,8 +1,7 @@
 import type { NodeName } from '@heddle/compiler';
 import { listenOvsdb, type OvsdbClient, type OvsdbListener, type TlsOptions } from 'ovsdb-client';
-import type { SouthboundLogger } from './desired.js';
+import { isForeign, type Origins } from './origins.js';
 import { OvsdbDriver, type OvsdbState } from './ovsdb-driver.js';
-import { FOREIGN } from './switch-manager.js';
 
 /** All nodes' databases: they dial in, and say by `external_ids:system-id` whose they are. */
 export class OvsdbManager {
@@ -11,14 +10,7 @@ export class OvsdbManager {
   readonly #last = new Map<NodeName, OvsdbState>();
   #listener: OvsdbListener | undefined;
 
-  constructor(
-    private readonly options: {
-      readonly logger: SouthboundLogger;
-      readonly changed?: () => void;
-      /** Whether a node's database may come from there; default: from anywhere. */
-      readonly permits?: ((node: NodeName, remote: string) => boolean) | undefined;
-    },
-  ) {}
+  constructor(private readonly options: Origins & { readonly changed?: () => void }) {}
 
   get addresses(): readonly string[] {
     return this.#listener?.addresses ?? [];
@@ -56,9 +48,7 @@ export class OvsdbManager {
   /** Ends the connection of a node's database if it comes from where it may not. */
   checkOrigin(node: NodeName): void {
     const client = this.#drivers.get(node)?.client;
-    if (client === undefined || this.options.permits?.(node, client.peer.target) !== false) return;
-    this.options.logger.warn({ event: 'ovsdb-refused', node, remote: client.peer.target, reason: FOREIGN });
-    void client.close();
+    if (client !== undefined && isForeign(this.options, 'ovsdb-refused', node, client.peer.target)) void client.close();
   }
 
   async #take(client: OvsdbClient): Promise<void> {
@@ -72,8 +62,7 @@ export class OvsdbManager {
         return;
       }
       const { node } = driver;
-      if (this.options.permits?.(node, remote) === false) {
-        logger.warn({ event: 'ovsdb-refused', node, remote, reason: FOREIGN });
+      if (isForeign(this.options, 'ovsdb-refused', node, remote)) {
         await client.close();
         return;
       }

@@ -9,6 +9,7 @@ import {
 import type { CountsEvent, PacketInEvent } from '../core/ports.js';
 import type { DriverOptions, NodeSwitchState } from './driver-options.js';
 import { NodeDriver } from './node-driver.js';
+import { isForeign } from './origins.js';
 import { SharedMods } from './shared-mods.js';
 
 export interface ListenOptions {
@@ -23,9 +24,6 @@ export interface ListenOptions {
 const UNKNOWN_POLL_MS = 200;
 /** Connections that wait for their node; more are turned away. */
 const MAX_UNKNOWN = 1000;
-
-/** Why a switch with a good certificate is turned away. */
-export const FOREIGN = "it comes from another address than the node's agent";
 
 /** All switches: takes their connections and gives each to the driver of its node. */
 export class SwitchManager {
@@ -127,8 +125,7 @@ export class SwitchManager {
       const node = this.options.desired.nodeOfDatapath(session.datapathId);
       if (node === undefined) continue;
       this.#unknown.delete(session);
-      if (this.options.permits?.(node, session.remote) === false) {
-        this.options.logger.warn({ event: 'switch-refused', node, remote: session.remote, reason: FOREIGN });
+      if (isForeign(this.options, 'switch-refused', node, session.remote)) {
         session.close();
         continue;
       }
@@ -144,9 +141,8 @@ export class SwitchManager {
   /** Ends the connection of a node's switch if it comes from where it may not. */
   checkOrigin(node: NodeName): void {
     const { connected, remote } = this.state(node) ?? {};
-    if (connected !== true || typeof remote !== 'string' || this.options.permits?.(node, remote) !== false) return;
-    this.options.logger.warn({ event: 'switch-refused', node, remote, reason: FOREIGN });
-    this.forget(node);
+    if (connected !== true || typeof remote !== 'string') return;
+    if (isForeign(this.options, 'switch-refused', node, remote)) this.forget(node);
   }
 
   #driver(node: NodeName): NodeDriver {
