@@ -25,9 +25,14 @@ export class TlsFilesError extends Error {
   override readonly name = 'TlsFilesError';
 }
 
-/** Reads all three, and checks that each can be read and that key and certificate are a pair. @throws TlsFilesError */
-export function readTlsFiles(files: TlsFiles): TlsSet {
+/**
+ * Reads all three, and checks that each can be read and that key and certificate are a pair.
+ * @param known given back if the files still say the same
+ * @throws TlsFilesError
+ */
+export function readTlsFiles(files: TlsFiles, known?: TlsSet): TlsSet {
   const [key, cert, ca] = [text(files.key), text(files.cert), text(files.ca)];
+  if (known !== undefined && known.key === key && known.cert === cert && known.ca === ca) return known;
   const chain = certificates(cert, files.cert);
   const authorities = certificates(ca, files.ca);
   const privateKey = attempt(files.key, () => createPrivateKey(key));
@@ -37,7 +42,9 @@ export function readTlsFiles(files: TlsFiles): TlsSet {
   attempt(files.cert, () => createSecureContext({ key, cert, ca }));
   const ends = (list: readonly X509Certificate[]) => list.map((c) => c.validToDate.getTime());
   return {
-    ...{ key, cert, ca },
+    key,
+    cert,
+    ca,
     certificateEndsAt: Math.min(...ends(chain)),
     authorityEndsAt: Math.max(...ends(authorities)),
   };

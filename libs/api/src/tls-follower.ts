@@ -99,10 +99,9 @@ export class TlsFollower {
   look(): void {
     const { files, events } = this.options;
     try {
-      const found = readTlsFiles(files);
+      const found = readTlsFiles(files, this.set);
       this.refusal = undefined;
-      const { key, cert, ca } = this.set;
-      if (found.key !== key || found.cert !== cert || found.ca !== ca) {
+      if (found !== this.set) {
         this.set = found;
         this.remindedAt.clear();
         events.renewed(found);
