@@ -1,12 +1,12 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { z } from 'zod';
+import { replaceFile } from './replace-file.js';
 
 /** Writes JSON so that a crash leaves either the old content or the new. */
 export function writeState(file: string, value: unknown): void {
   mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(`${file}.new`, `${JSON.stringify(value, null, 2)}\n`, { mode: 0o600 });
-  renameSync(`${file}.new`, file);
+  replaceFile(file, `${JSON.stringify(value, null, 2)}\n`, 0o600);
 }
 
 /** Reads it back; undefined if there is none, or none that fits (an older program's, say). */

@@ -1,6 +1,7 @@
-import { chmodSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TlsFiles, TlsSet } from '@heddle/api';
+import { replaceFile } from './replace-file.js';
 
 /** The paths that the switch is told, if it cannot read the files where we do. */
 export const switchTlsFiles = (folder: string): TlsFiles => ({
@@ -17,12 +18,7 @@ export function copyForSwitch({ key, cert, ca }: TlsSet, folder: string): void {
   const files = switchTlsFiles(folder);
   mkdirSync(folder, { recursive: true });
   chmodSync(folder, 0o700);
-  for (const [path, text] of [
-    [files.ca, ca],
-    [files.cert, cert],
-    [files.key, key],
-  ] as const) {
-    writeFileSync(`${path}.new`, text, { mode: 0o600 });
-    renameSync(`${path}.new`, path);
-  }
+  replaceFile(files.ca, ca, 0o600);
+  replaceFile(files.cert, cert, 0o600);
+  replaceFile(files.key, key, 0o600);
 }

@@ -68,9 +68,7 @@ export class Uplink {
     const links = await readLinks();
     const held = links.find((l) => l.name === UNDERLAY_BRIDGE)?.addresses.filter((a) => a.scope === 'global') ?? [];
     if (state === undefined || held.length === 0 || !links.some((l) => l.name === this.name)) return false;
-    writeSysctl(`ipv6/conf/${this.name}/disable_ipv6`, '0');
-    const leave = held.map((a) => `addr del ${a.ip}/${a.prefixLength} dev ${UNDERLAY_BRIDGE}`);
-    await ipBatch([...restoreLines(state), ...leave, ...restoreLines(state)]);
+    await giveBack(state, () => ipBatch(held.map((a) => `addr del ${a.ip}/${a.prefixLength} dev ${UNDERLAY_BRIDGE}`)));
     return true;
   }
 
@@ -109,10 +107,15 @@ export async function restoreUplink(stateDir: string, removeBridge: () => Promis
   const state = readState(join(stateDir, UPLINK_FILE), UplinkState);
   if (state === undefined || state.addresses.length === 0) return undefined;
   if (!(await readLinks()).some((l) => l.name === state.uplink)) return undefined;
+  await giveBack(state, removeBridge);
+  return state.uplink;
+}
+
+/** Gives the uplink what it had, while and after the bridge loses it. */
+async function giveBack(state: UplinkState, leave: () => Promise<unknown>): Promise<void> {
   writeSysctl(`ipv6/conf/${state.uplink}/disable_ipv6`, '0');
   await ipBatch(restoreLines(state));
-  await removeBridge();
-  // Routes of the bridge have gone with it, perhaps some that stood for ours.
+  await leave();
+  // Routes of the bridge have gone with its addresses, perhaps some that stood for ours.
   await ipBatch(restoreLines(state));
-  return state.uplink;
 }

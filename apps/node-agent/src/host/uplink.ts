@@ -76,11 +76,10 @@ const routeFamily = ({ gateway, destination }: UplinkState['routes'][number]): 4
  * bridge comes up, since the kernel then tells the neighbours whose these addresses are (arp_notify).
  */
 export function moveLines(state: UplinkState, uplink: HostLink | undefined): string[] {
-  const dev = `dev ${UNDERLAY_BRIDGE}`;
   return [
     `link set dev ${state.uplink} up`,
-    ...state.addresses.map((a) => `addr replace ${a.ip}/${a.prefixLength} ${dev}${a.ip.includes(':') ? ' nodad' : ''}`),
-    `link set ${dev} up`,
+    ...addressLines(state, UNDERLAY_BRIDGE),
+    `link set dev ${UNDERLAY_BRIDGE} up`,
     // An address that is not noted would be lost.
     ...(uplink?.addresses ?? [])
       .filter((a) => a.scope !== 'global' || state.addresses.some(({ ip }) => ip === a.ip))
@@ -91,13 +90,13 @@ export function moveLines(state: UplinkState, uplink: HostLink | undefined): str
 
 /** Lines that give it back, complete before and after the bridge goes. */
 export function restoreLines(state: UplinkState): string[] {
-  const dev = `dev ${state.uplink}`;
-  return [
-    `link set ${dev} up`,
-    ...state.addresses.map((a) => `addr replace ${a.ip}/${a.prefixLength} ${dev}${a.ip.includes(':') ? ' nodad' : ''}`),
-    ...routeLines(state, state.uplink),
-  ];
+  return [`link set dev ${state.uplink} up`, ...addressLines(state, state.uplink), ...routeLines(state, state.uplink)];
 }
+
+const addressLines = (state: UplinkState, device: string): string[] =>
+  state.addresses.map(
+    (a) => `addr replace ${a.ip}/${a.prefixLength} dev ${device}${familyOf(a.ip) === 6 ? ' nodad' : ''}`,
+  );
 
 const routeLines = (state: UplinkState, device: string): string[] =>
   state.routes.map((r) =>

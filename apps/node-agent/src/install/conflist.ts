@@ -1,6 +1,7 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CniVersion } from '../cni/version.js';
+import { replaceFile } from '../host/replace-file.js';
 
 /** Name of our file among the network configurations of the container runtime, which takes the first by name. */
 export const CONFLIST_NAME = '10-heddle.conflist';
@@ -42,10 +43,8 @@ export function writeConflist(dir: string, text: string): Written {
     .filter((name) => /\.(conf|conflist|json)$/.test(name) && name < CONFLIST_NAME)
     .sort();
   if (readIfPresent(file) === text) return { changed: false, before };
-  // Runtimes read every *.conf, *.conflist and *.json, so the unfinished file has another ending.
-  const unfinished = `${file}.new`;
-  writeFileSync(unfinished, text, { mode: 0o644, flush: true });
-  renameSync(unfinished, file);
+  // Runtimes read every *.conf, *.conflist and *.json: the unfinished file has another ending.
+  replaceFile(file, text, 0o644, true);
   return { changed: true, before };
 }
 
