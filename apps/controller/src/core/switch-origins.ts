@@ -1,5 +1,6 @@
 import { ip } from '@heddle/compiler';
 import type { NodeRegistry } from '../allocation/node-registry.js';
+import { keepNewest } from '../keep-newest.js';
 
 /** A node has few addresses; an agent that always comes from another one must not fill our memory. */
 const MAX_SEEN = 16;
@@ -33,10 +34,7 @@ export class SwitchOrigins {
     }
     addresses.delete(known);
     addresses.add(known);
-    for (const oldest of addresses) {
-      if (addresses.size <= MAX_SEEN) break;
-      addresses.delete(oldest);
-    }
+    keepNewest(addresses, MAX_SEEN);
   }
 
   /** The node is gone; the next of its name may be another machine. */

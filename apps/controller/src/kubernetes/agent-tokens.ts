@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Clock } from '../clock.js';
+import { keepNewest } from '../keep-newest.js';
 import { isRecord } from '../source/objects/issues.js';
 import { type KubeClient, KubeRefusal } from './kube-client.js';
 
@@ -108,10 +109,7 @@ export class AgentTokens {
       askAt: clock.now() + (accepted ? RECHECK_MS : REFUSED_MS),
       endsAt: accepted ? endsAt - MARGIN_MS : wallNow() + REFUSED_MS,
     });
-    for (const oldest of this.known.keys()) {
-      if (this.known.size <= MAX_KNOWN) break;
-      this.known.delete(oldest);
-    }
+    keepNewest(this.known, MAX_KNOWN);
     return owner;
   }
 

@@ -1,5 +1,6 @@
 import type { ObjectRef } from '@heddle/api';
 import type { Clock } from '../../clock.js';
+import { keepNewest } from '../../keep-newest.js';
 import type { KubeClient } from '../kube-client.js';
 import type { WriteQueue } from './write-queue.js';
 
@@ -43,10 +44,7 @@ export class EventWriter {
     if (now - (this.told.get(key) ?? Number.NEGATIVE_INFINITY) < REPEAT_MS) return;
     this.told.delete(key);
     this.told.set(key, now);
-    for (const oldest of this.told.keys()) {
-      if (this.told.size <= MAX_REMEMBERED) break;
-      this.told.delete(oldest);
-    }
+    keepNewest(this.told, MAX_REMEMBERED);
     const happened = this.needs.wallClock();
     // One key for an object and a reason: of several in a row the last one is told.
     const turn = `Event ${notice.reason} ${notice.regarding.uid}`;
