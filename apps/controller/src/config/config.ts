@@ -120,6 +120,13 @@ const file = z.string().superRefine((path, context) => {
     context.addIssue(`cannot be read: ${e instanceof Error ? e.message : String(e)}`);
   }
 });
+const namespacedName = z
+  .string()
+  .regex(/^[a-z0-9-]+\/[a-z0-9.-]+$/, 'must be NAMESPACE/NAME')
+  .transform((text) => {
+    const [namespace = '', name = ''] = text.split('/');
+    return { namespace, name };
+  });
 
 const Environment = z.object({
   HEDDLE_SOURCE: z
@@ -131,14 +138,8 @@ const Environment = z.object({
       const stat = statSync(directory, { throwIfNoEntry: false });
       if (stat?.isDirectory() !== true) context.addIssue(`${directory} is not a directory; create it or name another`);
     }),
-  HEDDLE_LEASE: z
-    .string()
-    .regex(/^[a-z0-9-]+\/[a-z0-9.-]+$/, 'must be NAMESPACE/NAME')
-    .optional(),
-  HEDDLE_AGENT_ACCOUNT: z
-    .string()
-    .regex(/^[a-z0-9-]+\/[a-z0-9.-]+$/, 'must be NAMESPACE/NAME')
-    .optional(),
+  HEDDLE_LEASE: namespacedName.optional(),
+  HEDDLE_AGENT_ACCOUNT: namespacedName.optional(),
   HEDDLE_NODE_GRACE_SECONDS: z
     .string()
     .regex(/^\d+(\.\d+)?$/, 'must be a number of seconds')
@@ -230,15 +231,12 @@ function sourceOf(given: Given, values: Readable, mistakes: string[]): SourceCon
     if (given.KUBECONFIG === undefined && given.KUBERNETES_SERVICE_HOST === undefined)
       mistakes.push('KUBECONFIG: is missing: outside of a cluster the source kubernetes needs a kubeconfig file');
   }
-  const lease = named(values.HEDDLE_LEASE);
-  const agentAccount = named(values.HEDDLE_AGENT_ACCOUNT);
-  const nodeGraceMs = values.HEDDLE_NODE_GRACE_SECONDS ?? 0;
+  const {
+    HEDDLE_LEASE: lease,
+    HEDDLE_AGENT_ACCOUNT: agentAccount,
+    HEDDLE_NODE_GRACE_SECONDS: nodeGraceMs = 0,
+  } = values;
   return { kind: 'kubernetes', kubeconfig: given.KUBECONFIG, lease, nodeGraceMs, agentAccount };
-}
-
-function named(text: string | undefined): { readonly namespace: string; readonly name: string } | undefined {
-  const [namespace = '', name = ''] = text?.split('/') ?? [];
-  return name === '' ? undefined : { namespace, name };
 }
 
 function readToken(path: string): string {

@@ -60,7 +60,11 @@ export function agentTlsProblems(certificates: ReadonlyMap<string, number>, now:
 }
 
 const problem = (severity: Problem['severity'], file: string, reason: string): Problem => ({
-  ...{ severity, file, line: null, object: null, reason },
+  severity,
+  file,
+  line: null,
+  object: null,
+  reason,
 });
 const fileOf = (files: TlsFiles, what: 'certificate' | 'authority') => (what === 'certificate' ? files.cert : files.ca);
 const date = (ms: number): string => new Date(ms).toISOString();

@@ -12,7 +12,7 @@ import type {
   PolicyRule,
 } from '../model/facts.js';
 import { later, type Part, type Placement } from '../model/fragment.js';
-import { compareText, compound, digest, parts, sorted, sortTexts } from '../policy/canonical.js';
+import { compareText, compound, digest, parts, sorted } from '../policy/canonical.js';
 import type { IdentityInfo } from '../policy/identity.js';
 import { rulePorts } from '../policy/ports.js';
 import { subtract } from '../policy/prefixes.js';
@@ -321,7 +321,7 @@ export function policyFeature(
         const out = new Set<NodeName>();
         for (const who of [identity, EVERYBODY])
           for (const key of cx.members(of, who).list()) for (const node of cx.read(nodes, key)) out.add(node);
-        return sortTexts([...out]);
+        return sorted(out) as NodeName[];
       },
       sameElements,
     );

@@ -87,13 +87,10 @@ export class AccessGuard implements CanActivate {
   }
 
   private nodeOf(place: NodePlace, { params, body }: HttpRequest): string | undefined {
+    if (place === 'path') return params.name;
     const { node, portKey } = (body ?? {}) as { readonly node?: unknown; readonly portKey?: unknown };
-    const places: Readonly<Record<NodePlace, () => string | undefined>> = {
-      path: () => params.name,
-      body: () => (typeof node === 'string' ? node : undefined),
-      port: () => (typeof portKey === 'number' ? this.allocations.attachments.get(portKey)?.record.node : undefined),
-    };
-    return places[place]();
+    if (place === 'body') return typeof node === 'string' ? node : undefined;
+    return typeof portKey === 'number' ? this.allocations.attachments.get(portKey)?.record.node : undefined;
   }
 }
 
