@@ -1,5 +1,5 @@
 import { type Dirent, type FSWatcher, statSync, watch } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import type { Clock } from '../../clock.js';
 import { type FileContent, GONE, NOT_A_FILE, readContent, readContentNow } from './manifest-file.js';
@@ -170,21 +170,11 @@ export class ManifestDirectory {
     // "rename" is a name that comes or goes. One that is written in place says "change" as well.
     this.hint(event === 'rename' ? RENAMED_QUIET_MS : QUIET_MS);
     const { hints } = this;
-    if (isFirst && event === 'rename') setImmediate(() => this.lookAtOnce(hints));
-  }
-
-  /**
-   * A single file that is put in place by rename(2) is told of without a timer. What was written before it was looked at has
-   * said "change" by the next turn of the event loop.
-   */
-  private lookAtOnce(hints: number): void {
-    const { all, paths } = this.touched;
-    if (this.hints !== hints || all || [...paths].some((path) => sizeOf(path) === 0)) return;
-    setImmediate(() => {
-      if (this.hints !== hints || this.firstHintAt === undefined) return;
-      this.stopTimer?.();
-      this.tell();
-    });
+    // A single file that is put in place by rename(2) is told of without a timer.
+    if (isFirst && event === 'rename')
+      setImmediate(() => {
+        if (this.hints === hints && !this.touched.all) this.tellIfWhole();
+      });
   }
 
   private hint(quietMs: number): void {
@@ -195,27 +185,26 @@ export class ManifestDirectory {
     this.stopTimer?.();
     const end = Math.min(this.quietUntil, this.firstHintAt + MAX_WAIT_MS);
     const told = this.quietUntil - this.firstHintAt >= QUIET_MS;
-    this.stopTimer = this.clock.after(Math.max(0, end - now), () => void (told ? this.tell() : this.tellIfWhole()));
+    this.stopTimer = this.clock.after(Math.max(0, end - now), () => (told ? this.tell() : this.tellIfWhole()));
   }
 
   /**
    * Some editors move the old file away and then write a new one: a name that is gone or empty a moment after it was
    * touched gets the time that it would have had without the short cut. A policy must not be away for a millisecond.
+   * What was written before it was looked at has said "change" by the next turn of the event loop.
    */
-  private async tellIfWhole(): Promise<void> {
+  private tellIfWhole(): void {
     const { hints } = this;
-    const sizes = await Promise.all(
-      [...this.touched.paths].map((path) =>
-        stat(path).then(
-          (s) => s.size,
-          () => 0,
-        ),
-      ),
-    );
-    // Something more was heard while the files were looked at, or all is told.
-    if (this.hints !== hints || this.firstHintAt === undefined) return;
-    if (sizes.includes(0)) this.hint(QUIET_MS);
-    else this.tell();
+    if ([...this.touched.paths].some((path) => sizeOf(path) === 0)) {
+      this.hint(QUIET_MS);
+      return;
+    }
+    setImmediate(() => {
+      // Something more was heard, or all is told.
+      if (this.hints !== hints || this.firstHintAt === undefined) return;
+      this.stopTimer?.();
+      this.tell();
+    });
   }
 
   private tell(): void {
