@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CONTROLLER } from '../../apps/lab/src/host/services.js';
+import { UNDERLAY_BRIDGE } from '../../apps/node-agent/src/ovs/plan.js';
 import { ROOT, TestLab, until } from '../support/lab.js';
 
 const lab = new TestLab();
@@ -100,4 +101,27 @@ describe('ovs-vswitchd restarts', () => {
     await lab.ofctl('node1', 'del-flows', 'cookie=0x1234/-1,table=200');
     expect(await everything()).toEqual(before);
   }, 120_000);
+});
+
+describe('a switch has forgotten the next hops of its tunnels', () => {
+  it('its agent tells them, and the first packet arrives', async () => {
+    // Nothing that the switch could learn from by itself: the kernel knows all for ever and asks nobody.
+    for (const { encapIp } of (await lab.nodes()).filter(({ name }) => name !== 'node1')) {
+      const device = ['neigh', 'show', 'dev', UNDERLAY_BRIDGE, encapIp];
+      const { stdout } = await lab.must('ip', ['-n', lab.netns('node1'), ...device]);
+      const mac = /lladdr (\S+)/.exec(stdout)?.[1] ?? 'none';
+      await lab.must('ip', [
+        ...['-n', lab.netns('node1'), 'neigh', 'replace', encapIp],
+        ...['lladdr', mac, 'dev', UNDERLAY_BRIDGE, 'nud', 'permanent'],
+      ]);
+    }
+    await lab.appctl('node1', 'tnl/neigh/flush');
+    await lab.appctl('node1', 'revalidator/purge');
+    expect((await lab.lab('restart', 'agent', 'node1')).code).toBe(0);
+    await lab.nextHopsKnown('node1');
+    const address = (await lab.pod('net/two-a')).ips[0] ?? '';
+    expect(await lab.lab('exec', 'net/one-a', '--', 'ping', '-n', '-c', '1', '-W', '10', address)).toMatchObject({
+      code: 0,
+    });
+  });
 });

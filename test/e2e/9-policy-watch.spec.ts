@@ -25,9 +25,12 @@ beforeAll(async () => {
 }, 180_000);
 afterAll(() => lab.down());
 
-const ping = async (from: string, n: number): Promise<void> => {
+/** Sends a pod's pings to "two"; an answer comes to each or to none, or the counts to come would be wrong. */
+const ping = async (from: string, n: number, answered: boolean): Promise<void> => {
   const address = (await lab.pod(TWO)).ips[0] ?? '';
-  await lab.lab('exec', from, '--', 'ping', '-n', '-q', '-i', '0.2', '-W', '1', '-c', String(n), address);
+  const args = ['-n', '-q', '-i', '0.2', '-W', '1', '-c', String(n), address];
+  const { stdout } = await lab.lab('exec', from, '--', 'ping', ...args);
+  expect(stdout).toContain(`${n} packets transmitted, ${answered ? n : 0} received`);
 };
 /** Lines of `heddle policies net/watched`: place and packets. */
 const counters = async () => {
@@ -47,8 +50,8 @@ const counted = (...wanted: readonly (readonly [string, number])[]) =>
 const logged = async (...args: readonly string[]) => (await lab.heddle('policy-log', ...args)).stdout;
 
 it('tells of denials and of connections that a rule allowed, each once with its count', async () => {
-  await ping(ONE, 4);
-  await ping(OTHER, 3);
+  await ping(ONE, 4, true);
+  await ping(OTHER, 3, false);
   await until('both events', async () => (await logged()).trim().split('\n').length === 2, LATEST_MS);
   expect(await logged('--verdict', 'allowed')).toMatch(
     /allowed ingress net\/one-a -> net\/two-a icmp x1 on node2: net\/watched rule 0\n$/,
@@ -61,13 +64,13 @@ it('tells of denials and of connections that a rule allowed, each once with its 
 it('counts exactly what was sent, over recompilation and restarts of controller and switch', async () => {
   await counted(['rule 0', 4], ['no rule allows it', 3]);
   await lab.apply('watched.yaml', watched('  - from: [{ podSelector: { matchLabels: { app: nobody } } }]\n'));
-  await ping(ONE, 5);
-  await ping(OTHER, 2);
+  await ping(ONE, 5, true);
+  await ping(OTHER, 2, false);
   await counted(['rule 0', 9], ['rule 1', 0], ['no rule allows it', 5]);
   await lab.restartController();
   await lab.realized();
   await counted(['rule 0', 9], ['rule 1', 0], ['no rule allows it', 5]);
-  await ping(ONE, 3);
+  await ping(ONE, 3, true);
   await counted(['rule 0', 12], ['rule 1', 0], ['no rule allows it', 5]);
   await lab.restartVswitchd('node2');
   await lab.realized();
@@ -77,7 +80,7 @@ it('counts exactly what was sent, over recompilation and restarts of controller 
     'node2 forwards again',
     async () => (await lab.probeOne(TWO, { protocol: 'icmp', address, port: 0, timeoutMs: 1_000 })).outcome === 'ok',
   );
-  await ping(OTHER, 7);
+  await ping(OTHER, 7, false);
   await counted(['rule 0', 12], ['rule 1', 0], ['no rule allows it', 12]);
   expect(await lab.metrics()).toMatch(
     /heddle_policy_packets_total\{namespace="net",policy="watched",verdict="denied"\} 12\n/,

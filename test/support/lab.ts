@@ -5,10 +5,13 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { ApiClient, NodeConfig, NodeView, PodView, path, ROUTES, ServiceView, StatusView } from '@heddle/api';
 import { z } from 'zod';
+import * as manifests from '../../apps/lab/src/commands/manifests.js';
 import { programs } from '../../apps/lab/src/host/controller.js';
+import { withLock } from '../../apps/lab/src/host/lock.js';
 import { ensureOvs, vswitchdProcess } from '../../apps/lab/src/host/ovs.js';
 import { labPaths, nodeDir } from '../../apps/lab/src/host/paths.js';
 import { running } from '../../apps/lab/src/host/processes.js';
+import { Progress } from '../../apps/lab/src/host/progress.js';
 import {
   agentLog,
   agentProcess,
@@ -19,6 +22,8 @@ import {
 import { type PodRecord, readPods, requireLabState } from '../../apps/lab/src/host/state.js';
 import type { Probe, ProbeResult } from '../../apps/lab/src/pod/protocol.js';
 import { askPod } from '../../apps/lab/src/probe/ask.js';
+import { parseNextHops } from '../../apps/node-agent/src/ovs/next-hops.js';
+import { purgeDecisions } from '../../apps/node-agent/src/ovs/policy-purge.js';
 import { mayKeepDecisions } from '../../apps/node-agent/src/ovs/stale-decisions.js';
 
 const exec = promisify(execFile);
@@ -36,6 +41,9 @@ export interface Outcome {
 /** The lab of the end-to-end tests: its own name, so that one started by hand is left alone. */
 const LAB_NAME = process.env.HEDDLE_E2E_LAB ?? 'e2e';
 
+/** How long `heddle-lab apply` waits when it is not told. */
+const SETTLE_MS = 60_000;
+
 /** A lab whose source are manifests; with `up(..., '--kubeconfig', FILE)` it is an API server. */
 export class TestLab {
   readonly paths = labPaths({ HEDDLE_LAB_NAME: LAB_NAME });
@@ -50,7 +58,9 @@ export class TestLab {
   async up(manifests: string | undefined, ...args: readonly string[]): Promise<string> {
     await this.down();
     const what = manifests === undefined ? [] : ['--manifests', manifests];
-    return (await this.must(HEDDLE_LAB, ['up', '--no-matrix', ...what, ...args])).stdout;
+    const { stdout } = await this.must(HEDDLE_LAB, ['up', '--no-matrix', ...what, ...args]);
+    for (const { name } of await this.nodes()) await this.nextHopsKnown(name);
+    return stdout;
   }
   async down(): Promise<void> {
     await this.must(HEDDLE_LAB, ['down']);
@@ -79,17 +89,36 @@ export class TestLab {
     }
   }
 
-  /** Replaces one file of the watched directory (or what it held at the API server) and waits until pods, flows and this file's objects are in place. */
-  async apply(file: string, yaml: string, ...args: readonly string[]): Promise<void> {
+  /** A file for `heddle-lab apply`, by its path. */
+  manifestFile(file: string, yaml: string): string {
     const local = join(this.paths.stateDir, 'applied', file);
     mkdirSync(dirname(local), { recursive: true });
     writeFileSync(local, yaml);
-    await this.must(HEDDLE_LAB, ['apply', local, ...args]);
+    return local;
+  }
+  /** Does what `heddle-lab apply` does: replaces one file of the watched directory (or what it held at the API server) and waits until pods, flows and this file's objects are in place. */
+  async apply(file: string, yaml: string): Promise<void> {
+    await this.applyUnpurged(file, yaml);
     await this.purged();
   }
-  async delete(file: string, ...args: readonly string[]): Promise<void> {
-    await this.must(HEDDLE_LAB, ['delete', join(this.paths.stateDir, 'applied', file), ...args]);
+  /** The same, but a switch may still go on by what it decided before. */
+  applyUnpurged(file: string, yaml: string): Promise<void> {
+    const local = this.manifestFile(file, yaml);
+    return this.asCommand(`apply ${file}`, (say) => manifests.apply(this.paths, local, SETTLE_MS, say));
+  }
+  async delete(file: string): Promise<void> {
+    await this.asCommand(`delete ${file}`, (say) => manifests.remove(this.paths, file, SETTLE_MS, say));
     await this.purged();
+  }
+  /** A command of the lab without a process of its own. @throws Error with what it said */
+  private async asCommand(what: string, command: (say: Progress) => Promise<void>): Promise<void> {
+    const said: string[] = [];
+    const progress = new Progress((line) => said.push(line));
+    try {
+      await withLock(`${this.paths.stateDir}.lock`, SETTLE_MS, () => command(progress));
+    } catch (e) {
+      throw new Error(`${what}: ${e instanceof Error ? e.message : e}\n${said.join('\n')}`, { cause: e });
+    }
   }
   /** Writes straight into the watched directory, as an editor would, and waits for nothing. */
   writeManifest(file: string, text: string): void {
@@ -134,11 +163,21 @@ export class TestLab {
       timeoutMs: 60_000,
     });
   }
-  /** Waits until every switch has acknowledged everything, and packets are judged by it. */
-  async realized(): Promise<void> {
+  /** Waits until every switch has acknowledged everything. */
+  async acknowledged(): Promise<void> {
     const s = await this.status(30_000);
     if (!s.realized) throw new Error(`not realized: ${s.waitingFor.join('; ')}`);
+  }
+  /** Waits until every switch has acknowledged everything, and packets are judged by it. */
+  async realized(): Promise<void> {
+    await this.acknowledged();
     await this.purged();
+  }
+  /** The same, but empties caches itself where that is needed: while changes go on agents do it once a second only. */
+  async realizedAtOnce(): Promise<void> {
+    await this.acknowledged();
+    if (await this.keepsDecisions())
+      await Promise.all((await this.nodes()).map(({ name }) => purgeDecisions(this.nodeDir(name))));
   }
   private stale: Promise<boolean> | undefined;
   /** Whether this Open vSwitch may go on by a cached decision that a change should have taken away (3.1.0 in user space does). */
@@ -196,6 +235,18 @@ export class TestLab {
     });
     return stdout;
   }
+  /** `ovs-appctl` of a node's ovs-vswitchd. */
+  async appctl(node: string, ...args: readonly string[]): Promise<string> {
+    return (await this.must('ovs-appctl', ['-t', `${this.nodeDir(node)}/vswitchd.ctl`, ...args])).stdout;
+  }
+  /** Waits until the first packet from a node to any other would not be lost. */
+  async nextHopsKnown(node: string): Promise<void> {
+    const others = (await this.nodes()).filter(({ name }) => name !== node).map(({ encapIp }) => encapIp);
+    await until(`${node} knows the next hops to ${others.join(', ')}`, async () => {
+      const known = parseNextHops(await this.appctl(node, 'tnl/neigh/show'));
+      return others.every((ip) => known.has(ip));
+    });
+  }
   /** Flows of a node without counters, sorted. */
   async flows(node: string): Promise<string[]> {
     const text = await this.ofctl(node, 'dump-flows', '--no-stats');
@@ -232,7 +283,9 @@ export async function until(what: string, condition: () => Promise<boolean>, tim
       last = e;
     }
     if (performance.now() > end)
-      throw new Error(`not within ${timeoutMs} ms: ${what}`, last === undefined ? {} : { cause: last });
+      throw new Error(`not within ${timeoutMs} ms: ${what}${last instanceof Error ? `; last: ${last.message}` : ''}`, {
+        cause: last,
+      });
     await new Promise((r) => setTimeout(r, 25));
   }
 }

@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 import { Attacher } from '../attach/attacher.js';
 import { reconcile } from '../attach/reconcile.js';
 import { CNI_CODE, CniError } from '../cni/errors.js';
-import { readLinks } from '../host/ip-json.js';
+import { readLinks, readNeighbours } from '../host/ip-json.js';
 import { HostSetUp } from '../host/set-up.js';
 import { readState, writeState } from '../host/state-file.js';
 import { switchTlsFiles } from '../host/switch-tls.js';
@@ -15,6 +15,8 @@ import { announce } from '../install/announce.js';
 import { conflist } from '../install/conflist.js';
 import { isStructural, openSwitchDatabase, type SwitchDatabase } from '../ovs/database.js';
 import { SwitchLiveness } from '../ovs/liveness.js';
+import { tellNextHops } from '../ovs/next-hops.js';
+import { UNDERLAY_BRIDGE } from '../ovs/plan.js';
 import { PodPorts } from '../ovs/pod-ports.js';
 import { PolicyPurge, purgeDecisions } from '../ovs/policy-purge.js';
 import { type Access, followAccess } from './access.js';
@@ -48,9 +50,9 @@ export class Agent {
   readonly #access: Access;
   readonly #controller: Controller;
   readonly #service: CniService;
-  readonly #neighbours: TunnelNeighbours;
   readonly #uplink: Uplink | undefined;
-  /** The kernel's datapath takes every change over. */
+  /** The kernel's datapath asks for next hops itself, and takes every change over. */
+  readonly #neighbours: TunnelNeighbours | undefined;
   readonly #purge: PolicyPurge | undefined;
   #policyEpoch: number | undefined;
   readonly #configFile: string;
@@ -77,9 +79,12 @@ export class Agent {
       // ovs-vswitchd has its control socket beside the database's.
       const folder = dirname(env.ovsdb.slice('unix:'.length));
       this.#purge = new PolicyPurge({ purge: () => purgeDecisions(folder), now: () => performance.now(), logger });
+      this.#neighbours = new TunnelNeighbours({
+        tell: async () => tellNextHops(folder, UNDERLAY_BRIDGE, await readNeighbours(UNDERLAY_BRIDGE)),
+        failed: (err) => logger.debug({ err }, 'next_hops_not_told'),
+      });
     }
     this.#configFile = join(env.stateDir, 'node-config.json');
-    this.#neighbours = new TunnelNeighbours((peer, err) => logger.debug({ peer, err }, 'peer_not_primed'));
     const ready = new Promise<void>((resolve) => {
       this.#becameReady = resolve;
     });
@@ -183,7 +188,7 @@ export class Agent {
 
   /** Stops serving; operations under way end first. Links, ports, flows and addresses stay: traffic goes on. */
   async stop(): Promise<void> {
-    this.#neighbours.stop();
+    this.#neighbours?.stop();
     const served = this.#server?.close();
     await Promise.race([served, sleep(SHUTDOWN_MS, undefined, { ref: false })]);
     if (this.#service.active > 0)
@@ -235,7 +240,6 @@ export class Agent {
     if (JSON.stringify(config) === JSON.stringify(this.#config)) return;
     this.#config = config;
     writeState(this.#configFile, config);
-    this.#neighbours.prime(config.peers);
   }
 
   /** Registers; when the controller stays silent, goes on with what it said the last time. */
@@ -332,7 +336,11 @@ export class Agent {
   #apply(): Promise<void> {
     const next = this.#applying
       .catch(() => undefined)
-      .then(() => this.#hostSetUp?.apply(this.#requireConfig(), this.#stop.signal));
+      .then(async () => {
+        const config = this.#requireConfig();
+        await this.#hostSetUp?.apply(config, this.#stop.signal);
+        this.#neighbours?.prime(config.peers);
+      });
     this.#applying = next;
     return next;
   }

@@ -87,3 +87,20 @@ export async function readRoutes(device: string, netns?: string): Promise<readon
       })),
   );
 }
+
+const NeighbourEntry = z.object({ dst: z.string(), lladdr: z.string().optional() });
+
+/** A neighbour's address and MAC. */
+export interface Neighbour {
+  readonly ip: string;
+  readonly mac: string;
+}
+
+/** Neighbours on one device whose MAC is known, of both families; none if there is no such device. */
+export async function readNeighbours(device: string): Promise<readonly Neighbour[]> {
+  const text = await run('ip', ['-json', 'neigh', 'show', 'dev', device]).catch(() => '');
+  return z
+    .array(NeighbourEntry)
+    .parse(JSON.parse(text.trim() === '' ? '[]' : text))
+    .flatMap(({ dst, lladdr }) => (lladdr === undefined ? [] : [{ ip: dst, mac: lladdr }]));
+}

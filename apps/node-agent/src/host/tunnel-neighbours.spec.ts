@@ -13,11 +13,9 @@ describe('tunnel neighbours', () => {
 
   function start() {
     const sent: string[] = [];
-    const neighbours = new TunnelNeighbours(
-      () => undefined,
-      (ip) => sent.push(ip),
-    );
-    return { sent, neighbours };
+    const tell = vi.fn(async () => undefined);
+    const neighbours = new TunnelNeighbours({ tell, failed: () => undefined, send: (ip) => sent.push(ip) });
+    return { sent, tell, neighbours };
   }
 
   it('sends to a new peer at once, several times while it may be starting, then every five minutes', () => {
@@ -29,6 +27,17 @@ describe('tunnel neighbours', () => {
     expect(sent).toHaveLength(7);
     vi.advanceTimersByTime(3 * 300_000);
     expect(sent).toHaveLength(10);
+  });
+
+  it('tells the switch once what the kernel learned of all peers asked at a time', () => {
+    const { sent, tell, neighbours } = start();
+    neighbours.prime([peer('a', '10.0.0.1'), peer('b', '10.0.0.2')]);
+    vi.advanceTimersByTime(10);
+    expect([sent.length, tell.mock.calls.length]).toEqual([2, 0]);
+    vi.advanceTimersByTime(90);
+    expect([sent.length, tell.mock.calls.length]).toEqual([2, 1]);
+    vi.advanceTimersByTime(250);
+    expect([sent.length, tell.mock.calls.length]).toEqual([4, 2]);
   });
 
   it('does not begin anew with a peer that it knows', () => {
