@@ -8,4 +8,5 @@ export * from './routes.js';
 export * from './text-table.js';
 export * from './tls-files.js';
 export * from './tls-follower.js';
+export * from './token-file.js';
 export * from './views.js';

@@ -44,7 +44,7 @@ describe('the configuration', () => {
       families: [4, 6],
       encap: 'geneve',
       dnsServers: undefined,
-      apiToken: undefined,
+      apiTokenFile: undefined,
     });
   });
 
@@ -83,9 +83,9 @@ describe('the configuration', () => {
     expect(read({ ...PLAIN, HEDDLE_ENCAP: '', HEDDLE_TLS_KEY: '' }).encap).toBe('geneve');
   });
 
-  it('reads the token from its file', () => {
+  it('takes the file of the token', () => {
     const env = { ...PLAIN, HEDDLE_API_LISTEN: '0.0.0.0:8080,unix:/x.sock', HEDDLE_API_TOKEN_FILE: '@token' };
-    expect(read(env).apiToken).toBe('sixteen-letters-or-more');
+    expect(read(env).apiTokenFile).toMatch(/token$/);
   });
 
   it('lets the variables of agents, the lab and Kubernetes pass', () => {
@@ -130,7 +130,7 @@ describe('a mistake is told with what to do', () => {
     [
       'a kubeconfig that is not there',
       { HEDDLE_SOURCE: 'kubernetes', KUBECONFIG: '@nowhere' },
-      /^KUBECONFIG: cannot be read/,
+      /^KUBECONFIG: cannot be used/,
     ],
     [
       'a directory that is not there',
@@ -158,7 +158,7 @@ describe('a mistake is told with what to do', () => {
       /^HEDDLE_OVSDB_LISTEN: "tcp:0\.0\.0\.0" is not unix:/,
     ],
     ['two TLS files of three', { HEDDLE_TLS_KEY: '@key', HEDDLE_TLS_CERT: '@cert' }, /give all three or none/],
-    ['a TLS file that is not there', { ...TLS, HEDDLE_TLS_KEY: '@nowhere' }, /^HEDDLE_TLS_KEY: cannot be read/],
+    ['a TLS file that is not there', { ...TLS, HEDDLE_TLS_KEY: '@nowhere' }, /^HEDDLE_TLS_KEY: cannot be used: ENOENT/],
     [
       'an API for everybody without a token',
       { HEDDLE_API_LISTEN: 'tcp:0.0.0.0:8080' },
@@ -167,7 +167,7 @@ describe('a mistake is told with what to do', () => {
     [
       'a token that is too short',
       { HEDDLE_API_TOKEN_FILE: '@short' },
-      /^HEDDLE_API_TOKEN_FILE: the token must have at least 16/,
+      /^HEDDLE_API_TOKEN_FILE: cannot be used: the token in .*short has fewer than 16 characters/,
     ],
     [
       'a CIDR without prefix',

@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from 'node:fs';
-import { type Encap, type Endpoint, parseEndpoints, type TlsFiles } from '@heddle/api';
+import { type Encap, type Endpoint, parseEndpoints, readTokenFile, type TlsFiles } from '@heddle/api';
 import { type Cidr, cidr, type Family, familyOf, type Ip, ip } from '@heddle/compiler';
 import { z } from 'zod';
 import { BLOCK_PREFIX } from '../allocation/block-pool.js';
@@ -37,7 +37,7 @@ export interface Config {
   readonly dnsServers: readonly Ip[] | undefined;
   readonly logLevel: string;
   /** Bearer token of the TCP listeners. */
-  readonly apiToken: string | undefined;
+  readonly apiTokenFile: string | undefined;
 }
 
 /** Everything that is wrong with the environment, a sentence each. */
@@ -113,13 +113,19 @@ function addresses(text: string, context: z.RefinementCtx): Ip[] {
     }
   });
 }
-const file = z.string().superRefine((path, context) => {
-  try {
-    readFileSync(path);
-  } catch (e) {
-    context.addIssue(`cannot be read: ${e instanceof Error ? e.message : String(e)}`);
-  }
-});
+/** A token that can be guessed is none. */
+export const LEAST_TOKEN_LENGTH = 16;
+
+const fileThat = (read: (path: string) => void) =>
+  z.string().superRefine((path, context) => {
+    try {
+      read(path);
+    } catch (e) {
+      context.addIssue(`cannot be used: ${e instanceof Error ? e.message : String(e)}`);
+    }
+  });
+const file = fileThat((path) => readFileSync(path));
+const tokenFile = fileThat((path) => readTokenFile(path, LEAST_TOKEN_LENGTH));
 const namespacedName = z
   .string()
   .regex(/^[a-z0-9-]+\/[a-z0-9.-]+$/, 'must be NAMESPACE/NAME')
@@ -152,10 +158,7 @@ const Environment = z.object({
   HEDDLE_OPENFLOW_LISTEN: endpoints.optional(),
   HEDDLE_OVSDB_LISTEN: endpoints.optional(),
   HEDDLE_API_LISTEN: endpoints.prefault('tcp:127.0.0.1:8080'),
-  HEDDLE_API_TOKEN_FILE: file
-    .transform((path) => readToken(path))
-    .refine((token) => token.length >= 16, 'the token must have at least 16 characters')
-    .optional(),
+  HEDDLE_API_TOKEN_FILE: tokenFile.optional(),
   HEDDLE_TLS_KEY: file.optional(),
   HEDDLE_TLS_CERT: file.optional(),
   HEDDLE_TLS_CA: file.optional(),
@@ -210,7 +213,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     encap: all.HEDDLE_ENCAP,
     dnsServers: all.HEDDLE_DNS_SERVERS,
     logLevel: all.HEDDLE_LOG_LEVEL,
-    apiToken: all.HEDDLE_API_TOKEN_FILE,
+    apiTokenFile: all.HEDDLE_API_TOKEN_FILE,
   };
 }
 
@@ -237,15 +240,6 @@ function sourceOf(given: Given, values: Readable, mistakes: string[]): SourceCon
     HEDDLE_NODE_GRACE_SECONDS: nodeGraceMs = 0,
   } = values;
   return { kind: 'kubernetes', kubeconfig: given.KUBECONFIG, lease, nodeGraceMs, agentAccount };
-}
-
-function readToken(path: string): string {
-  try {
-    return readFileSync(path, 'utf8').trim();
-  } catch {
-    // The check of the file has said so already.
-    return '';
-  }
 }
 
 /**

@@ -1,6 +1,8 @@
+import { tokenReader } from '@heddle/api';
 import { type DynamicModule, Global, Module } from '@nestjs/common';
 import { Allocations } from '../allocation/allocations.js';
 import { AgentAccess, ApiToken } from '../api/http/access.guard.js';
+import { LEAST_TOKEN_LENGTH } from '../config/config.js';
 import { AgentContacts } from '../core/agent-contacts.js';
 import { Engine } from '../core/engine.js';
 import { FactTable } from '../core/fact-table.js';
@@ -19,6 +21,15 @@ import { COMPILER, CONFIG, LOGGER, OVSDB, SOURCE, SWITCHES } from './tokens.js';
 @Global()
 @Module({})
 class RuntimeModule {}
+
+/** The token that operators show, as its file has it now. */
+function apiToken({ config, logger }: Runtime): (() => string) | undefined {
+  if (config.apiTokenFile === undefined) return undefined;
+  const refused = (reason: string) => logger.error({ event: 'api-token-refused', reason, inUse: 'the one of before' });
+  const read = tokenReader(config.apiTokenFile, refused, LEAST_TOKEN_LENGTH);
+  read();
+  return read;
+}
 
 /** Gives the parts of a running controller to the API. */
 export function runtimeModule(runtime: Runtime): DynamicModule {
@@ -43,7 +54,7 @@ export function runtimeModule(runtime: Runtime): DynamicModule {
     { provide: Watchers, useValue: runtime.watchers },
     { provide: World, useValue: runtime.world },
     { provide: AgentAccess, useValue: new AgentAccess(runtime.agentTokens, runtime.origins) },
-    { provide: ApiToken, useValue: new ApiToken(runtime.config.apiToken) },
+    { provide: ApiToken, useValue: new ApiToken(apiToken(runtime)) },
   ];
   return { module: RuntimeModule, providers, exports: providers.map((p) => p.provide) };
 }

@@ -1,7 +1,6 @@
-import { type ApiTls, TlsFollower } from '@heddle/api';
+import { type ApiTls, TlsFollower, tokenReader } from '@heddle/api';
 import type { Logger } from 'pino';
 import { copyForSwitch } from '../host/switch-tls.js';
-import { tokenReader } from '../host/token-file.js';
 import type { AgentEnvironment } from './environment.js';
 
 /** What we show to the controller, as the files have it now: they are renewed while the agent runs. */

@@ -50,7 +50,7 @@ describe('the environment', () => {
       '  HEDDLE_ENCAP_IP is not set: address of this node that tunnels end at (required)',
       '  HEDDLE_DATAPATH_TYPE="dpdk" is not system or netdev',
       '  HEDDLE_AGENT_SOCKET="agent.sock" is not an absolute path',
-      expect.stringMatching(/HEDDLE_API_TOKEN_FILE="\/nonexistent\/token" cannot be read: ENOENT/),
+      expect.stringMatching(/HEDDLE_API_TOKEN_FILE="\/nonexistent\/token" cannot be used: ENOENT/),
     ]);
   });
 

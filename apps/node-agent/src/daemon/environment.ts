@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
-import { parseEndpoint, type TlsFiles } from '@heddle/api';
+import { parseEndpoint, readTokenFile, type TlsFiles } from '@heddle/api';
 import { z } from 'zod';
 import { DEFAULT_SOCKET } from '../cni/request.js';
 import { COMMANDS_HELP } from '../install/help.js';
@@ -169,9 +169,9 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
 function checkToken(file: string | undefined, mistakes: string[]): void {
   if (file === undefined) return;
   try {
-    if (readFileSync(file, 'utf8').trim() === '') mistakes.push(`HEDDLE_API_TOKEN_FILE="${file}" is empty`);
+    readTokenFile(file);
   } catch (e) {
-    mistakes.push(`HEDDLE_API_TOKEN_FILE="${file}" cannot be read: ${(e as Error).message}`);
+    mistakes.push(`HEDDLE_API_TOKEN_FILE="${file}" cannot be used: ${(e as Error).message}`);
   }
 }
 

@@ -18,15 +18,13 @@ export function markLocal(request: IncomingMessage): void {
 
 /** The bearer token of the API; without one everybody who reaches a listener may call it. */
 export class ApiToken {
-  private readonly digest: Buffer | undefined;
-  constructor(token: string | undefined) {
-    this.digest = token === undefined ? undefined : sha256(token);
-  }
+  /** @param current the token that counts now */
+  constructor(private readonly current: (() => string) | undefined) {}
 
   accepts(given: string | undefined): boolean {
-    if (this.digest === undefined) return true;
+    if (this.current === undefined) return true;
     // Digests, because the comparison must take the same time for a token of any length.
-    return given !== undefined && timingSafeEqual(sha256(given), this.digest);
+    return given !== undefined && timingSafeEqual(sha256(given), sha256(this.current()));
   }
 }
 

@@ -77,6 +77,13 @@ describe('the edge', () => {
     await expect(call(`${token}x`)).rejects.toMatchObject({ status: 401, code: 'unauthorized' });
     await expect(call(token)).resolves.toMatchObject({ version: '0.1.0' });
     await expect(shop.status()).resolves.toMatchObject({ version: '0.1.0' });
+    writeFileSync(tokenFile, 'another-that-is-as-long');
+    await expect(call(token)).rejects.toMatchObject({ status: 401, code: 'unauthorized' });
+    await expect(call('another-that-is-as-long')).resolves.toMatchObject({ version: '0.1.0' });
+    // Written halfway: the one of before goes on.
+    writeFileSync(tokenFile, 'ano');
+    await expect(call('ano')).rejects.toMatchObject({ status: 401, code: 'unauthorized' });
+    await expect(call('another-that-is-as-long')).resolves.toMatchObject({ version: '0.1.0' });
     expect(await new ApiClient({ url }).text('GET', ROUTES.health)).toContain('ok');
     expect(await new ApiClient({ url }).text('GET', ROUTES.metrics)).toContain('heddle_generation 1');
   });

@@ -35,6 +35,14 @@ it('goes on with the last one while the file cannot be read, which is told once'
   expect(read()).toBe('two');
 });
 
+it('takes no token that is too short', () => {
+  const read = tokenReader(file, (reason) => told.push(reason), 5);
+  writeFileSync(file, 'long enough');
+  read();
+  writeFileSync(file, 'four');
+  expect([read(), told]).toEqual(['long enough', [`the token in ${file} has fewer than 5 characters`]]);
+});
+
 it('has none before it was read once', () => {
   expect(reader()).toThrow(/ENOENT/);
 });
