@@ -10,8 +10,20 @@ import {
   type Packet,
   type Tuple,
 } from '@heddle/compiler';
-import { connectOpenFlow, flowMod, formatIpv4, formatIpv6, GROUP, groupMod, TABLE_ALL } from 'openflow-ts';
-import { startSwitch, type TestSwitch } from '../support/ovs.js';
+import {
+  connectOpenFlow,
+  flowMod,
+  formatIpv4,
+  formatIpv6,
+  GROUP,
+  groupMod,
+  type OpenFlowSession,
+  parseMeter,
+  readFlowCounts,
+  TABLE_ALL,
+} from 'openflow-ts';
+import { ControlSocket } from '../../apps/node-agent/src/ovs/control-socket.js';
+import { receive, startSwitch, type TestSwitch } from '../support/ovs.js';
 import { describe, framesOf, toBytes } from './evaluate-bytes.js';
 
 /** One packet into one port. */
@@ -26,16 +38,21 @@ export interface Outcome {
   readonly hits: Readonly<Record<string, number>>;
 }
 
-/** Ports of a switch that tests send into, as dummy devices whose output goes to pcap files. */
+const ANSWER_TIMEOUT_MS = 20_000;
+
+/**
+ * Ports of a switch that tests send into, as dummy devices whose output goes to pcap files. It is asked over connections that stay:
+ * a process for each question would be most of what thousands of packets cost.
+ */
 export class PacketSwitch {
-  readonly #ovs: TestSwitch;
-  readonly #ports: readonly number[];
   #flows: readonly Flow[] = [];
 
-  private constructor(ovs: TestSwitch, ports: readonly number[]) {
-    this.#ovs = ovs;
-    this.#ports = ports;
-  }
+  private constructor(
+    private readonly ovs: TestSwitch,
+    private readonly ports: readonly number[],
+    private readonly session: OpenFlowSession,
+    private readonly control: ControlSocket,
+  ) {}
 
   static async start(ports: readonly number[]): Promise<PacketSwitch> {
     const ovs = await startSwitch();
@@ -47,65 +64,62 @@ export class PacketSwitch {
     await ovs.vsctl(...add.slice(1));
     // Once for all: while a flow that matched it is being forgotten, the map cannot be changed.
     await ovs.ofctl('add-tlv-map', ovs.bridge, '{class=0xff01,type=0x80,len=4}->tun_metadata0');
-    return new PacketSwitch(ovs, ports);
+    try {
+      const session = await connectOpenFlow({ target: ovs.openflow });
+      const { control } = await ControlSocket.ofVswitchd(ovs.dir, ANSWER_TIMEOUT_MS);
+      return new PacketSwitch(ovs, ports, session, control);
+    } catch (e) {
+      await ovs.stop();
+      throw e;
+    }
   }
 
   /** Puts exactly these flows and groups on a switch without connections. */
   async install(set: NodeFlowSet): Promise<void> {
-    await this.#ovs.ofctl('del-flows', this.#ovs.bridge);
-    await this.#ovs.ofctl('del-groups', this.#ovs.bridge);
+    // What of the flows names a meter goes with it, and is put anew below.
     for (const { id, rate, burst } of Object.values(METERS)) {
       const bands = `bands=type=drop,rate=${rate},burst_size=${burst}`;
-      await this.#ovs.ofctl('del-meter', this.#ovs.bridge, `meter=${id}`);
-      await this.#ovs.ofctl('add-meter', this.#ovs.bridge, `meter=${id},pktps,burst,${bands}`);
+      await this.session.confirm(parseMeter(`meter=${id}`, { command: 'delete' }));
+      await this.session.confirm(parseMeter(`meter=${id},pktps,burst,${bands}`));
     }
-    await this.#ovs.appctl('dpctl/flush-conntrack');
+    await this.control.ask('dpctl/flush-conntrack');
     await this.replace(set);
   }
 
   /** Puts other flows and groups in the place of those there are, in one bundle; connections stay. */
   async replace(set: NodeFlowSet): Promise<void> {
     this.#flows = [...set.flows.values()];
-    const session = await connectOpenFlow({ target: this.#ovs.openflow });
-    try {
-      const groups = [
-        flowMod({ command: 'delete', tableId: TABLE_ALL }),
-        groupMod({ command: 'delete', groupId: GROUP.ALL, type: 'select' }),
-        ...[...set.groups.values()].map((g) => groupMod({ groupId: g.id, type: 'select', buckets: g.buckets })),
-      ];
-      // The cookie says which flow a line of statistics is about.
-      const flows = this.#flows.map(({ tableId, priority, match, instructions }, i) =>
-        flowMod({ tableId, priority, match, instructions, cookie: BigInt(i + 1) }),
+    const groups = [
+      flowMod({ command: 'delete', tableId: TABLE_ALL }),
+      groupMod({ command: 'delete', groupId: GROUP.ALL, type: 'select' }),
+      ...[...set.groups.values()].map((g) => groupMod({ groupId: g.id, type: 'select', buckets: g.buckets })),
+    ];
+    // The cookie says which flow a line of statistics is about.
+    const flows = this.#flows.map(({ tableId, priority, match, instructions }, i) =>
+      flowMod({ tableId, priority, match, instructions, cookie: BigInt(i + 1) }),
+    );
+    const result = await this.session.apply([...groups, ...flows]);
+    if (result.kind !== 'committed')
+      throw new Error(
+        result.errors
+          .map((e) => `${this.#flows[(e.index ?? -1) - groups.length]?.key ?? 'group'}: ${e.error.message}`)
+          .join('\n'),
       );
-      const result = await session.apply([...groups, ...flows]);
-      if (result.kind !== 'committed')
-        throw new Error(
-          result.errors
-            .map((e) => `${this.#flows[(e.index ?? -1) - groups.length]?.key ?? 'group'}: ${e.error.message}`)
-            .join('\n'),
-        );
-    } finally {
-      session.close();
-    }
   }
 
   /** Sends packets one after the other through the real datapath. */
   async run(packets: readonly Sent[]): Promise<Outcome> {
     const before = await this.#counters();
     const left: string[][] = [];
+    let seen = this.#frames();
     for (const { ofport, packet } of packets) {
-      const seen = this.#frames();
-      await this.#ovs.appctl('netdev-dummy/receive', `p${ofport}`, toBytes(packet).toString('hex'));
+      await receive(this.control, this.session, `p${ofport}`, [toBytes(packet).toString('hex')]);
       // The datapath flows that the packet made go, and hand in their statistics.
-      await this.#ovs.appctl('revalidator/purge');
-      left.push(
-        this.#ports.flatMap(
-          (n, i) =>
-            this.#frames()
-              [i]?.slice(seen[i]?.length)
-              .map((f) => `${n}: ${describe(f)}`) ?? [],
-        ),
-      );
+      await this.control.ask('revalidator/purge');
+      const now = this.#frames();
+      const fresh = (i: number) => now[i]?.slice(seen[i]?.length) ?? [];
+      left.push(this.ports.flatMap((n, i) => fresh(i).map((f) => `${n}: ${describe(f)}`)));
+      seen = now;
     }
     const after = await this.#counters();
     const hits: Record<string, number> = {};
@@ -118,40 +132,35 @@ export class PacketSwitch {
 
   /** Entries of the tracker, each as `connectionText` writes it, sorted. */
   async connections(): Promise<readonly string[]> {
-    const text = await this.#ovs.appctl('dpctl/dump-conntrack');
+    const text = await this.control.ask('dpctl/dump-conntrack');
     const lines = text.split('\n').filter((line) => line !== '');
     return lines.map((line) => line.replace(/,protoinfo=.*$/, '')).sort();
   }
 
   /** Passes of the datapath for each packet while `send` runs: 1 and how often packets came back from the tracker. */
   async passesDuring(send: () => Promise<unknown>): Promise<number> {
-    await this.#ovs.appctl('dpif-netdev/pmd-stats-clear');
+    await this.control.ask('dpif-netdev/pmd-stats-clear');
     await send();
-    const text = await this.#ovs.appctl('dpif-netdev/pmd-stats-show');
+    const text = await this.control.ask('dpif-netdev/pmd-stats-show');
     const sum = (what: string) =>
       [...text.matchAll(new RegExp(`${what}: (\\d+)`, 'g'))].reduce((total, [, n]) => total + Number(n), 0);
     return 1 + sum('packet recirculations') / sum('packets received');
   }
 
   #frames(): Buffer[][] {
-    return this.#ports.map((n) => framesOf(readFileSync(join(this.#ovs.dir, `p${n}.pcap`))));
+    return this.ports.map((n) => framesOf(readFileSync(join(this.ovs.dir, `p${n}.pcap`))));
   }
 
   async #counters(): Promise<Map<number, number>> {
-    const text = await this.#ovs.ofctl('dump-flows', this.#ovs.bridge);
-    return new Map(
-      [...text.matchAll(/cookie=0x([0-9a-f]+), .*?n_packets=(\d+)/g)].map((m) => [
-        Number.parseInt(m[1] ?? '', 16),
-        Number(m[2]),
-      ]),
-    );
+    const counts = await readFlowCounts(this.session);
+    return new Map(counts.map((c) => [Number(c.cookie), c.packets]));
   }
 
   /** Keys of the flows that `ofproto/trace` meets, in order; conntrack is taken to call everything new. */
   async trace({ ofport, packet }: Sent): Promise<readonly string[]> {
-    const text = await this.#ovs.appctl(
+    const text = await this.control.ask(
       'ofproto/trace',
-      this.#ovs.bridge,
+      this.ovs.bridge,
       `in_port=${ofport}`,
       toBytes(packet).toString('hex'),
     );
@@ -162,7 +171,9 @@ export class PacketSwitch {
   }
 
   stop(): Promise<void> {
-    return this.#ovs.stop();
+    this.session.close();
+    this.control.close();
+    return this.ovs.stop();
   }
 }
 

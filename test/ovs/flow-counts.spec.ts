@@ -32,7 +32,7 @@ describe.skipIf(!hasOvs())('counters of flows, read where they stand', () => {
     const session = await connectOpenFlow({ target: ovs.openflow });
     await session.apply(FLOWS);
     session.close();
-    await ovs.appctl('netdev-dummy/receive', 'p1', udp(53), udp(53), udp(53), udp(54), udp(55), udp(55));
+    await ovs.receive('p1', udp(53), udp(53), udp(53), udp(54), udp(55), udp(55));
     await ovs.appctl('revalidator/purge');
   });
   afterAll(() => ovs?.stop());

@@ -25,7 +25,7 @@ describe.skipIf(!hasOvs())('the learning switch of the examples', () => {
   });
 
   const send = (port: string, from: string, to: string) =>
-    ovs.appctl('netdev-dummy/receive', port, `in_port(${port.slice(1)}),eth(src=${from},dst=${to}),eth_type(0x1234)`);
+    ovs.receive(port, `in_port(${port.slice(1)}),eth(src=${from},dst=${to}),eth_type(0x1234)`);
   const sent = async (port: string) => Number(/tx pkts=(\d+)/.exec(await ovs.ofctl('dump-ports', 'br-int', port))?.[1]);
 
   it('floods what it does not know, and then sends packets where their receiver was seen', async () => {

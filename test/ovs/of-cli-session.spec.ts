@@ -110,11 +110,7 @@ describe.skipIf(!hasOvs())('a session with Open vSwitch', () => {
     const came = new Promise<MessageOf<'packet_in2'>>((resolve) => session.on('packet_in2', resolve));
     const count = async () => Number(/tx pkts=(\d+)/.exec(await ovs.ofctl('dump-ports', 'br-int', 'p2'))?.[1]);
     const before = await count();
-    await ovs.appctl(
-      'netdev-dummy/receive',
-      'p1',
-      'in_port(1),eth(src=0a:00:00:00:00:01,dst=0a:00:00:00:00:02),eth_type(0x1234)',
-    );
+    await ovs.receive('p1', 'in_port(1),eth(src=0a:00:00:00:00:01,dst=0a:00:00:00:00:02),eth_type(0x1234)');
     const packet = await came;
     expect(packet.userdata).toEqual(Uint8Array.of(1, 2));
     expect(packet.continuation?.length).toBeGreaterThan(0);

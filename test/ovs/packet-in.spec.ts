@@ -10,7 +10,7 @@ import { hasOvs, startSwitch, type TestSwitch } from '../support/ovs.js';
 
 const NODE = nodeName('node1');
 const OBJECT = 0x1234;
-/** A dummy device takes no more at once. */
+/** Packets of one call. */
 const AT_ONCE = 100;
 
 /** What a packet of a pod meets: registers are written, PolicyLog tells, the packet goes on to another port. */
@@ -78,7 +78,7 @@ describe.skipIf(!hasOvs())('packets that flows tell of', () => {
   const tell = (flows: readonly Flow[]) => manager.notify(state.generation + 1, state.change(flows));
   const realized = () =>
     expect.poll(() => manager.state(NODE)?.realizedGeneration, { timeout: 10_000 }).toBe(state.generation);
-  const send = (...packets: readonly string[]) => ovs.appctl('netdev-dummy/receive', 'p256', ...packets);
+  const send = (...packets: readonly string[]) => ovs.receive('p256', ...packets);
 
   it.each(['OpenFlow13', 'OpenFlow14', 'OpenFlow15'])(
     'come with table, cookie, registers and bytes in %s, and the packet goes on',
@@ -123,11 +123,11 @@ describe.skipIf(!hasOvs())('packets that flows tell of', () => {
       ...['set', 'controller', 'br-int', `controller_rate_limit=${PACKET_IN_LIMIT.rate}`],
       `controller_burst_limit=${PACKET_IN_LIMIT.burst}`,
     );
-    // One call with many packets: they come far faster than the rate.
-    const startedAt = Date.now();
+    // They come far faster than the rate.
+    const startedAt = performance.now();
     for (let i = 0; i < 40; i++) await send(...burst);
     await ovs.appctl('revalidator/purge');
-    const seconds = (Date.now() - startedAt) / 1000;
+    const seconds = (performance.now() - startedAt) / 1000;
     const got = (manager.state(NODE)?.packetIns ?? 0) + (manager.state(NODE)?.packetInsDropped ?? 0);
     expect(got).toBeGreaterThan(0);
     expect(got).toBeLessThanOrEqual(PACKET_IN_LIMIT.rate * (seconds + 1) + PACKET_IN_LIMIT.burst);

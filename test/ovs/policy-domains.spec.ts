@@ -134,7 +134,7 @@ describe.skipIf(!hasOvs())('names of cluster policies', () => {
   async function through(from: number, frame: Uint8Array, to: number): Promise<readonly Buffer[]> {
     const seen = () => framesOf(readFileSync(join(ovs.dir, `p${to}.pcap`)));
     const before = seen().length;
-    await ovs.appctl('netdev-dummy/receive', `p${from}`, Buffer.from(frame).toString('hex'));
+    await ovs.receive(`p${from}`, Buffer.from(frame).toString('hex'));
     await ovs.appctl('revalidator/purge');
     return seen().slice(before);
   }

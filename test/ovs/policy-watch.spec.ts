@@ -136,13 +136,13 @@ describe.skipIf(!hasOvs())('policies at work on a real switch', () => {
         ...{ srcPort, dstPort, tcpFlags },
       }),
     ).toString('hex');
-  /** The datapath hands its counters in, and has taken everything when it is empty. */
   async function send(pod: string, ...packets: readonly string[]): Promise<void> {
-    await ovs?.appctl('netdev-dummy/receive', pod, ...packets);
+    await ovs?.receive(pod, ...packets);
+    // The datapath hands its counters in.
     await ovs?.appctl('revalidator/purge');
   }
   let source = 1_000;
-  /** So many new connections from web to a port of db; in bursts that a dummy device takes. */
+  /** So many new connections from web to a port of db, in bursts. */
   async function knock(dstPort: number, n: number, from = source): Promise<void> {
     for (let sent = 0; sent < n; ) {
       const packets = Array.from({ length: Math.min(BURST, n - sent) }, (_, i) =>

@@ -16,8 +16,8 @@ describe.skipIf(!hasOvs())('the cache of the userspace datapath', () => {
   afterEach(() => ovs.stop());
 
   const send = (to: string) =>
-    ovs.appctl(
-      ...['netdev-dummy/receive', 'p1'],
+    ovs.receive(
+      'p1',
       `in_port(1),eth(src=0a:00:00:00:00:01,dst=0a:00:00:00:00:02),eth_type(0x0800),ipv4(src=10.0.0.1,dst=${to},proto=6,tos=0,ttl=64,frag=no),tcp(src=1,dst=2),tcp_flags(syn)`,
     );
   /** Of every cached decision the address that it was made for, and whether it goes to the tracker. */

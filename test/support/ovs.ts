@@ -4,8 +4,11 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { connectOpenFlow, type OpenFlowSession } from 'openflow-ts';
+import { ControlSocket } from '../../apps/node-agent/src/ovs/control-socket.js';
 
 const run = promisify(execFile);
+const ANSWER_TIMEOUT_MS = 20_000;
 const SCHEMA = '/usr/share/openvswitch/vswitch.ovsschema';
 /** As Debian's service starts ovsdb-server: managers and the certificate stand in the database. */
 export const FROM_DATABASE = [
@@ -14,6 +17,9 @@ export const FROM_DATABASE = [
   '--certificate=db:Open_vSwitch,SSL,certificate',
   '--ca-cert=db:Open_vSwitch,SSL,ca_cert',
 ] as const;
+
+/** A dummy device holds so many packets that wait, and drops more (NETDEV_DUMMY_MAX_QUEUE). */
+const WAITING = 100;
 
 /** A private Open vSwitch: its own ovsdb-server and ovs-vswitchd with the dummy datapath, in its own folder. */
 export interface TestSwitch {
@@ -32,8 +38,10 @@ export interface TestSwitch {
   ofctl(...args: readonly string[]): Promise<string>;
   /** Adds a port of type dummy to the bridge; more are settings of its interface, as `options:tx_pcap=FILE`. */
   addPort(name: string, ofport: number, ...more: readonly string[]): Promise<void>;
-  /** Runs `ovs-appctl` against ovs-vswitchd. */
-  appctl(...args: readonly string[]): Promise<string>;
+  /** Asks ovs-vswitchd what `ovs-appctl` would ask it, by its control socket. */
+  appctl(command: string, ...args: readonly string[]): Promise<string>;
+  /** Puts packets into a dummy port of the bridge, and resolves when each has been judged and has left, or not. */
+  receive(port: string, ...packets: readonly string[]): Promise<void>;
   /** Flows as `ovs-ofctl --no-stats dump-flows` prints them, one a line, trimmed and sorted. */
   flows(...filter: readonly string[]): Promise<string[]>;
   /** Ends ovs-vswitchd (SIGKILL): flows and groups are gone, the database stays. */
@@ -85,6 +93,37 @@ async function until(what: string, ready: () => boolean, timeoutMs = 20_000): Pr
   for (const end = Date.now() + timeoutMs; !ready(); ) {
     if (Date.now() > end) throw new Error(`waited ${timeoutMs} ms for ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+/**
+ * Puts packets into a dummy port over connections that are open, and resolves when ovs-vswitchd is through with them. Its answer to the
+ * command only says that they wait in the device: a turn of its loop takes one of them, judges it, and reads from controllers after that.
+ */
+export async function receive(
+  control: ControlSocket,
+  session: OpenFlowSession,
+  port: string,
+  packets: readonly string[],
+): Promise<void> {
+  if (packets.length === 1) {
+    await control.ask('netdev-dummy/receive', port, ...packets);
+    return session.barrier();
+  }
+  const ports = await session.multipart({ kind: 'multipart_request', type: 'port_desc' });
+  const portNo = ports.find((p) => p.name === port)?.portNo;
+  if (portNo === undefined) throw new Error(`the bridge has no port ${port}`);
+  const taken = async () => {
+    const [stats] = await session.multipart({ kind: 'multipart_request', type: 'port', portNo });
+    return Number(stats?.rxPackets);
+  };
+  for (let at = 0; at < packets.length; at += WAITING) {
+    const some = packets.slice(at, at + WAITING);
+    const all = (await taken()) + some.length;
+    await control.ask('netdev-dummy/receive', port, ...some);
+    for (const end = performance.now() + ANSWER_TIMEOUT_MS; (await taken()) < all; )
+      if (performance.now() > end)
+        throw new Error(`${port} has not taken ${some.length} packets in ${ANSWER_TIMEOUT_MS} ms`);
   }
 }
 
@@ -156,6 +195,15 @@ export async function startSwitch(options: TestSwitchOptions = {}): Promise<Test
     await until('ovs-vswitchd', () => existsSync(join(dir, 'ovs-vswitchd.pid')));
   };
   const bridgeIsThere = () => until('the bridge', () => existsSync(join(dir, `${bridge}.mgmt`)));
+  const openflow = `unix:${dir}/${bridge}.mgmt`;
+  const withControl = async <T>(task: (control: ControlSocket) => Promise<T>): Promise<T> => {
+    const { control } = await ControlSocket.ofVswitchd(dir, ANSWER_TIMEOUT_MS);
+    try {
+      return await task(control);
+    } finally {
+      control.close();
+    }
+  };
   const stop = async (): Promise<void> => {
     await end('ovs-vswitchd');
     await end('ovsdb-server');
@@ -192,7 +240,7 @@ export async function startSwitch(options: TestSwitchOptions = {}): Promise<Test
     bridge,
     datapathId,
     ovsdb,
-    openflow: `unix:${dir}/${bridge}.mgmt`,
+    openflow,
     get vswitchdPid() {
       return vswitchdPid();
     },
@@ -204,7 +252,16 @@ export async function startSwitch(options: TestSwitchOptions = {}): Promise<Test
         ...more,
       );
     },
-    appctl: (...args) => tool('ovs-appctl', ['-t', `${dir}/vswitchd.ctl`, ...args]),
+    appctl: (command, ...args) => withControl((control) => control.ask(command, ...args)),
+    receive: (port, ...packets) =>
+      withControl(async (control) => {
+        const session = await connectOpenFlow({ target: openflow });
+        try {
+          await receive(control, session, port, packets);
+        } finally {
+          session.close();
+        }
+      }),
     async flows(...filter) {
       const text = await ofctl('--no-stats', '--no-names', 'dump-flows', bridge, ...filter);
       return text
