@@ -63,7 +63,9 @@ const told = new Set<number>();
 policySuite({
   lab,
   cases,
-  settled: async () => {
+  // As in a cluster: by the agents, however fast settings follow each other.
+  judged: async () => {
+    await lab.realized();
     for (const epoch of lab.policyEpochs.values()) told.add(epoch);
   },
 });

@@ -98,17 +98,13 @@ export class TestLab {
   }
   /** Does what `heddle-lab apply` does: replaces one file of the watched directory (or what it held at the API server) and waits until pods, flows and this file's objects are in place. */
   async apply(file: string, yaml: string): Promise<void> {
-    await this.applyUnpurged(file, yaml);
-    await this.purged();
-  }
-  /** The same, but a switch may still go on by what it decided before. */
-  applyUnpurged(file: string, yaml: string): Promise<void> {
     const local = this.manifestFile(file, yaml);
-    return this.asCommand(`apply ${file}`, (say) => manifests.apply(this.paths, local, SETTLE_MS, say));
+    await this.asCommand(`apply ${file}`, (say) => manifests.apply(this.paths, local, SETTLE_MS, say));
+    await this.purge();
   }
   async delete(file: string): Promise<void> {
     await this.asCommand(`delete ${file}`, (say) => manifests.remove(this.paths, file, SETTLE_MS, say));
-    await this.purged();
+    await this.purge();
   }
   /** A command of the lab without a process of its own. @throws Error with what it said */
   private async asCommand(what: string, command: (say: Progress) => Promise<void>): Promise<void> {
@@ -173,11 +169,11 @@ export class TestLab {
     await this.acknowledged();
     await this.purged();
   }
-  /** The same, but empties caches itself where that is needed: while changes go on agents do it once a second only. */
-  async realizedAtOnce(): Promise<void> {
-    await this.acknowledged();
-    if (await this.keepsDecisions())
-      await Promise.all((await this.nodes()).map(({ name }) => purgeDecisions(this.nodeDir(name))));
+  /** Does to the switches that run what their agents do after a change; those do it once a second only while changes go on. */
+  async purge(): Promise<void> {
+    if (!(await this.keepsDecisions())) return;
+    for (const { name } of await this.nodes())
+      if ((await running(this.paths, vswitchdProcess(name))) !== undefined) await purgeDecisions(this.nodeDir(name));
   }
   private stale: Promise<boolean> | undefined;
   /** Whether this Open vSwitch may go on by a cached decision that a change should have taken away (3.1.0 in user space does). */

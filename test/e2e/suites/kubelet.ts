@@ -355,13 +355,13 @@ export function kubeletSuite(lab: TestLab, open: () => Promise<ApiHandle>): void
       }));
       const text = policies.map((p) => JSON.stringify(p)).join('\n---\n');
       const start = performance.now();
-      await lab.apply(file, text, '--timeout', '100');
+      await lab.must(HEDDLE_LAB, ['apply', lab.manifestFile(file, text), '--timeout', '100']);
       const ms = performance.now() - start;
       const shown = (await lab.api.get(ROUTES.policies, z.array(PolicyView))).filter((p) => p.namespace === NAMESPACE);
       expect(shown).toHaveLength(COUNT);
       expect(shown.find((p) => p.name === 'p7')?.subjects).toEqual([`${NAMESPACE}/judged`]);
       const removing = performance.now();
-      await lab.delete(file, '--timeout', '100');
+      await lab.must(HEDDLE_LAB, ['delete', file, '--timeout', '100']);
       console.log(
         `${COUNT} policies of one file: acknowledged ${(ms / 1000).toFixed(1)} s after the command began, gone after ${((performance.now() - removing) / 1000).toFixed(1)} s`,
       );

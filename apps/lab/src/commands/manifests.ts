@@ -22,6 +22,7 @@ interface Destination {
   readonly put: (files: readonly ManifestFile[]) => Promise<string>;
   readonly remove: (file: ManifestFile) => Promise<void>;
   readonly settled: (objects: readonly ManifestObject[], present: boolean) => Promise<StatusView>;
+  readonly close: () => void;
 }
 
 /** A watched directory. */
@@ -30,6 +31,7 @@ function directory(paths: LabPaths, api: ApiClient, timeoutMs: number, progress:
     put: async (files) => `${files.length} files, ${(await putManifests(paths, files)).length} new or changed`,
     remove: async () => undefined,
     settled: (objects, present) => settle(paths, api, objects, present, timeoutMs, (t) => progress.say(t)),
+    close: () => undefined,
   };
 }
 
@@ -55,6 +57,7 @@ function apiServer(
     remove: (file) => applier.remove([file]),
     settled: (objects, present) =>
       settleCluster(paths, state, kube, api, { objects, present, timeoutMs }, (t) => progress.say(t)),
+    close: () => kube.close(),
   };
 }
 
@@ -72,20 +75,24 @@ async function destination(paths: LabPaths, timeoutMs: number, progress: Progres
  * @throws Error for manifests that cannot be used as they are, and when something does not come up in time
  */
 export async function apply(paths: LabPaths, source: string, timeoutMs: number, progress: Progress): Promise<void> {
-  const to = await destination(paths, timeoutMs, progress);
   const files = await readManifests(source);
-  progress.say(await to.put(files));
+  const to = await destination(paths, timeoutMs, progress);
   const api = controllerClient(paths);
-  const status = await to.settled(objectsOf(files), true).catch(async (e: unknown) => {
-    // The reason is most likely in the file itself.
-    await sayProblems(files.map((f) => f.name));
-    throw e;
-  });
-  progress.say(
-    `realized: ${status.counts.flows} flows on ${status.nodes.total} nodes, generation ${status.generation}`,
-  );
-  if (await sayProblems(files.map((f) => f.name)))
-    throw new Error('not all of it could be used; the last good state of the objects stays');
+  try {
+    progress.say(await to.put(files));
+    const status = await to.settled(objectsOf(files), true).catch(async (e: unknown) => {
+      // The reason is most likely in the file itself.
+      await sayProblems(files.map((f) => f.name));
+      throw e;
+    });
+    progress.say(
+      `realized: ${status.counts.flows} flows on ${status.nodes.total} nodes, generation ${status.generation}`,
+    );
+    if (await sayProblems(files.map((f) => f.name)))
+      throw new Error('not all of it could be used; the last good state of the objects stays');
+  } finally {
+    to.close();
+  }
 
   async function sayProblems(names: readonly string[]): Promise<boolean> {
     const problems = await problemsOf(api, names);
@@ -98,11 +105,15 @@ export async function apply(paths: LabPaths, source: string, timeoutMs: number, 
 /** Takes a file out of the watched directory, or its objects off the API server, and waits until they are gone. */
 export async function remove(paths: LabPaths, name: string, timeoutMs: number, progress: Progress): Promise<void> {
   const from = await destination(paths, timeoutMs, progress);
-  const file = await removeManifest(paths, name);
-  await from.remove(file);
-  progress.say(`${file.name} removed`);
-  const status = await from.settled(objectsOf([file]), false);
-  progress.say(
-    `realized: ${status.counts.flows} flows on ${status.nodes.total} nodes, generation ${status.generation}`,
-  );
+  try {
+    const file = await removeManifest(paths, name);
+    await from.remove(file);
+    progress.say(`${file.name} removed`);
+    const status = await from.settled(objectsOf([file]), false);
+    progress.say(
+      `realized: ${status.counts.flows} flows on ${status.nodes.total} nodes, generation ${status.generation}`,
+    );
+  } finally {
+    from.close();
+  }
 }
