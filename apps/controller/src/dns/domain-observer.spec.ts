@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FactTable } from '../core/fact-table.js';
 import type { PacketInEvent } from '../core/ports.js';
 import { Database } from '../persistence/database.js';
-import { dnsReply, type TestReply, udpFrame } from '../testing/dns-messages.js';
+import { dnsReply, TCP, type TestReply, tcpFrame, udpFrame } from '../testing/dns-messages.js';
 import { ManualClock } from '../testing/manual-clock.js';
 import type { DomainLimits } from './domain-book.js';
 import { DomainObserver, MARGIN_SECONDS, MIN_TTL_SECONDS, RESTART_GRACE_SECONDS } from './domain-observer.js';
@@ -106,6 +106,16 @@ async function start(limits?: DomainLimits) {
     settled,
     frame,
     answer,
+    segment: (flags: number, sequence: number, payload: Uint8Array, sourcePort = 53) =>
+      frame(
+        tcpFrame({
+          source: '10.96.0.10',
+          destination: '10.244.1.2',
+          sourcePort,
+          destinationPort: 40_000,
+          ...{ flags, sequence, payload },
+        }),
+      ),
     address: (name: string, ttl: number, data: string) => answer({ question: name, answers: [{ name, ttl, data }] }),
     addresses: async (name: string) => {
       await settled();
@@ -282,10 +292,71 @@ it('tells once when it is full', async () => {
   expect(full).toEqual([1]);
 });
 
+describe('an answer over TCP', () => {
+  const nothing = new Uint8Array();
+  const framed = (name: string, address: string) => {
+    const message = dnsReply({ question: name, answers: [{ name, ttl: 60, data: address }] });
+    return Uint8Array.from([message.length >> 8, message.length & 0xff, ...message]);
+  };
+
+  it('counts as one over UDP, in whatever segments it comes', async () => {
+    const { segment, addresses } = await start();
+    const [first, second] = [framed('example.com', '192.0.2.1'), framed('a.example.org', '192.0.2.2')];
+    segment(TCP.syn | TCP.ack, 999, nothing);
+    segment(TCP.ack, 1_000, first.subarray(0, 30));
+    expect(await addresses('example.com')).toEqual([]);
+    segment(TCP.ack | TCP.psh, 1_030, Uint8Array.from([...first.subarray(30), ...second]));
+    expect(await addresses('example.com')).toEqual(['192.0.2.1']);
+    expect(await addresses('a.example.org')).toEqual(['192.0.2.2']);
+  });
+
+  it.each<[name: string, give: (s: Awaited<ReturnType<typeof start>>) => void, unreadable: number]>([
+    ['whose connection has not begun', (s) => s.segment(TCP.ack, 1_000, framed('example.com', '192.0.2.1')), 0],
+    [
+      'from another port',
+      (s) => {
+        s.segment(TCP.syn | TCP.ack, 999, nothing, 5353);
+        s.segment(TCP.ack, 1_000, framed('example.com', '192.0.2.1'), 5353);
+      },
+      2,
+    ],
+    [
+      'that is garbage',
+      (s) => {
+        s.segment(TCP.syn | TCP.ack, 999, nothing);
+        s.segment(
+          TCP.ack,
+          1_000,
+          Uint8Array.from({ length: 60 }, (_, i) => (i === 1 ? 40 : i)),
+        );
+      },
+      1,
+    ],
+  ])('%s is no fact', async (_, give, unreadable) => {
+    const s = await start();
+    give(s);
+    await s.settled();
+    expect(s.facts.count('domain')).toBe(0);
+    expect(s.observer.stats).toMatchObject({ answers: 0, unreadable });
+  });
+
+  it('is not read on by an observer that was started within it', async () => {
+    const first = await start();
+    first.segment(TCP.syn | TCP.ack, 999, nothing);
+    await first.observer.stop();
+    const second = await start();
+    second.segment(TCP.ack, 1_000, framed('example.com', '192.0.2.1'));
+    expect(await second.addresses('example.com')).toEqual([]);
+    expect(second.observer.stats).toMatchObject({ connections: 0, unreadSegments: 1 });
+  });
+});
+
 it('counts what it reads', async () => {
-  const { address, frame, observer } = await start();
+  const { address, frame, segment, observer } = await start();
   address('example.com', 60, '192.0.2.1');
   address('example.net', 60, '192.0.2.1');
   frame(new Uint8Array(10));
-  expect(observer.stats).toEqual({ answers: 2, unreadable: 1, refused: 0, addresses: 1 });
+  segment(TCP.syn | TCP.ack, 1, new Uint8Array());
+  const dns = { answers: 2, unreadable: 1, connections: 1, unreadSegments: 0 };
+  expect(observer.stats).toEqual({ ...dns, refused: 0, addresses: 1 });
 });

@@ -1,12 +1,14 @@
-import { type DomainFact, type Ip, parseCookie, TABLE_ID } from '@heddle/compiler';
+import { type DomainFact, type Ip, parseCookie, readRegister, TABLE_ID } from '@heddle/compiler';
 import type { Clock } from '../clock.js';
 import type { FactTable } from '../core/fact-table.js';
 import type { PacketInEvent, SwitchesPort } from '../core/ports.js';
 import { datagramOf } from '../packets/datagram.js';
+import { segmentOf } from '../packets/segment.js';
 import { Serial } from '../serial.js';
 import { type DomainAddress, DomainBook, type DomainLimits } from './domain-book.js';
 import type { DomainRecords } from './domain-records.js';
-import { parseDnsReply, resolvedNames } from './message.js';
+import { type DnsReply, parseDnsReply, resolvedNames } from './message.js';
+import { MessageStreams } from './message-streams.js';
 import type { WantedNames } from './wanted-names.js';
 
 /** An answer counts for its TTL, or this long if that is shorter: clients rarely ask more often. */
@@ -46,17 +48,18 @@ export interface DomainStats {
   /** Answers that were read, and those that were not DNS as it is understood here. */
   readonly answers: number;
   readonly unreadable: number;
+  /** TCP connections that are followed, and segments with data of others: answers that may have been missed. */
+  readonly connections: number;
+  readonly unreadSegments: number;
   /** Addresses that did not fit. */
   readonly refused: number;
   readonly addresses: number;
 }
 
-/**
- * Learns from the answers of name servers, as switches copy them, which addresses the names of policies have. Answers over
- * TCP are not seen: a name whose answer does not fit into a datagram has the addresses of the truncated one.
- */
+/** Learns from the answers of name servers, as switches copy them, which addresses the names of policies have. */
 export class DomainObserver {
   private readonly book: DomainBook;
+  private readonly streams: MessageStreams;
   private readonly writes = new Serial();
   /** Names whose addresses the facts do not say yet. */
   private readonly changed = new Set<string>();
@@ -75,11 +78,13 @@ export class DomainObserver {
 
   constructor(private readonly options: DomainObserverOptions) {
     this.book = new DomainBook(options.limits);
+    this.streams = new MessageStreams(options.clock);
   }
 
   get stats(): DomainStats {
     const { answers, unreadable, refused } = this;
-    return { answers, unreadable, refused, addresses: this.book.size };
+    const { size: connections, unreadSegments } = this.streams;
+    return { answers, unreadable, connections, unreadSegments, refused, addresses: this.book.size };
   }
   /** What is known now, by name. */
   entries(): readonly (DomainAddress & { readonly secondsLeft: number })[] {
@@ -108,6 +113,7 @@ export class DomainObserver {
     this.running = false;
     this.stopSweep?.();
     this.stopWrite?.();
+    this.streams.stop();
     await this.write().catch((error: unknown) => this.options.failed('addresses of names', error));
   }
 
@@ -121,14 +127,25 @@ export class DomainObserver {
     return this.urgent ? this.write() : this.writes.idle();
   }
 
-  private take({ cookie, tableId, data }: PacketInEvent): void {
+  private take(event: PacketInEvent): void {
+    const { cookie, tableId } = event;
     if (!this.running || tableId !== TABLE_ID.IngressAdmin || parseCookie(cookie)?.feature !== 'dns') return;
-    const datagram = datagramOf(data);
-    const reply = datagram?.sourcePort === DNS_PORT ? parseDnsReply(datagram.payload) : undefined;
-    if (reply === undefined) {
-      this.unreadable++;
-      return;
+    for (const message of this.messagesOf(event)) {
+      const reply = message && parseDnsReply(message);
+      if (reply === undefined) this.unreadable++;
+      else this.learn(reply);
     }
+  }
+
+  /** What a copied packet makes whole, be it DNS or not; undefined for one that nothing can be read from. */
+  private messagesOf({ node, fields, data }: PacketInEvent): readonly (Uint8Array | undefined)[] {
+    const segment = segmentOf(data);
+    if (segment?.sourcePort === DNS_PORT) return this.streams.take(`${node} ${readRegister(fields, 'vpc')}`, segment);
+    const datagram = datagramOf(data);
+    return [datagram?.sourcePort === DNS_PORT ? datagram.payload : undefined];
+  }
+
+  private learn(reply: DnsReply): void {
     this.answers++;
     const now = this.options.wallNow();
     for (const { name, addresses } of resolvedNames(reply)) {

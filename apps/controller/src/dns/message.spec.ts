@@ -91,6 +91,25 @@ describe('a reply', () => {
   });
 });
 
+it.each([
+  [127, true],
+  [128, false],
+])('a name behind %i pointers is read: %s', (pointers, isRead) => {
+  const bytes = Buffer.alloc(600);
+  bytes.set(hex('0001 8180 0001 0001 0000 0000 0161 00 0001 0001'));
+  // A record that nobody reads, whose data are pointers, each to the one before and the first to the question.
+  bytes.set(hex(`00 0010 0001 00000001 ${(2 * (pointers - 1)).toString(16).padStart(4, '0')}`), 19);
+  const begin = 30;
+  const word = (place: number) => 0xc000 | place;
+  for (let i = 0; i < pointers - 1; i++) bytes.writeUInt16BE(word(i === 0 ? 12 : begin + 2 * (i - 1)), begin + 2 * i);
+  const end = begin + 2 * (pointers - 1);
+  bytes.writeUInt16BE(2, 6);
+  bytes.writeUInt16BE(word(end - 2), end);
+  bytes.set(hex('0001 0001 00000001 0004 c0000201'), end + 2);
+  const address = { name: 'a', addresses: [{ address: '192.0.2.1', ttl: 1 }] };
+  expect(resolve(bytes.subarray(0, end + 16))).toEqual(isRead ? [address] : undefined);
+});
+
 describe('says nothing of addresses', () => {
   const one = { name: 'a.b', ttl: 1, data: '192.0.2.1' };
   it.each<[name: string, bytes: Uint8Array]>([

@@ -29,6 +29,8 @@ const HEADER_BYTES = 12;
 const [REPLY_MASK, REPLY] = [0xf8, 0x80];
 const RCODE_MASK = 0x0f;
 const MAX_NAME_BYTES = 255;
+/** More than a name has labels; each may stand behind a pointer. */
+const MAX_POINTERS = 127;
 /** More records than this are not looked at. */
 const MAX_ANSWERS = 512;
 const CLASS_IN = 1;
@@ -114,12 +116,13 @@ class Reader {
     let end: number | undefined;
     /** A pointer goes before the part that it stands in, so that every jump comes nearer to the beginning. */
     let limit = at;
+    let pointers = 0;
     for (;;) {
       const length = this.byte(at);
       if (length >= 0xc0) {
         const target = ((length & 0x3f) << 8) | this.byte(at + 1);
         end ??= at + 2;
-        if (target >= limit) throw new NotDns();
+        if (target >= limit || ++pointers > MAX_POINTERS) throw new NotDns();
         limit = at = target;
         continue;
       }

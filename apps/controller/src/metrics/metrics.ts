@@ -31,6 +31,9 @@ export interface MetricReaders {
     /** Answers of name servers, by whether they could be read. */
     readonly read: number;
     readonly unreadable: number;
+    /** TCP connections to name servers that are followed, and segments of others. */
+    readonly connections: number;
+    readonly unreadSegments: number;
     readonly addresses: number;
     /** Addresses that did not fit. */
     readonly refused: number;
@@ -161,6 +164,16 @@ export class Metrics {
       'heddle_domain_first_packets_total',
       'Packets that were sent again, as they came before their switch knew the address of a name',
       () => readers.names().packetsAgain,
+    );
+    gauge(
+      'heddle_dns_connections',
+      'TCP connections of pods to name servers that are followed',
+      () => readers.names().connections,
+    );
+    counter(
+      'heddle_dns_segments_unread_total',
+      'Segments of name servers with data that were not read, as the beginning of their connection or one before was not seen',
+      () => readers.names().unreadSegments,
     );
     new Counter({
       name: 'heddle_dns_answers_total',

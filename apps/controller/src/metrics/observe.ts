@@ -37,8 +37,8 @@ export function observe({
     attachments: () => allocations.attachments.size,
     heldPods: () => engine.heldPods,
     names: () => {
-      const { answers, unreadable, addresses, refused } = domains.observer.stats;
-      return { read: answers, unreadable, addresses, refused, packetsAgain: domains.firstPackets.total };
+      const { answers: read, ...stats } = domains.observer.stats;
+      return { read, ...stats, packetsAgain: domains.firstPackets.total };
     },
     nodes: () =>
       allocations.nodes.all().map(({ name }) => {

@@ -8,7 +8,7 @@ import { PacketInQueue } from './packet-in.js';
 import { Pauses } from './pauses.js';
 import { type Content, type Difference, differences, inOrder, planDelta } from './plan.js';
 import { PolicyEpoch } from './policy-epoch.js';
-import { ensureIdentityField, ensurePackets, ensurePolicyLog } from './prepare.js';
+import { ensureFlowMeters, ensureIdentityField, ensurePackets } from './prepare.js';
 import { readBack } from './readback.js';
 import { logDrift, logRefused } from './reports.js';
 import type { SharedMods } from './shared-mods.js';
@@ -262,7 +262,7 @@ export class NodeDriver {
     const { node, options } = this;
     await ensureIdentityField(session, node, options);
     if (cause === 'connect') await ensurePackets(session, node, options);
-    if (cause !== 'drift') this.#without = await ensurePolicyLog(session, node, options);
+    if (cause !== 'drift') this.#without = await ensureFlowMeters(session, node, options);
     // Before anything is removed. After a drift check only what others made is.
     const counted = cause === 'drift' || this.#tellCounts(session, 'all', readAllCounts(session));
     const actual = await readBack(session);

@@ -1,4 +1,4 @@
-import type { NodeName } from '@heddle/compiler';
+import type { Flow, NodeName } from '@heddle/compiler';
 import { OpenFlowPeerError, type OpenFlowSession } from 'openflow-ts';
 import type { Without } from './content.js';
 import type { DriverOptions } from './driver-options.js';
@@ -27,14 +27,22 @@ export async function ensurePackets(session: OpenFlowSession, node: NodeName, { 
   }
 }
 
-/** Without meters a switch tells of no policy's decisions: everything else works as it should. Gives what it cannot have. */
-export async function ensurePolicyLog(session: OpenFlowSession, node: NodeName, { logger }: Needs): Promise<Without> {
+/**
+ * Without meters a switch tells of no policy's decisions, and of no answer of a name server over TCP: everything else works as
+ * it should. Gives what it cannot have.
+ */
+export async function ensureFlowMeters(session: OpenFlowSession, node: NodeName, { logger }: Needs): Promise<Without> {
   try {
     await ensureMeters(session);
     return undefined;
   } catch (error) {
     if (!(error instanceof OpenFlowPeerError)) throw error;
-    logger.warn({ event: 'policy-log-impossible', node, error: error.message });
-    return (flow) => flow.provenance.feature === 'policyLog';
+    logger.warn({ event: 'meters-impossible', node, error: error.message });
+    return isMetered;
   }
 }
+
+const isMetered = ({ instructions }: Flow): boolean =>
+  instructions.some(
+    (i) => i.kind === 'apply_actions' && i.actions.some((a) => a.kind === 'controller' && a.meterId !== undefined),
+  );

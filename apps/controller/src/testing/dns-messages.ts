@@ -57,46 +57,93 @@ export function dnsReply({ id = 1, question, type = 'A', answers, flags = 0x8180
   return Uint8Array.from(bytes);
 }
 
-/** An Ethernet frame with a UDP datagram. Checksums are left out, but for IPv4's. */
-export function udpFrame(options: {
+/** Who sends a frame to whom. */
+export interface TestEnds {
   readonly source: string;
   readonly destination: string;
   readonly sourcePort: number;
   readonly destinationPort: number;
-  readonly payload: Uint8Array;
   /** `xx:xx:xx:xx:xx:xx`; default zeros. */
   readonly ethernet?: { readonly source: string; readonly destination: string };
-}): Uint8Array {
-  const { source, destination, sourcePort, destinationPort, payload } = options;
+}
+
+/** An Ethernet frame with a UDP datagram. Checksums are left out, but for IPv4's. */
+export function udpFrame({ payload, ...ends }: TestEnds & { readonly payload: Uint8Array }): Uint8Array {
   const udp = Buffer.alloc(8 + payload.length);
-  udp.writeUInt16BE(sourcePort, 0);
-  udp.writeUInt16BE(destinationPort, 2);
+  udp.writeUInt16BE(ends.sourcePort, 0);
+  udp.writeUInt16BE(ends.destinationPort, 2);
   udp.writeUInt16BE(udp.length, 4);
   udp.set(payload, 8);
+  return ipFrame(ends, 17, udp);
+}
+
+export const TCP = { fin: 0x01, syn: 0x02, rst: 0x04, psh: 0x08, ack: 0x10 } as const;
+
+export interface TestSegment extends TestEnds {
+  readonly sequence: number;
+  readonly acknowledged?: number;
+  /** Bits of `TCP`. */
+  readonly flags: number;
+  readonly payload?: Uint8Array;
+  /** A multiple of 4 bytes. */
+  readonly options?: Uint8Array;
+}
+
+/** An Ethernet frame with a TCP segment, with its checksums. */
+export function tcpFrame(segment: TestSegment): Uint8Array {
+  const {
+    sequence,
+    acknowledged = 0,
+    flags,
+    payload = new Uint8Array(),
+    options = new Uint8Array(),
+    ...ends
+  } = segment;
+  const tcp = Buffer.alloc(20 + options.length + payload.length);
+  tcp.writeUInt16BE(ends.sourcePort, 0);
+  tcp.writeUInt16BE(ends.destinationPort, 2);
+  tcp.writeUInt32BE(sequence >>> 0, 4);
+  tcp.writeUInt32BE(acknowledged >>> 0, 8);
+  tcp.set([((20 + options.length) / 4) << 4, flags], 12);
+  tcp.writeUInt16BE(65_535, 14);
+  tcp.set(options, 20);
+  tcp.set(payload, 20 + options.length);
+  const addresses = [...addressBytes(ends.source), ...addressBytes(ends.destination)];
+  // What the checksum covers beside the segment (RFC 9293, 3.1); for IPv6 the fields stand otherwise and add up to the same.
+  tcp.writeUInt16BE(checksum(Buffer.from([...addresses, 0, 6, tcp.length >> 8, tcp.length & 0xff]), tcp), 16);
+  return ipFrame(ends, 6, tcp);
+}
+
+/** Internet checksum (RFC 1071). */
+function checksum(...parts: readonly Buffer[]): number {
+  let sum = 0;
+  for (const part of parts) for (let i = 0; i < part.length; i += 2) sum += (part[i] ?? 0) * 256 + (part[i + 1] ?? 0);
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
+  return ~sum & 0xffff;
+}
+
+function ipFrame({ source, destination, ethernet: macs }: TestEnds, protocol: number, body: Buffer): Uint8Array {
   const v4 = isIPv4(source);
   const header = Buffer.alloc(v4 ? 20 : 40);
   if (v4) {
-    header.set([0x45, 0, 0, 0, 0, 0, 0, 0, 64, 17]);
-    header.writeUInt16BE(header.length + udp.length, 2);
+    header.set([0x45, 0, 0, 0, 0, 0, 0, 0, 64, protocol]);
+    header.writeUInt16BE(header.length + body.length, 2);
     header.set(addressBytes(source), 12);
     header.set(addressBytes(destination), 16);
-    let sum = 0;
-    for (let i = 0; i < 20; i += 2) sum += header.readUInt16BE(i);
-    while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
-    header.writeUInt16BE(~sum & 0xffff, 10);
+    header.writeUInt16BE(checksum(header), 10);
   } else {
     header.set([0x60]);
-    header.writeUInt16BE(udp.length, 4);
-    header.set([17, 64], 6);
+    header.writeUInt16BE(body.length, 4);
+    header.set([protocol, 64], 6);
     header.set(addressBytes(source), 8);
     header.set(addressBytes(destination), 24);
   }
   const ethernet = Buffer.alloc(14);
   const mac = (text = '') => Buffer.from(text.replaceAll(':', ''), 'hex');
-  ethernet.set(mac(options.ethernet?.destination), 0);
-  ethernet.set(mac(options.ethernet?.source), 6);
+  ethernet.set(mac(macs?.destination), 0);
+  ethernet.set(mac(macs?.source), 6);
   ethernet.writeUInt16BE(v4 ? 0x0800 : 0x86dd, 12);
-  return Uint8Array.from(Buffer.concat([ethernet, header, udp]));
+  return Uint8Array.from(Buffer.concat([ethernet, header, body]));
 }
 
 export function addressBytes(address: string): number[] {

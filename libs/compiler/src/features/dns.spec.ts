@@ -12,6 +12,9 @@ const observed = (compiler: Compiler, n: number): string[] =>
     .map(flowText)
     .sort();
 
+/** Whose answers they are, over TCP and then over UDP. */
+const sources = (compiler: Compiler) => observed(compiler, 1).map((f) => /(nw_src|ipv6_src)=([^,]+)/.exec(f)?.[2]);
+
 const names = (policy: string, podSelector: LabelSelector, peers: readonly ClusterPeer[]): FactChange => ({
   kind: 'clusterPolicy',
   key: policy,
@@ -37,6 +40,8 @@ describe('answers of name servers', () => {
   it('are copied where a pod asks for names, and go on', () => {
     const compiler = compile(cluster(), A, B, DNS, ENDPOINTS, names('p', { matchLabels: { app: 'a' } }, EXAMPLE_COM));
     expect(observed(compiler, 1)).toEqual([
+      'table=IngressAdmin, priority=65510,tcp,reg0=0x20/0x20,reg2=0x100,nw_src=10.244.2.9,tp_src=53 actions=controller(meter_id=53),goto_table:EgressNat',
+      'table=IngressAdmin, priority=65510,tcp,reg0=0x20/0x20,reg2=0x100,nw_src=10.96.0.10,tp_src=53 actions=controller(meter_id=53),goto_table:EgressNat',
       'table=IngressAdmin, priority=65510,udp,reg0=0x20/0x20,reg2=0x100,nw_src=10.244.2.9,tp_src=53 actions=CONTROLLER:65535,goto_table:EgressNat',
       'table=IngressAdmin, priority=65510,udp,reg0=0x20/0x20,reg2=0x100,nw_src=10.96.0.10,tp_src=53 actions=CONTROLLER:65535,goto_table:EgressNat',
     ]);
@@ -60,11 +65,13 @@ describe('answers of name servers', () => {
     ]);
   });
 
-  it('are copied for everybody by one flow a server where a policy is for every pod', () => {
+  it('are copied for everybody by one flow a server and protocol where a policy is for every pod', () => {
     const compiler = compile(cluster(), A, B, DNS, names('p', {}, EXAMPLE_COM));
-    const flow =
-      'table=IngressAdmin, priority=65510,udp,reg0=0x20/0x20,nw_src=10.96.0.10,tp_src=53 actions=CONTROLLER:65535,goto_table:EgressNat';
-    expect([1, 2, 3].map((n) => observed(compiler, n))).toEqual([[flow], [flow], []]);
+    const flows = [
+      'table=IngressAdmin, priority=65510,tcp,reg0=0x20/0x20,nw_src=10.96.0.10,tp_src=53 actions=controller(meter_id=53),goto_table:EgressNat',
+      'table=IngressAdmin, priority=65510,udp,reg0=0x20/0x20,nw_src=10.96.0.10,tp_src=53 actions=CONTROLLER:65535,goto_table:EgressNat',
+    ];
+    expect([1, 2, 3].map((n) => observed(compiler, n))).toEqual([flows, flows, []]);
   });
 
   it('are nobody else’s: the configured servers take the place of the service', () => {
@@ -77,7 +84,7 @@ describe('answers of name servers', () => {
       ENDPOINTS,
       names('p', {}, EXAMPLE_COM),
     );
-    expect(observed(compiler, 1).map((f) => /(nw_src|ipv6_src)=([^,]+)/.exec(f)?.[2])).toEqual(servers);
+    expect(sources(compiler)).toEqual([...servers, ...servers]);
   });
 
   it.each<[name: string, facts: readonly FactChange[]]>([
@@ -93,11 +100,8 @@ describe('answers of name servers', () => {
   it('follow the endpoints of the name service', () => {
     const compiler = compile(cluster(), A, DNS, ENDPOINTS, names('p', { matchLabels: { app: 'a' } }, EXAMPLE_COM));
     compiler.apply([endpoints('kube-system/kube-dns', { dns: ['10.244.2.10 53', '10.244.3.4 53'] })]);
-    expect(observed(compiler, 1).map((f) => /nw_src=([^,]+)/.exec(f)?.[1])).toEqual([
-      '10.244.2.10',
-      '10.244.3.4',
-      '10.96.0.10',
-    ]);
+    const servers = ['10.244.2.10', '10.244.3.4', '10.96.0.10'];
+    expect(sources(compiler)).toEqual([...servers, ...servers]);
   });
 
   it('belong to every policy that asks', () => {

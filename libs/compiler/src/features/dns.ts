@@ -5,6 +5,7 @@ import { later } from '../model/fragment.js';
 import { matchPort, matchSource, prefixOf } from '../pipeline/address.js';
 import { IPPROTO, SOURCE_KIND } from '../pipeline/constants.js';
 import { act, because, makeFlow } from '../pipeline/flow.js';
+import { METERS } from '../pipeline/meters.js';
 import { matchRegisters } from '../pipeline/registers.js';
 import { compareText, sorted } from '../policy/canonical.js';
 import { clusterPolicyKey, type PolicyShape } from '../policy/shape.js';
@@ -25,6 +26,11 @@ const DENIED_PRIORITY = 50;
 const SYN_ALONE = [0x002, 0x012] as const;
 /** A copy to the controller; Open vSwitch sends the whole packet. */
 const tell = { kind: 'controller' } as const;
+/**
+ * Every segment from the first, SYN, on: where a message begins is known only to who has counted from there, and no field says
+ * whether a segment carries data. Metered, since a pod makes a server acknowledge as much as it likes to send.
+ */
+const tellSegment = { kind: 'controller', meterId: METERS.dnsStream.id } as const;
 
 const asksForNames = ({ rules }: PolicyShape): boolean =>
   rules.some(({ peers }) => peers?.some((p) => p.kind === 'domains'));
@@ -71,18 +77,18 @@ export function dnsFeature(env: Env, policies: Policies): readonly Root[] {
           from,
           'A connection may come before its switch knows the address: it is tried again then.',
         );
-        const answers = trusted.map((server) =>
-          makeFlow(
-            'IngressAdmin',
-            FIXED_PRIORITY.observed,
-            {
-              ...matchSource(prefixOf(server)),
-              nw_proto: IPPROTO.udp,
-              udp_src: DNS_PORT,
-              ...matchRegisters({ established: 1, ...receiver }),
-            },
-            act([tell], 'EgressNat'),
-            from,
+        const answers = trusted.flatMap((server) =>
+          [
+            { port: { nw_proto: IPPROTO.udp, udp_src: DNS_PORT }, copy: tell },
+            { port: { nw_proto: IPPROTO.tcp, tcp_src: DNS_PORT }, copy: tellSegment },
+          ].map(({ port, copy }) =>
+            makeFlow(
+              'IngressAdmin',
+              FIXED_PRIORITY.observed,
+              { ...matchSource(prefixOf(server)), ...port, ...matchRegisters({ established: 1, ...receiver }) },
+              act([copy], 'EgressNat'),
+              from,
+            ),
           ),
         );
         const attempts = families.map((family) =>

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { createCompiler } from '../compiler.js';
+import { ip } from '../model/brands.js';
 import { flowText } from '../testing/compile.js';
 import { EXAMPLE, TIERS, TOLD } from '../testing/example.js';
 import { config, countingIds } from '../testing/facts.js';
@@ -26,7 +27,8 @@ const compiled = (): ReadonlySet<string> => {
   return new Set(
     (['geneve', 'vxlan'] as const).flatMap((encap) => {
       const compiler = createCompiler(countingIds());
-      return [[...EXAMPLE, config({ encap })], TOLD, TIERS].flatMap((facts) => {
+      const named = [config({ encap, dnsServers: [ip('10.96.0.10')] })];
+      return [[...EXAMPLE, config({ encap })], TOLD, TIERS, named].flatMap((facts) => {
         compiler.apply(facts);
         return compiler
           .nodes()

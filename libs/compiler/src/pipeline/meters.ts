@@ -9,4 +9,10 @@ export const METERS = {
     burst: 300,
     doc: 'Copies of packets that policies ask to be told of. What is above it goes its way untold, and costs no more than any other.',
   },
+  dnsStream: {
+    id: 0x35,
+    rate: 200,
+    burst: 400,
+    doc: 'Copies of what name servers send by TCP to pods whose policies ask for names, acknowledgements of what pods send included. A connection of which one is missing is read no further.',
+  },
 } as const;

@@ -316,7 +316,7 @@ export const PIPELINE = definePipeline([
   {
     id: 60,
     name: 'IngressAdmin',
-    matches: ['established', 'plain', 'udp_src', ...INGRESS_JUDGES],
+    matches: ['established', 'plain', 'tcp_src', 'udp_src', ...INGRESS_JUDGES],
     writes: ['ingressRule', 'ingressStrict', 'deniedBy'],
     next: ['IngressPolicy', 'PolicyLog', 'EgressNat', 'Denied'],
     tells: true,
