@@ -30,7 +30,11 @@ const OBJECTS = [
     apiVersion: 'v1',
     kind: 'Service',
     metadata: { namespace: 'kube-system', name: 'kube-dns' },
-    spec: { clusterIP: '10.96.0.10', selector: { app: 'dns' }, ports: [{ name: 'dns', protocol: 'UDP', port: 53 }] },
+    spec: {
+      clusterIP: '10.96.0.10',
+      selector: { app: 'dns' },
+      ports: ['UDP', 'TCP'].map((protocol) => ({ name: protocol.toLowerCase(), protocol, port: 53 })),
+    },
   },
 ];
 const policy = (...names: readonly string[]) =>
@@ -50,7 +54,10 @@ const policy = (...names: readonly string[]) =>
     },
   });
 
-/** A name server (RFC 1035): `10-244-0-2.v4.NAME` has the address 10.244.0.2, `fd00--2.v6.NAME` the address fd00::2. */
+/**
+ * A name server (RFC 1035): `10-244-0-2.v4.NAME` has the address 10.244.0.2, `fd00--2.v6.NAME` the address fd00::2. Names of
+ * big.test are answered over TCP only, each answer in two segments (RFC 7766).
+ */
 const NAME_SERVER = `
 const socket = require('dgram').createSocket('udp6');
 const groups = (text) => (text === '' ? [] : text.split(':').map((g) => parseInt(g, 16)));
@@ -61,7 +68,7 @@ function bytesOf(address) {
   const all = [...before, ...Array(8 - before.length - after.length).fill(0), ...after];
   return Buffer.from(all.flatMap((g) => [g >> 8, g & 255]));
 }
-socket.on('message', (query, from) => {
+function answer(query, truncates) {
   const labels = [];
   let at = 12;
   for (; query[at] !== 0; at += query[at] + 1) labels.push(query.toString('latin1', at + 1, at + 1 + query[at]));
@@ -69,10 +76,25 @@ socket.on('message', (query, from) => {
   const v6 = labels[1] === 'v6';
   const data = bytesOf(labels[0].replaceAll('-', v6 ? ':' : '.'));
   const record = Buffer.from([0xc0, 12, 0, v6 ? 28 : 1, 0, 1, 0, 0, 0, 30, 0, data.length]);
-  const head = Buffer.from([query[0], query[1], 0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0]);
-  socket.send(Buffer.concat([head, question, record, data]), from.port, from.address);
+  const truncated = truncates && labels[2] === 'big';
+  const head = Buffer.from([query[0], query[1], truncated ? 0x83 : 0x81, 0x80, 0, 1, 0, truncated ? 0 : 1, 0, 0, 0, 0]);
+  return Buffer.concat(truncated ? [head, question] : [head, question, record, data]);
+}
+socket.on('message', (query, from) => socket.send(answer(query, true), from.port, from.address));
+const server = require('net').createServer({ noDelay: true }, (peer) => {
+  let got = Buffer.alloc(0);
+  peer.on('error', () => {});
+  peer.on('data', (part) => {
+    got = Buffer.concat([got, part]);
+    while (got.length >= 2 && got.length >= 2 + got.readUInt16BE(0)) {
+      const message = answer(got.subarray(2, 2 + got.readUInt16BE(0)), false);
+      got = got.subarray(2 + got.readUInt16BE(0));
+      peer.write(Buffer.concat([Buffer.from([message.length >> 8, message.length & 255]), message.subarray(0, 20)]));
+      peer.write(message.subarray(20));
+    }
+  });
 });
-socket.bind(53, '::', () => console.log('ready'));
+socket.bind(53, '::', () => server.listen(53, '::', () => console.log('ready')));
 `;
 /** Asks for each name, connects at once to the address that it encodes, and prints how long both took. */
 const CLIENT = `
@@ -83,8 +105,22 @@ function question(name, type) {
 }
 const lookUp = (name) => new Promise((resolve, reject) => {
   const socket = require('dgram').createSocket('udp4');
-  socket.once('message', () => { socket.close(); resolve(); });
-  socket.send(question(name, name.includes('.v6.') ? 28 : 1), 53, '10.96.0.10');
+  const asked = question(name, name.includes('.v6.') ? 28 : 1);
+  socket.once('message', (reply) => {
+    socket.close();
+    if ((reply[2] & 2) === 0) return resolve();
+    let got = Buffer.alloc(0);
+    const stream = require('net').connect({ host: '10.96.0.10', port: 53 });
+    stream.once('error', reject);
+    stream.on('data', (part) => {
+      got = Buffer.concat([got, part]);
+      if (got.length < 2 || got.length < 2 + got.readUInt16BE(0)) return;
+      stream.destroy();
+      resolve();
+    });
+    stream.write(Buffer.concat([Buffer.from([0, asked.length]), asked]));
+  });
+  socket.send(asked, 53, '10.96.0.10');
   setTimeout(() => reject(new Error('no answer')), 5000).unref();
 });
 const connect = (host) => new Promise((resolve) => {
@@ -154,6 +190,15 @@ describe('names that a policy asks for', () => {
     expect(before).toEqual([null]);
     const times = await client(names, 'ask');
     console.log(`ms until connected, right behind the answer: ${times.map((t) => t?.toFixed(0)).join(' ')}`);
+    expect(times.filter((t) => t === null)).toEqual([]);
+    expect(await domains()).toEqual([...names].sort());
+  });
+
+  it('have the addresses that it says over TCP, from the first connection on', async () => {
+    await lab.apply('policy.yaml', policy('*.big.test'));
+    const names = await namesOf('big.test', 4);
+    const times = await client(names, 'ask');
+    console.log(`ms until connected, right behind the answer over TCP: ${times.map((t) => t?.toFixed(0)).join(' ')}`);
     expect(times.filter((t) => t === null)).toEqual([]);
     expect(await domains()).toEqual([...names].sort());
   });
