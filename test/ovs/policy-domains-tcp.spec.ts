@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ApiClient, Attachment, DomainView, NodeConfig, path, ROUTES, StatusView } from '@heddle/api';
-import { createCompiler, type FactChange, nodeName, TCP_FLAGS } from '@heddle/compiler';
+import { createCompiler, type FactChange, METERS, nodeName, TCP_FLAGS } from '@heddle/compiler';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { systemClock } from '../../apps/controller/src/clock.js';
@@ -48,6 +48,8 @@ const ROUTER = '0a:58:00:00:00:01';
 const VIP = '10.96.0.10';
 const { syn, fin, psh, ack } = TCP;
 const TRUNCATED = 0x8380;
+/** Packets; far more than a meter lets through at once. */
+const FLOOD = 3_000;
 /** Where each end begins to count. */
 const [CLIENT_FIRST, SERVER_FIRST] = [5_000, 0xffff_fff0];
 
@@ -160,10 +162,14 @@ describe.skipIf(!hasOvs())('names of cluster policies, answered over TCP', () =>
 
     /** The same the other way. */
     say(offset: number, flags: number, payload: Uint8Array = new Uint8Array()): Promise<readonly Buffer[]> {
-      const acknowledged = CLIENT_FIRST + this.asked;
-      const frame = tcpFrame({ ...this.answers, flags, sequence: SERVER_FIRST + offset, acknowledged, payload });
       this.answered = Math.max(this.answered, offset + payload.length);
-      return through(this.server.ofport, frame, this.opener.ofport);
+      return through(this.server.ofport, this.segment(offset, flags, payload), this.opener.ofport);
+    }
+
+    /** What the server sends then. */
+    segment(offset: number, flags: number, payload: Uint8Array = new Uint8Array()): Uint8Array {
+      const acknowledged = CLIENT_FIRST + this.asked;
+      return tcpFrame({ ...this.answers, flags, sequence: SERVER_FIRST + offset, acknowledged, payload });
     }
 
     /** The server sends what follows; each part is a segment. Gives the data that the opener gets. */
@@ -256,6 +262,34 @@ describe.skipIf(!hasOvs())('names of cluster policies, answered over TCP', () =>
     await learned(given);
     expect(await domains()).not.toHaveProperty(['evil.example.com']);
     expect(await reaches(evil[1])).toBe(false);
+  });
+
+  it('are known from UDP while a pod makes the name server acknowledge a flood', async () => {
+    const given: Given = ['flood.example.com', '192.0.2.20'];
+    const connection = await new Connection().open();
+    const acknowledgement = Buffer.from(connection.segment(1, ack)).toString('hex');
+    // Copies that the datapath has made, or not.
+    const copies = async () => {
+      const text = await ovs.ofctl('meter-stats', ovs.bridge, `meter=${METERS.dnsStream.id}`);
+      const [, asked, dropped] = /packet_in_count:(\d+)[\s\S]*\n0: packet_count:(\d+)/.exec(text) ?? [];
+      return { asked: Number(asked), made: Number(asked) - Number(dropped) };
+    };
+    const delivered = () => framesOf(readFileSync(join(ovs.dir, `p${web.ofport}.pcap`))).length;
+    const before = { ...(await copies()), delivered: delivered() };
+    const startedAt = performance.now();
+    await ovs.receive(`p${dns.ofport}`, ...Array<string>(FLOOD).fill(acknowledgement));
+    const asked = { ...ends(web, ++lastPort, VIP, 53), payload: Uint8Array.from([0]) };
+    expect(await through(web.ofport, udpFrame(asked), dns.ofport)).toHaveLength(1);
+    const answer = { ...ends(dns, 53, ip(web), lastPort), payload: reply(given) };
+    expect(await through(dns.ofport, udpFrame(answer), web.ofport)).toHaveLength(1);
+    await learned(given);
+    const seconds = (performance.now() - startedAt) / 1_000;
+    expect(delivered() - before.delivered).toBe(FLOOD + 1);
+    const after = await copies();
+    expect(after.asked - before.asked).toBe(FLOOD);
+    expect(after.made - before.made).toBeLessThanOrEqual(
+      METERS.dnsStream.burst + METERS.dnsStream.rate * (seconds + 1),
+    );
   });
 
   it('come to the pod without a controller, and are known to the next one from connections that it sees begin', async () => {
