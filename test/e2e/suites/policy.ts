@@ -36,8 +36,6 @@ const SILENCE_MS = 400;
  */
 const CACHE_MS = 100;
 const TABLES_AT_ONCE = 4;
-/** Of the senders' ports; above what programs listen on, and below what a kernel takes by itself (32768). */
-const FIRST_PORT = 10_000;
 const ofFamily = (addresses: readonly string[], family: 4 | 6) =>
   addresses.find((a) => a.includes(':') === (family === 6)) ?? '';
 
@@ -144,17 +142,6 @@ export function policySuite({
     );
   };
 
-  /**
-   * Every connection of a sender gets a port that it has never used: translated or not, connections to one backend cannot be told apart if they
-   * come from one port, and an ended one is remembered for a while.
-   */
-  const ports = new Map<PodName, number>();
-  const nextPort = (from: PodName) => {
-    const port = ports.get(from) ?? FIRST_PORT;
-    ports.set(from, port + 1);
-    return port;
-  };
-
   /** Tries them all at once, each sender its own. */
   async function ask(looks: readonly Look[], timeoutMs: (look: Look) => number): Promise<Map<Look, ProbeResult>> {
     const answers = await Promise.all(
@@ -162,7 +149,7 @@ export function policySuite({
         const own = looks.filter((look) => look.from === from);
         const results = await lab.probe(
           from,
-          own.map((look) => ({ ...look.probe, sourcePort: nextPort(from), timeoutMs: timeoutMs(look) })),
+          own.map((look) => ({ ...look.probe, timeoutMs: timeoutMs(look) })),
         );
         return own.map((look, i) => [look, results[i] as ProbeResult] as const);
       }),

@@ -46,6 +46,20 @@ describe('the echo program and the probes, on this machine', () => {
     expect(result?.peer).toBe('127.0.0.1:45671');
   });
 
+  it('uses a source port once, and none that somebody listens on', async () => {
+    const probe = { address: '127.0.0.1', port, timeoutMs: 10_000 };
+    const results = await runProbes(Array.from({ length: 50 }, () => ({ ...probe, protocol: 'udp' })));
+    const ports = results.map((r) => Number(r.peer?.split(':')[1]));
+    expect(new Set(ports).size).toBe(50);
+    expect(ports.filter((p) => !(p >= 10_000 && p < 32_000))).toEqual([]);
+    const following = 10_000 + (((ports.at(-1) ?? 0) + 1 - 10_000) % 22_000);
+    const taken = await listenTcp('ns/taken', following);
+    const [next] = await runProbes([{ ...probe, protocol: 'tcp' }]);
+    taken.close();
+    expect(next?.outcome).toBe('ok');
+    expect(next?.peer).not.toBe(`127.0.0.1:${following}`);
+  });
+
   it('refused, timeout and unsupported are told apart', async () => {
     const results = await runProbes([
       { protocol: 'tcp', address: '127.0.0.1', port: 1, timeoutMs: 2_000 },

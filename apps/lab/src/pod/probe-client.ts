@@ -7,6 +7,11 @@ import { type EchoAnswer, PATTERN_PERIOD, type Probe, type ProbeResult, patternB
 const MAX_PARALLEL = 128;
 /** A lost first datagram (the tunnel's next hop is being resolved) must not look like a denial. */
 const UDP_RESEND_MS = 300;
+/**
+ * Ports that probes connect from, each in its turn: below those that kernels take. A kernel may give two connections one port when they go to a
+ * service's address and to its backend; translated they would be one connection, and an ended one is remembered for minutes.
+ */
+const SOURCE_PORTS = { first: 10_000, count: 22_000 } as const;
 
 /** Runs all probes, up to 128 at a time; results stand in the order of the probes. Never rejects. */
 export async function runProbes(probes: readonly Probe[]): Promise<ProbeResult[]> {
@@ -30,9 +35,16 @@ const PROBES: { [K in Probe['protocol']]: (probe: Probe) => Promise<Partial> } =
     Promise.resolve({ outcome: 'unsupported', pod: null, peer: null, detail: 'no SCTP sockets in this program' }),
 };
 
+// Not where a program that ran here before has begun.
+let portsTaken = Math.floor(Math.random() * SOURCE_PORTS.count);
+const takePort = () => SOURCE_PORTS.first + (portsTaken++ % SOURCE_PORTS.count);
+
 async function runProbe(probe: Probe): Promise<ProbeResult> {
   const start = performance.now();
-  const result = await PROBES[probe.protocol](probe);
+  let result = await PROBES[probe.protocol]({ sourcePort: takePort(), ...probe });
+  // Somebody listens there.
+  while (probe.sourcePort === undefined && result.outcome === 'error' && result.detail?.includes('EADDRINUSE'))
+    result = await PROBES[probe.protocol]({ sourcePort: takePort(), ...probe });
   return { ...result, ms: Math.round((performance.now() - start) * 10) / 10 };
 }
 

@@ -21,7 +21,7 @@ export interface Probe {
   readonly timeoutMs: number;
   /** tcp: fetch this many bytes by HTTP from `/bytes/N` of our echo program and check them. */
   readonly bytes?: number;
-  /** tcp, udp: use this source port. */
+  /** tcp, udp: use this source port; without it one that no probe of this program has used for long. */
   readonly sourcePort?: number;
 }
 

@@ -67,7 +67,10 @@ export function wholeTable(cluster: Cluster): Pick<Expectation, 'columns'> & { r
   return { from, columns: [...targets.sort(), ...services.sort()] };
 }
 
-/** Measures with real connections, all pods at the same time. Pods without our pod program's socket cannot be asked and throw. */
+/** What has to get through may be late, even lost: TCP sends again after 1, 3 and 7 s. */
+const PATIENCE_MS = 10_000;
+
+/** Measures with real connections, all pods at the same time; `timeoutMs` is for those that need not get through. Pods without our pod program's socket cannot be asked and throw. */
 export async function measure(
   cluster: Cluster,
   from: readonly string[],
@@ -80,7 +83,8 @@ export async function measure(
   const rows = await Promise.all(
     from.map(async (name, r) => {
       const tried = targets.map((list, c) => (expected?.rows[r]?.cells[c] === '-' ? [] : list));
-      const measured = await Promise.all(podsNamed(cluster.pods, name).map((pod) => measurePod(pod, tried, timeoutMs)));
+      const timeout = (c: number) => (expected?.rows[r]?.cells[c] === 'yes' ? PATIENCE_MS : timeoutMs);
+      const measured = await Promise.all(podsNamed(cluster.pods, name).map((pod) => measurePod(pod, tried, timeout)));
       return { from: name, perColumn: columns.map((_, c) => measured.flatMap((m) => m[c] ?? [])) };
     }),
   );
@@ -106,14 +110,17 @@ interface Measured {
 async function measurePod(
   pod: PodRecord,
   targets: readonly ReturnType<typeof parseTargets>[],
-  timeoutMs: number,
+  timeoutMs: (column: number) => number,
 ): Promise<Measured[][]> {
   const flat = targets.flatMap((list, column) =>
     // A pod always reaches itself, whatever the policies say: that tells nothing about them.
     list
       .filter((t) => !t.addresses.some((a) => pod.ips.includes(a)))
       .flatMap((t) =>
-        t.addresses.map((address) => ({ column, address, port: t.port, protocol: t.protocol, timeoutMs })),
+        t.addresses.map((address) => ({
+          ...{ column, address, port: t.port, protocol: t.protocol },
+          timeoutMs: timeoutMs(column),
+        })),
       ),
   );
   const name = `${pod.namespace}/${pod.name}`;
