@@ -8,6 +8,7 @@ import { build, DEPLOY } from '../deploy/kustomize.js';
 import { allows, grantsOf, grantText } from '../deploy/rbac.js';
 import { denyingClusterPolicy, openDefinition } from '../support/cluster-policies.js';
 import { type Attributes, type KubeApi, startKubeApi } from '../support/kube-api/index.js';
+import { quickClock } from '../support/quick-clock.js';
 
 // A controller whose user has the rights that deploy/ gives its account: it is refused nothing, and there is no right that it does not use.
 
@@ -39,13 +40,14 @@ beforeAll(async () => {
   folder = new TestFolder();
   const KUBECONFIG = await api.kubeconfigFile(folder.path, ACCOUNT);
   writeFileSync(join(folder.path, 'token'), 'the-token-of-the-operators');
-  h = await startHarness(folder, {
+  const settings = {
     HEDDLE_SOURCE: 'kubernetes',
     KUBECONFIG,
     HEDDLE_API_LISTEN: `tcp:127.0.0.1:0,unix:${folder.socket}`,
     HEDDLE_API_TOKEN_FILE: join(folder.path, 'token'),
     HEDDLE_AGENT_ACCOUNT: 'heddle-system/heddle-agent',
-  });
+  };
+  h = await startHarness(folder, settings, quickClock(5));
 });
 afterAll(async () => {
   await h?.stop();

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CLUSTER_POLICY_CRD, denyingClusterPolicy, POLICY_GROUP } from '../support/cluster-policies.js';
 import { type KubeApi, startKubeApi } from '../support/kube-api/index.js';
+import { quickClock } from '../support/quick-clock.js';
 import { WatchedSource } from './support.js';
 
 let api: KubeApi;
@@ -14,7 +15,7 @@ afterEach(async () => {
   await api.stop();
 });
 const begin = async () => {
-  source = await WatchedSource.create(api);
+  source = await WatchedSource.create(api, { clock: quickClock(4), pollMs: 200 });
   await source.start();
 };
 

@@ -1,5 +1,6 @@
 import { afterEach, expect, it } from 'vitest';
 import { type KubeApi, startKubeApi } from '../support/kube-api/index.js';
+import { quickClock } from '../support/quick-clock.js';
 import { WatchedSource } from './support.js';
 
 let api: KubeApi;
@@ -41,7 +42,7 @@ it.each([1, 2, 3, 4, 5, 6].map((seed) => ({ seed })))(
     api = await startKubeApi({ historyLimit: 40 });
     const stays = Array.from({ length: 20 }, (_, i) => `stays${i}`);
     for (const name of stays) api.put(pod(name, 0));
-    source = await WatchedSource.create(api, { idleMs: 300 });
+    source = await WatchedSource.create(api, { idleMs: 300, clock: quickClock(4) });
     await source.start();
     let away = false;
     const mends: (() => void)[] = [];

@@ -9,6 +9,7 @@ import { createKubeClient, type KubeClient } from '../../apps/controller/src/kub
 import { TestFolder } from '../../apps/controller/src/testing/folder.js';
 import { startHarness } from '../../apps/controller/src/testing/harness.js';
 import { CLUSTER_POLICIES, CLUSTER_POLICY_CRD, denyingClusterPolicy } from '../support/cluster-policies.js';
+import { quickClock } from '../support/quick-clock.js';
 import { SERVERS, type Server } from './servers.js';
 import { WatchedSource } from './support.js';
 
@@ -139,11 +140,9 @@ describe.each(SERVERS)('over $title', ({ skip, start }) => {
         policy('never', { matchLabels: { a: 'x' }, matchExpressions: [{ key: 'a', operator: 'DoesNotExist' }] }),
       );
       const files = new TestFolder();
-      const h = await startHarness(files, {
-        HEDDLE_SOURCE: 'kubernetes',
-        KUBECONFIG: await server.kubeconfigFile(files.path),
-        HEDDLE_LEASE: 'default/heddle',
-      });
+      const KUBECONFIG = await server.kubeconfigFile(files.path);
+      const settings = { HEDDLE_SOURCE: 'kubernetes', KUBECONFIG, HEDDLE_LEASE: 'default/heddle' };
+      const h = await startHarness(files, settings, quickClock(5));
       try {
         await h.client.put(path(ROUTES.agentNode, 'node1'), NodeConfig, {
           body: { encapIp: '172.31.99.1', addresses: [], underlayMtu: 1500, datapathType: 'netdev' },

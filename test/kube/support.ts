@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import { systemClock } from '../../apps/controller/src/clock.js';
+import { type Clock, systemClock } from '../../apps/controller/src/clock.js';
 import { createKubeClient } from '../../apps/controller/src/kubernetes/kube-client.js';
 import { KubernetesSource } from '../../apps/controller/src/source/kubernetes/kubernetes-source.js';
 import type { Problem, SourceDelta, SourceObjects } from '../../apps/controller/src/source/model.js';
@@ -30,7 +30,7 @@ export class WatchedSource {
 
   static async create(
     api: ApiHandle,
-    options: { readonly idleMs?: number; readonly pollMs?: number } = {},
+    options: { readonly idleMs?: number; readonly pollMs?: number; readonly clock?: Clock } = {},
   ): Promise<WatchedSource> {
     const folder = mkdtempSync(join(tmpdir(), 'heddle-kube-spec-'));
     const client = await createKubeClient(await api.kubeconfigFile(folder), systemClock);

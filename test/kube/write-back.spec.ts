@@ -7,10 +7,14 @@ import { TestFolder } from '../../apps/controller/src/testing/folder.js';
 import { type Harness, startHarness } from '../../apps/controller/src/testing/harness.js';
 import { CLUSTER_POLICY_CRD, denyingClusterPolicy } from '../support/cluster-policies.js';
 import { type KubeApi, startKubeApi } from '../support/kube-api/index.js';
+import { quickClock } from '../support/quick-clock.js';
 
 const CRDS = ['realizations', 'clusterrealizations'].map((name) =>
   parse(readFileSync(resolve(import.meta.dirname, `../../deploy/base/crds/${name}.yaml`), 'utf8')),
 );
+
+/** What is written waits for seconds, so that it is written once. */
+const clock = quickClock(5);
 
 let api: KubeApi;
 let folder: TestFolder;
@@ -30,12 +34,8 @@ afterEach(async () => {
 const harness = () => h ?? expect.fail('not started');
 const start = async (environment: Readonly<Record<string, string>> = {}) => {
   const KUBECONFIG = await api.kubeconfigFile(folder.path);
-  h = await startHarness(folder, {
-    HEDDLE_SOURCE: 'kubernetes',
-    KUBECONFIG,
-    HEDDLE_DATABASE_URL: `sqlite:${folder.path}/db`,
-    ...environment,
-  });
+  const settings = { HEDDLE_SOURCE: 'kubernetes', KUBECONFIG, HEDDLE_DATABASE_URL: `sqlite:${folder.path}/db` };
+  h = await startHarness(folder, { ...settings, ...environment }, clock);
 };
 const register = async (name: string, last: number) => {
   await harness().client.put(path(ROUTES.agentNode, name), NodeConfig, {
@@ -293,10 +293,10 @@ describe('an event', () => {
 it('writes at most a few times a second, whatever happens', async () => {
   for (const crd of CRDS) api.put(crd);
   await start();
-  const startedAt = performance.now();
+  const startedAt = clock.now();
   for (let i = 0; i < 60; i++) putPolicy(`p${i}`);
   await expect.poll(() => api.objects('realizations').length, LONG).toBeGreaterThanOrEqual(30);
-  const seconds = (performance.now() - startedAt) / 1_000;
+  const seconds = (clock.now() - startedAt) / 1_000;
   // Five objects a second after a burst of ten; each new one is two requests.
   expect(writes()).toBeLessThanOrEqual(2 * (10 + 5 * seconds + 1));
 });

@@ -1,12 +1,26 @@
 import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
+import { createServer } from 'node:net';
 
-/** A TCP port of 127.0.0.1 that nobody listens on now: for programs that must be told one, or that take it again later. */
+/** Below those that the kernel gives to sockets that connect (net.ipv4.ip_local_port_range), so that none of them takes it meanwhile. */
+const [FIRST, COUNT] = [20_000, 10_000];
+const ATTEMPTS = 100;
+const given = new Set<number>();
+
+/** A TCP port of 127.0.0.1 that nobody listens on now, another one each time: for programs that must be told one, or that take it again later. */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
+  for (let attempt = 1; ; attempt++) {
+    const port = FIRST + Math.floor(Math.random() * COUNT);
+    if (given.has(port)) continue;
+    const server = createServer().listen(port, '127.0.0.1');
+    try {
+      await once(server, 'listening');
+    } catch (e) {
+      if (attempt < ATTEMPTS && (e as NodeJS.ErrnoException).code === 'EADDRINUSE') continue;
+      throw e;
+    }
+    server.close();
+    await once(server, 'close');
+    given.add(port);
+    return port;
+  }
 }

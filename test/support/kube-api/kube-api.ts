@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeCertificates } from '../certificates.ts';
+import { freePort } from '../ports.ts';
 import { ApiServer, type Attributes } from './api-server.ts';
 import { Cluster, type ClusterOptions } from './cluster.ts';
 import { startEndpointSlices } from './endpoint-slices.ts';
@@ -127,7 +128,7 @@ export async function startKubeApi(options: KubeApiOptions = {}): Promise<KubeAp
     ...(options.namespaces === false ? [] : [startNamespaces(cluster)]),
     ...(options.endpointSlices === true ? [startEndpointSlices(cluster)] : []),
   ];
-  const port = await server.listen(options.port ?? 0);
+  const port = await server.listen(options.port ?? (await freePort()));
   const url = `${identity === undefined ? 'http' : 'https'}://${options.host ?? '127.0.0.1'}:${port}`;
   const named = (name: string): Resource => {
     const found = cluster.resources.named(name);

@@ -1,6 +1,6 @@
 import { ApiClient } from '@heddle/api';
 import { type Compiler, createCompiler } from '@heddle/compiler';
-import { systemClock } from '../clock.js';
+import { type Clock, systemClock } from '../clock.js';
 import { readConfig } from '../config/config.js';
 import { Controller } from '../controller.js';
 import { createLogger } from '../logging/logger.js';
@@ -21,6 +21,7 @@ export interface Harness {
 export async function startHarness(
   folder: TestFolder,
   environment: Readonly<Record<string, string>> = {},
+  clock: Clock = systemClock,
 ): Promise<Harness> {
   const config = readConfig({
     HEDDLE_SOURCE: `manifests:${folder.manifests}`,
@@ -36,7 +37,7 @@ export async function startHarness(
   const options: RuntimeOptions = {
     config,
     logger: createLogger(config.logLevel),
-    clock: systemClock,
+    clock,
     createCompiler: (ids) => {
       compiler = createCompiler(ids);
       return compiler;
