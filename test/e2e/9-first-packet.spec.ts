@@ -37,14 +37,17 @@ const policy = {
 };
 const yaml = (objects: readonly object[]) => objects.map((o) => JSON.stringify(o)).join('\n---\n');
 
-/** Sends datagrams to addresses, round and round, and counts by sender what comes; tells when its input ends. */
+/** Sends datagrams to addresses, round and round; says from whom something came for the first time, and tells of all when its input ends. */
 const TALKER = `
 const to = process.argv.slice(1);
 const from = {};
 const socket = (type, address) => {
   const s = require('dgram').createSocket({ type, ipv6Only: true });
   s.on('error', () => {});
-  s.on('message', (_, sender) => { from[sender.address] = (from[sender.address] ?? 0) + 1; });
+  s.on('message', (_, sender) => {
+    if (from[sender.address] === undefined) console.log('heard ' + sender.address);
+    from[sender.address] = (from[sender.address] ?? 0) + 1;
+  });
   s.bind(${PORT}, address);
   return s;
 };
@@ -77,11 +80,19 @@ class Talker {
     await until('the talker runs', async () => talker.#text.includes('ready'));
     return talker;
   }
+  /** Waits until something has come from one of the addresses. */
+  hears(who: string, addresses: readonly string[]): Promise<void> {
+    return until(`something comes from ${who}`, async () => {
+      const said = this.#text.split('\n');
+      if (addresses.some((address) => said.includes(`heard ${address}`))) return true;
+      throw new Error(this.#text);
+    });
+  }
   async stop(): Promise<Told> {
     const gone = new Promise((resolve) => this.child.once('close', resolve));
     this.child.stdin?.end();
     await gone;
-    return JSON.parse(this.#text.split('\n')[1] ?? '');
+    return JSON.parse(this.#text.trimEnd().split('\n').at(-1) ?? '');
   }
 }
 
@@ -157,6 +168,11 @@ describe('the first packets of a pod', () => {
           others.flatMap((p) => p.ips),
         );
         const own = cni('ADD', name, netns);
+        for (const [k, { name: other, ips }] of others.entries())
+          if (allowed.includes(other)) {
+            await newcomer.hears(other, ips);
+            await talkers[k]?.hears(name, own);
+          }
         // One exchange with the friend after ADD has returned: all that came before it has arrived.
         const friend = (await lab.pod('x/friend')).ips[0] ?? '';
         expect((await askFrom(netns, friend)).trim()).toBe('connected');

@@ -96,9 +96,17 @@ export class TestLab {
     writeFileSync(local, yaml);
     return local;
   }
+  private applied = 0;
   /** Does what `heddle-lab apply` does: replaces one file of the watched directory (or what it held at the API server) and waits until pods, flows and this file's objects are in place. */
   async apply(file: string, yaml: string): Promise<void> {
-    const local = this.manifestFile(file, yaml);
+    // Objects that were there before do not tell that their change has been read; a new one beside them does.
+    const marker = {
+      apiVersion: 'networking.k8s.io/v1',
+      kind: 'NetworkPolicy',
+      metadata: { namespace: 'default', name: `applied-${++this.applied}` },
+      spec: { podSelector: { matchLabels: { no: 'pod' } } },
+    };
+    const local = this.manifestFile(file, `${yaml}\n---\n${JSON.stringify(marker)}\n`);
     await this.asCommand(`apply ${file}`, (say) => manifests.apply(this.paths, local, SETTLE_MS, say));
     await this.purge();
   }

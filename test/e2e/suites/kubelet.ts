@@ -101,13 +101,16 @@ export function kubeletSuite(lab: TestLab, open: () => Promise<ApiHandle>): void
   });
 
   it('registers its nodes, and shows that they live', async () => {
-    for (const [i, name] of NODES.entries()) {
+    const shown = async (i: number, name: string) => {
       const node = await kube.get<KubeNode & { status: { addresses: object[] } }>(`/api/v1/nodes/${name}`);
       expect(node.status.addresses).toContainEqual({ type: 'InternalIP', address: `172.31.99.${i + 1}` });
       expect(node.status.conditions?.find((c) => c.type === 'Ready')?.status).toBe('True');
       const lease = await kube.get<KubeLease>(`/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/${name}`);
       expect(lease.spec?.holderIdentity).toBe(name);
-    }
+      return true;
+    };
+    // One thing is written after the other.
+    for (const [i, name] of NODES.entries()) await until(`${name} is there`, () => shown(i, name));
   });
 
   it('runs what is scheduled, schedules where nobody does, and reports', async () => {
@@ -192,9 +195,14 @@ export function kubeletSuite(lab: TestLab, open: () => Promise<ApiHandle>): void
     await ready('asker');
     await until('web runs', async () => (await get('web'))?.status?.phase === 'Running');
     expect(isReady((await get('web')) as KubePod)).toBe(false);
-    const [address = ''] = (await lab.service(`${NAMESPACE}/web`)).clusterIps;
-    const ask = async () =>
-      (await lab.probeOne(`${NAMESPACE}/asker`, { protocol: 'tcp', address, port: 80, timeoutMs: 2_000 })).outcome;
+    // Pods and services come to the controller on different ways.
+    let address = '';
+    await until('the controller has the service', async () => {
+      address = (await lab.service(`${NAMESPACE}/web`)).clusterIps[0] ?? '';
+      return true;
+    });
+    const ask = async () => (await lab.probeOne(`${NAMESPACE}/asker`, { protocol: 'tcp', address, port: 80 })).outcome;
+    await lab.realized();
     expect(await ask()).toBe('refused');
     writeFileSync(flag, '');
     await until('web is ready and answers', async () => (await ask()) === 'ok');
@@ -229,14 +237,22 @@ export function kubeletSuite(lab: TestLab, open: () => Promise<ApiHandle>): void
     const ports = [{ containerPort: 8080, hostPort: 18_080 }];
     await create(podObject('open', { nodeName: 'node2', containers: [{ name: 'echo', image: 'heddle/echo', ports }] }));
     await ready('open');
-    const ask = (address: string) =>
-      lab.run('ip', [
-        ...['netns', 'exec', `${lab.paths.prefix}ul`, 'curl', '-s', '-m', '3', `http://${address}:18080/`],
-      ]);
     const addresses = ['172.31.99.2', '[fd00:31:99::2]'];
-    const answers = async () =>
-      (await Promise.all(addresses.map(ask))).map((r) => r.stdout.includes(`${NAMESPACE}/open`));
-    expect(await answers()).toEqual([true, true]);
+    /** Waits until the client is answered at these of the addresses, and at no other. */
+    const answers = (what: string, ...wanted: readonly [v4: boolean, v6: boolean]) =>
+      until(what, async () => {
+        const got = await Promise.all(
+          addresses.map(async (address, i) => {
+            // What is denied costs the whole time.
+            const command = ['curl', '-sS', '-m', wanted[i] ? '10' : '1', `http://${address}:18080/`];
+            const r = await lab.run('ip', ['netns', 'exec', `${lab.paths.prefix}ul`, ...command]);
+            return { answered: r.stdout.includes(`${NAMESPACE}/open`), said: r.stdout || r.stderr };
+          }),
+        );
+        if (got.every(({ answered }, i) => answered === wanted[i])) return true;
+        throw new Error(JSON.stringify(got));
+      });
+    await answers('everybody is admitted', true, true);
     // Policies judge the client's own address.
     const admit = async (...cidrs: readonly string[]) => {
       const policy = {
@@ -248,12 +264,12 @@ export function kubeletSuite(lab: TestLab, open: () => Promise<ApiHandle>): void
       await lab.apply('clients.yaml', JSON.stringify(policy));
     };
     await admit('203.0.113.0/24');
-    await until('nobody is admitted', async () => (await answers()).every((a) => !a));
+    await answers('nobody is admitted', false, false);
     await admit('172.31.99.254/32');
-    await until('the client is admitted by IPv4', async () => (await answers()).join() === 'true,false');
+    await answers('the client is admitted by IPv4', true, false);
     await lab.delete('clients.yaml');
     await remove('open');
-    expect(await answers()).toEqual([false, false]);
+    await answers('nothing is open any more', false, false);
   });
 
   it('honours bandwidth annotations in both directions', async () => {
@@ -271,16 +287,22 @@ export function kubeletSuite(lab: TestLab, open: () => Promise<ApiHandle>): void
       expect(result).toMatchObject({ outcome: 'ok', bytes });
       return result.ms;
     };
-    const ms = {
-      'into "in"': await fetch('in', 'free'),
-      'out of "in"': await fetch('free', 'in'),
-      'out of "out"': await fetch('free', 'out'),
-      'into "out"': await fetch('out', 'free'),
-    };
-    console.log(`2 MB at a limit of 16 Mbit/s, ms: ${JSON.stringify(ms)}`);
+    const limited = { 'into "in"': await fetch('in', 'free'), 'out of "out"': await fetch('free', 'out') };
     // A second at the rate, less the tenth that may pass at once.
-    expect(Math.min(ms['into "in"'], ms['out of "out"'])).toBeGreaterThan(700);
-    expect(Math.max(ms['out of "in"'], ms['into "out"'])).toBeLessThan(ms['into "in"'] * 0.7);
+    const least = Math.min(...Object.values(limited));
+    expect(least).toBeGreaterThan(700);
+    // A busy machine has its own limits now and then; this one would always be there.
+    const free: Record<string, number> = {};
+    for (const [way, from, to] of [
+      ['out of "in"', 'free', 'in'],
+      ['into "out"', 'out', 'free'],
+    ] as const)
+      await until(`${way} is not limited, which takes ${least} ms`, async () => {
+        free[way] = await fetch(from, to);
+        if (free[way] < least * 0.7) return true;
+        throw new Error(`${free[way]} ms`);
+      });
+    console.log(`2 MB at a limit of 16 Mbit/s, ms: ${JSON.stringify({ ...limited, ...free })}`);
     await remove('free', 'in', 'out');
   });
 
@@ -315,7 +337,10 @@ export function kubeletSuite(lab: TestLab, open: () => Promise<ApiHandle>): void
     // Not waited for: the server dies while kubelets are at work on these.
     for (const name of leaving) await kube.delete(`${PODS}/${name}`);
     for (const name of coming) await create(podObject(name, PAUSE));
-    await until('the churn has begun', async () => (await traces(lab)).netns !== 14);
+    await until('the churn has begun', async () => {
+      const there = (await lab.pods()).map(({ name }) => name);
+      return there.some((name) => coming.includes(name)) || leaving.some((name) => !there.includes(name));
+    });
     await server.kill();
     const outage = performance.now();
     for (let i = 0; i < 20; i++)
