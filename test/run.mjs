@@ -19,30 +19,37 @@ const LINT = {
 };
 const PROJECTS = ['unit', 'policy', 'kube', 'ovs', 'e2e'];
 const STOP_GRACE_MS = 10_000;
+const SAID_CHARACTERS = 1_500;
 
 let running;
 let interrupted = false;
 
-/** Runs a program in a process group of its own, so that all of it can be ended. */
-function run(argv, env = {}) {
+/** Runs a program in a process group of its own, so that all of it can be ended. Gives its exit code and, if `keep`, the end of what it said. */
+function run(argv, env = {}, keep = false) {
   return new Promise((resolve) => {
     const [file, ...args] = argv;
     // The pinned Node first, also for programs that start with "#!/usr/bin/env node".
     const path = `${join(root, 'node_modules/.bin')}:${process.env.PATH}`;
     const child = spawn(file, args, {
       cwd: root,
-      stdio: 'inherit',
+      stdio: keep ? ['inherit', 'pipe', 'pipe'] : 'inherit',
       detached: true,
       env: { ...process.env, PATH: path, ...env },
     });
     running = child;
+    let said = '';
+    for (const name of keep ? ['stdout', 'stderr'] : [])
+      child[name].on('data', (part) => {
+        process[name].write(part);
+        said = `${said}${part}`.slice(-SAID_CHARACTERS);
+      });
     child.on('error', (e) => {
       console.error(`${argv.join(' ')}: ${e.message}`);
-      resolve(1);
+      resolve({ code: 1, said: e.message });
     });
     child.on('close', (code) => {
       running = undefined;
-      resolve(code ?? 1);
+      resolve({ code: code ?? 1, said });
     });
   });
 }
@@ -93,12 +100,16 @@ try {
   if (wants('lint')) {
     const start = performance.now();
     const results = [];
-    for (const [test, argv] of Object.entries(LINT)) results.push([test, interrupted ? 1 : await run(argv)]);
-    const wrong = results.flatMap(([test, code]) =>
-      code === 0
-        ? []
-        : [{ project: 'lint', file: '', test, message: `it ended with code ${code}; what it said stands above` }],
-    );
+    for (const [test, argv] of Object.entries(LINT))
+      results.push({ test, ...(interrupted ? { code: 1, said: 'interrupted' } : await run(argv, {}, true)) });
+    const wrong = results
+      .filter(({ code }) => code !== 0)
+      .map(({ test, code, said }) => ({
+        project: 'lint',
+        file: '',
+        test,
+        message: `it ended with code ${code}\n${said}`,
+      }));
     const passed = results.length - wrong.length;
     const outcome = { passed, failed: wrong.length, failures: wrong, files: [] };
     add('lint', outcome, (performance.now() - start) / 1000);
@@ -108,21 +119,16 @@ try {
     console.log(`\n== ${project}`);
     const report = join(reports, `${project}.json`);
     const start = performance.now();
-    const code = await run([
-      bin('vitest'),
-      'run',
-      '--project',
-      project,
-      '--reporter=default',
-      '--reporter=json',
-      `--outputFile.json=${report}`,
-    ]);
-    const outcome = readOutcome(project, readReport(report), code, root);
+    const reporters = ['--reporter=default', `--reporter=${join(root, 'test/reporter.ts')}`];
+    const { code } = await run([bin('vitest'), 'run', '--project', project, ...reporters], {
+      HEDDLE_TEST_OUTCOME: report,
+    });
+    const outcome = readOutcome(project, readReport(report), code);
     add(project, outcome, (performance.now() - start) / 1000);
   }
 } finally {
   // What an interrupted or crashed run left of the tests' own lab.
-  const down = await run([join(root, 'bin/heddle-lab'), 'down'], {
+  const { code: down } = await run([join(root, 'bin/heddle-lab'), 'down'], {
     HEDDLE_LAB_NAME: process.env.HEDDLE_E2E_LAB ?? 'e2e',
   });
   if (down !== 0) {
