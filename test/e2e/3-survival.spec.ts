@@ -15,9 +15,11 @@ afterAll(() => lab.down());
 const everything = async () =>
   Promise.all(NODES.map(async (n) => ({ node: n, flows: await lab.flows(n), groups: await lab.groups(n) })));
 
-async function reaches(from: string, to: string): Promise<boolean> {
+/** What is denied costs the whole time. */
+const DENIED_MS = 1_500;
+async function reaches(from: string, to: string, timeoutMs = 10_000): Promise<boolean> {
   const address = (await lab.pod(to)).ips[0] ?? '';
-  return (await lab.probeOne(from, { protocol: 'tcp', address, port: 8080 })).outcome === 'ok';
+  return (await lab.probeOne(from, { protocol: 'tcp', address, port: 8080, timeoutMs })).outcome === 'ok';
 }
 
 const denyTwo = `
@@ -52,10 +54,10 @@ describe('the controller goes away', () => {
     expect(sent.node3).toBe(0);
     expect(sent.node2).toBeGreaterThan(0);
     expect(sent.node2).toBeLessThan(6);
-    expect(await reaches('net/one-a', 'net/two-a')).toBe(false);
+    expect(await reaches('net/one-a', 'net/two-a', DENIED_MS)).toBe(false);
     expect(await reaches('net/two-a', 'net/one-a')).toBe(true);
     lab.removeManifest('while-away.yaml');
-    await until('the policy is gone', () => reaches('net/one-a', 'net/two-a'));
+    await until('the policy is gone', () => reaches('net/one-a', 'net/two-a', DENIED_MS));
   });
 });
 
@@ -84,23 +86,8 @@ describe('ovs-vswitchd restarts', () => {
       expect(await everything()).toEqual(before);
       return true;
     });
-    await until('traffic passes', () => reaches('net/one-a', 'net/two-a'));
+    await until('traffic passes', () => reaches('net/one-a', 'net/two-a', DENIED_MS));
   });
-
-  it('a flow that somebody changed is repaired, a foreign one is left alone', async () => {
-    const before = await everything();
-    await lab.ofctl('node1', 'add-flow', 'cookie=0x1234,table=200,priority=7,actions=drop');
-    await lab.ofctl('node1', 'del-flows', 'cookie=0x4800000000000000/0xff00000000000000,table=0');
-    await until(
-      'the drift check has repaired the table',
-      async () => (await reaches('net/one-a', 'net/one-b')) === true,
-      90_000,
-    );
-    const flows = await lab.flows('node1');
-    expect(flows.filter((f) => f.includes('cookie=0x1234'))).toHaveLength(1);
-    await lab.ofctl('node1', 'del-flows', 'cookie=0x1234/-1,table=200');
-    expect(await everything()).toEqual(before);
-  }, 120_000);
 });
 
 describe('a switch has forgotten the next hops of its tunnels', () => {

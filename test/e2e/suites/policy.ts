@@ -93,14 +93,10 @@ interface Look {
   readonly probe: Omit<Probe, 'timeoutMs'>;
 }
 
-/** Cases of the truth table with real packets. */
-export function policySuite({
-  lab,
-  cases,
-  put,
-  judged = () => lab.purge(),
-  source = async () => [],
-}: PolicySuite): void {
+/** Cases of the truth table with real packets. Gives what puts another setting in force. */
+export function policySuite({ lab, cases, put, judged = () => lab.purge(), source = async () => [] }: PolicySuite): {
+  establish(setting: Setting): Promise<void>;
+} {
   const folder = mkdtempSync(join(tmpdir(), 'heddle-policy-'));
   let changes = 0;
 
@@ -217,4 +213,5 @@ export function policySuite({
       expect({ wrong, tables: tablesOf(got) }).toEqual({ wrong: [], tables: tablesOf((look) => look.due) });
     });
   });
+  return { establish };
 }
