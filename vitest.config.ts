@@ -33,7 +33,15 @@ export default defineConfig({
       // The truth table of policy and random policies, through everything that can judge them without a switch.
       {
         ...shared,
-        test: { name: 'policy', include: ['test/policy/**/*.spec.ts'], pool: 'forks', ...patient },
+        test: {
+          name: 'policy',
+          include: ['test/policy/**/*.spec.ts'],
+          pool: 'forks',
+          // Nothing but computing, and by itself vitest leaves a processor free.
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
+          ...patient,
+        },
       },
       {
         ...shared,

@@ -20,7 +20,8 @@ function check(setting: Case, encap: 'geneve' | 'vxlan'): void {
         if (protocol === 'SCTP') switches.forget();
         return switches.talks({ from, to, family, protocol, port, viaService });
       });
-      const want = formatReach((from, to) => parseReach(reach).has(`${from} > ${to}`));
+      const through = parseReach(reach);
+      const want = formatReach((from, to) => through.has(`${from} > ${to}`));
       expect(got, `${protocol} ${port} over IPv${family}`).toBe(want);
     }
 }

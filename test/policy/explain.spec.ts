@@ -37,7 +37,8 @@ test.each(rows)('explained: %s', (_, setting, probe) => {
     }
     return verdict === 'allowed';
   });
-  expect(got).toBe(formatReach((from, to) => parseReach(probe.reach).has(`${from} > ${to}`)));
+  const through = parseReach(probe.reach);
+  expect(got).toBe(formatReach((from, to) => through.has(`${from} > ${to}`)));
 });
 
 test('addresses of pods stand for the pods', () => {

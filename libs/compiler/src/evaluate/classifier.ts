@@ -73,6 +73,17 @@ function compileClauses(flow: Flow): readonly Clause[] | undefined {
   return clauses;
 }
 
+/** Flows are never changed, and those that are equal on many nodes exist once: whoever evaluates again need not look into them again. */
+const ENTRIES = new WeakMap<Flow, Entry>();
+
+function entryOf(flow: Flow): Entry {
+  const known = ENTRIES.get(flow);
+  if (known !== undefined) return known;
+  const entry = { flow, ...compileTests(flow), clauses: compileClauses(flow) };
+  ENTRIES.set(flow, entry);
+  return entry;
+}
+
 /** The tables of a flow set, each made ready when a packet first comes there. */
 export class Tables {
   readonly #flows = new Map<number, Flow[]>();
@@ -90,9 +101,7 @@ export class Tables {
   get(tableId: number): Table {
     const known = this.#ready.get(tableId);
     if (known !== undefined) return known;
-    const table = (this.#flows.get(tableId) ?? [])
-      .map((flow): Entry => ({ flow, ...compileTests(flow), clauses: compileClauses(flow) }))
-      .sort((a, b) => b.flow.priority - a.flow.priority);
+    const table = (this.#flows.get(tableId) ?? []).map(entryOf).sort((a, b) => b.flow.priority - a.flow.priority);
     this.#ready.set(tableId, table);
     return table;
   }

@@ -107,6 +107,8 @@ class MatchPrinter {
     this.each('ipv6_label', 'ipv6_label', (v, m) => (m === undefined ? five(v) : `${five(v)}/${five(m)}`));
   }
   tunnelMetadata(bytes: Match['tlvBytes']): void {
+    // Of 64 fields hardly a match has any.
+    if (!Object.keys(this.entries).some((field) => field.startsWith('tun_metadata'))) return;
     for (let i = 0; i < 64; i++) {
       const field = `tun_metadata${i}` as FieldName;
       const e = this.entries[field];
