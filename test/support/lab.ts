@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { ApiClient, NodeConfig, NodeView, PodView, path, ROUTES, ServiceView, StatusView } from '@heddle/api';
 import { z } from 'zod';
+import { down } from '../../apps/lab/src/commands/down.js';
 import * as manifests from '../../apps/lab/src/commands/manifests.js';
 import { programs } from '../../apps/lab/src/host/controller.js';
 import { withLock } from '../../apps/lab/src/host/lock.js';
@@ -62,8 +63,8 @@ export class TestLab {
     for (const { name } of await this.nodes()) await this.nextHopsKnown(name);
     return stdout;
   }
-  async down(): Promise<void> {
-    await this.must(HEDDLE_LAB, ['down']);
+  down(): Promise<void> {
+    return this.asCommand('down', (say) => down(this.paths, say));
   }
   lab(...args: readonly string[]): Promise<Outcome> {
     return this.run(HEDDLE_LAB, args);
@@ -200,9 +201,9 @@ export class TestLab {
         const { policyEpoch } = await this.api.get(path(ROUTES.agentNodeConfig, name), NodeConfig);
         if (policyEpoch === undefined) return true;
         this.policyEpochs.set(name, policyEpoch);
-        return readFileSync(agentLog(this.paths, name), 'utf8').includes(
-          `"policyEpoch":${policyEpoch},"msg":"datapath_purged"`,
-        );
+        const log = readFileSync(agentLog(this.paths, name), 'utf8');
+        if (log.includes(`"policyEpoch":${policyEpoch},"msg":"datapath_purged"`)) return true;
+        throw new Error(`not of epoch ${policyEpoch}; its log ends with ${log.slice(-500)}`);
       });
   }
   metrics(): Promise<string> {
