@@ -112,7 +112,7 @@ describe.each(['API', 'OpenFlow', 'OVSDB'])('the listener for %s', (listener) =>
     const before = await dial(listener, first);
     expect(await outcome(listener, second)).not.toBe('connected');
     mountSecret(second.controller, second.ca);
-    await expect.poll(() => outcome(listener, second), { timeout: 10_000 }).toBe('connected');
+    await expect.poll(() => outcome(listener, second)).toBe('connected');
     expect(await outcome(listener, first)).not.toBe('connected');
     // It still answers: HTTP's refusal of what is no request, OpenFlow's and OVSDB's first words came at once.
     expect([before.destroyed, before.readableEnded]).toEqual([false, false]);
@@ -123,15 +123,13 @@ describe.each(['API', 'OpenFlow', 'OVSDB'])('the listener for %s', (listener) =>
 
   it('keeps the last good set while the files do not belong together', async () => {
     mountSecret({ cert: second.controller.cert, key: first.controller.key }, second.ca);
-    await expect
-      .poll(() => metric('heddle_tls_files_refused'), { timeout: 10_000 })
-      .toEqual(['heddle_tls_files_refused 1']);
+    await expect.poll(() => metric('heddle_tls_files_refused')).toEqual(['heddle_tls_files_refused 1']);
     expect(await problems()).toContainEqual(
       expect.objectContaining({ severity: 'error', reason: expect.stringContaining('is not that of the certificate') }),
     );
     expect(await outcome(listener, first)).toBe('connected');
     mountSecret(second.controller, second.ca);
-    await expect.poll(() => outcome(listener, second), { timeout: 10_000 }).toBe('connected');
+    await expect.poll(() => outcome(listener, second)).toBe('connected');
     expect(await metric('heddle_tls_files_refused')).toEqual(['heddle_tls_files_refused 0']);
     expect(await problems()).toEqual([]);
   });
@@ -171,7 +169,7 @@ it('an agent that still shows a certificate which ends soon is a problem, and it
     { severity: 'warning', reason: expect.stringMatching(/^the certificate that agents show ends soon.*: node1$/) },
   ]);
   mountSecret(second.controller, second.ca);
-  await expect.poll(() => asAgent(second).then(daysLeft, () => undefined), { timeout: 10_000 }).toBe(300);
+  await expect.poll(() => asAgent(second).then(daysLeft, () => undefined)).toBe(300);
   expect(await ofAgents()).toEqual([]);
 
   await local.delete(path(ROUTES.node, 'node1'), RemovedNodeView);

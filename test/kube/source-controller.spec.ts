@@ -158,7 +158,7 @@ it('answers its probes and its status while the API server is away at the start,
   const { ApiClient } = await import('@heddle/api');
   const client = new ApiClient({ url: `unix:${folder.socket}` });
   await expect
-    .poll(() => client.get(ROUTES.status, StatusView).catch(() => undefined), { timeout: 20_000 })
+    .poll(() => client.get(ROUTES.status, StatusView).catch(() => undefined))
     .toMatchObject({ source: { kind: 'kubernetes', inSync: false } });
   await expect(
     client.post(ROUTES.agentAttach, Attachment, {

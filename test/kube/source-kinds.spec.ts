@@ -49,9 +49,7 @@ describe('a custom resource', () => {
     await begin();
     api.fail((a) => a.resource === 'clusternetworkpolicies', 404, 2);
     api.dropWatches('clusternetworkpolicies');
-    await expect
-      .poll(() => api.stats().requests[`watch clusternetworkpolicies.${POLICY_GROUP}`], { timeout: 20_000 })
-      .toBeGreaterThan(1);
+    await expect.poll(() => api.stats().requests[`watch clusternetworkpolicies.${POLICY_GROUP}`]).toBeGreaterThan(1);
     api.put(denyingClusterPolicy('b'));
     await source.until('clusterPolicies', ['a', 'b']);
     expect(source.told('clusterPolicies')).toEqual(['b']);

@@ -94,7 +94,7 @@ it.each([1, 2, 3, 4, 5, 6].map((seed) => ({ seed })))(
     await expect.poll(seen, { timeout: 40_000 }).toEqual(wanted());
     const gone = source.told('pods').filter((key) => key.startsWith('-default/stays'));
     expect(gone).toEqual([]);
-    await expect.poll(() => source.source.problems(), { timeout: 20_000 }).toEqual([]);
+    await expect.poll(() => source.source.problems()).toEqual([]);
   },
   90_000,
 );

@@ -48,9 +48,7 @@ describe('the first list', () => {
     const starting = source.start().then(() => {
       started = true;
     });
-    await expect
-      .poll(() => api.stats().requests['list networkpolicies.networking.k8s.io'] ?? 0, { timeout: 10_000 })
-      .toBeGreaterThan(2);
+    await expect.poll(() => api.stats().requests['list networkpolicies.networking.k8s.io'] ?? 0).toBeGreaterThan(2);
     expect(started).toBe(false);
     expect(source.source.problems().map((p) => p.reason)).toEqual([
       expect.stringMatching(/^networkpolicies cannot be watched, .*HTTP 500/),
@@ -227,7 +225,7 @@ describe('the watch', () => {
 
   it('goes on when it has been silent for too long', async () => {
     await begin({ idleMs: 100 });
-    await expect.poll(() => watches(), { timeout: 10_000 }).toBeGreaterThan(2);
+    await expect.poll(() => watches()).toBeGreaterThan(2);
     const listsBefore = lists();
     putPods(0, 1);
     await source.until('pods', names(0, 1));

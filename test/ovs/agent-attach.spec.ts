@@ -86,8 +86,8 @@ describe.skipIf(!canRunNodes())('heddle-cni on a node with a real switch', () =>
       );
     const size = 1_000_000;
     const server = `require('net').createServer(s=>{let n=0;s.on('data',d=>{n+=d.length});s.on('end',()=>{s.end(String(n),()=>process.exit(0))})}).listen(8080)`;
-    const running = node.podExec('s', process.execPath, '-e', `${server};setTimeout(()=>process.exit(0),8000)`);
-    const client = `const go=()=>{const s=require('net').connect(8080,'${lease('s').ips[0]}',()=>s.end(Buffer.alloc(${size})));s.on('data',d=>process.stdout.write(d));s.on('error',()=>setTimeout(go,100))};go();setTimeout(()=>process.exit(3),7000).unref()`;
+    const running = node.podExec('s', process.execPath, '-e', `${server};setTimeout(()=>process.exit(0),50000)`);
+    const client = `const go=()=>{const s=require('net').connect(8080,'${lease('s').ips[0]}',()=>s.end(Buffer.alloc(${size})));s.on('data',d=>process.stdout.write(d));s.on('error',()=>setTimeout(go,100))};go();setTimeout(()=>process.exit(3),40000).unref()`;
     expect(await node.podExec('c', process.execPath, '-e', client)).toBe(String(size));
     for (const pod of ['s', 'c']) expect((await del(pod)).status).toBe(0);
     await running;

@@ -40,8 +40,8 @@ describe.skipIf(!canRunNodes())("a pod's bandwidth on a userspace datapath", () 
 
   /** Milliseconds from the first byte sent until the other side has told that it has them all. */
   const transfer = async (from: string, to: string): Promise<number> => {
-    const server = `require('net').createServer({allowHalfOpen:true},s=>{let n=0;s.on('data',d=>{n+=d.length});s.on('end',()=>s.end(String(n),()=>process.exit(0)))}).listen(8080);setTimeout(()=>process.exit(1),30000)`;
-    const client = `const go=()=>{const s=require('net').connect({port:8080,host:'${lease(to).ips[0]}',allowHalfOpen:true},()=>{const t=performance.now();s.end(Buffer.alloc(${BYTES}));let a='';s.on('data',d=>a+=d);s.on('end',()=>{console.log(JSON.stringify({n:Number(a),ms:performance.now()-t}));process.exit(0)})});s.on('error',()=>setTimeout(go,50))};go();setTimeout(()=>process.exit(3),25000)`;
+    const server = `require('net').createServer({allowHalfOpen:true},s=>{let n=0;s.on('data',d=>{n+=d.length});s.on('end',()=>s.end(String(n),()=>process.exit(0)))}).listen(8080);setTimeout(()=>process.exit(1),60000)`;
+    const client = `const go=()=>{const s=require('net').connect({port:8080,host:'${lease(to).ips[0]}',allowHalfOpen:true},()=>{const t=performance.now();s.end(Buffer.alloc(${BYTES}));let a='';s.on('data',d=>a+=d);s.on('end',()=>{console.log(JSON.stringify({n:Number(a),ms:performance.now()-t}));process.exit(0)})});s.on('error',()=>setTimeout(go,50))};go();setTimeout(()=>process.exit(3),50000)`;
     const [, said] = await Promise.all([
       node.podExec(to, process.execPath, '-e', server),
       node.podExec(from, process.execPath, '-e', client),
@@ -58,25 +58,31 @@ describe.skipIf(!canRunNodes())("a pod's bandwidth on a userspace datapath", () 
     // As containerd says it: the burst does not matter.
     await add('out', { egressRate: RATE, egressBurst: 2 ** 32 - 1 });
     const measured: Record<string, number> = {};
+    const way = async (from: string, to: string): Promise<number> => {
+      const ms = Math.round(await transfer(from, to));
+      measured[`${from} > ${to}`] = ms;
+      return ms;
+    };
+    const limit = await way('free', 'in');
+    await way('out', 'free');
+    // What is limited is slow each time, what is not only on a machine that is busy.
     for (const [from, to] of [
       ['free', 'peer'],
-      ['free', 'in'],
       ['in', 'free'],
-      ['out', 'free'],
       ['free', 'out'],
     ] as const)
-      measured[`${from} > ${to}`] = Math.round(await transfer(from, to));
+      for (let left = 5; left > 0 && (await way(from, to)) >= limit * 0.7; left--);
     await node.restartVswitchd();
     // Its socket for OpenFlow is there some moments after the process.
-    await vi.waitFor(() => Promise.all(['free', 'in'].map(addFlow)), { timeout: 10_000 });
+    await vi.waitFor(() => Promise.all(['free', 'in'].map(addFlow)), { timeout: 30_000 });
     measured['free > in, switch restarted'] = Math.round(await transfer('free', 'in'));
-    const mbit = Object.entries(measured).map(([way, ms]) => `${way}: ${((BYTES * 8) / ms / 1000).toFixed(1)}`);
+    const mbit = Object.entries(measured).map(([name, ms]) => `${name}: ${((BYTES * 8) / ms / 1000).toFixed(1)}`);
     console.log(`2 MB, limit ${RATE / 1e6} Mbit/s; Mbit/s: ${mbit.join('; ')}`);
 
     // A second at the rate, less what the bucket lets pass at once; without a limit some hundredths of that. These are not
     // deadlines: what is limited cannot be faster, and what is not is compared with that.
-    const limited = (way: string) => expect(measured[way], way).toBeGreaterThan(800);
-    const free = (way: string) => expect(measured[way], way).toBeLessThan((measured['free > in'] ?? 0) * 0.7);
+    const limited = (name: string) => expect(measured[name], name).toBeGreaterThan(800);
+    const free = (name: string) => expect(measured[name], name).toBeLessThan(limit * 0.7);
     limited('free > in');
     limited('out > free');
     limited('free > in, switch restarted');

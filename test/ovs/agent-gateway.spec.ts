@@ -38,13 +38,18 @@ describe.skipIf(!canRunNodes())('heddle0 and the host behind it', () => {
   ])('refuses %s over IPv%s to a service at once', async (_protocol, family, type, address) => {
     const program = `
 import socket, time
-s = socket.socket(socket.AF_INET${family === '6' ? '6' : ''}, socket.${type})
-s.settimeout(3)
-start = time.time()
-try:
-    s.connect(('${address}', 80)); s.send(b'x'); s.recv(1)
-except OSError as e:
-    print(type(e).__name__, time.time() - start < 1)`;
+# A packet may be lost on the way, and what TCP sends again after a second would be late.
+for _ in range(5):
+    s = socket.socket(socket.AF_INET${family === '6' ? '6' : ''}, socket.${type})
+    s.settimeout(3)
+    start = time.time()
+    try:
+        s.connect(('${address}', 80)); s.send(b'x'); s.recv(1)
+        said = 'connected'
+    except OSError as e:
+        said = f'{type(e).__name__} {time.time() - start < 1}'
+    if said == 'ConnectionRefusedError True': break
+print(said)`;
     expect((await node.podExec('a', 'python3', '-c', program)).trim()).toBe('ConnectionRefusedError True');
   });
 
@@ -55,15 +60,15 @@ except OSError as e:
     const listen = `
 import socket
 s = socket.socket(socket.AF_INET${family === '6' ? '6' : ''}, socket.SOCK_STREAM)
-s.bind(('${outside}', 8099)); s.listen(); s.settimeout(8)
+s.bind(('${outside}', 8099)); s.listen(); s.settimeout(40)
 c, peer = s.accept(); c.send(b'hello'); print(peer[0])`;
     const heard = underlay('python3', '-c', listen);
     const connect = `
 import socket, time
-for _ in range(40):
+for _ in range(300):
     try:
         print(socket.create_connection(('${outside}', 8099), 2).recv(5).decode()); break
-    except ConnectionRefusedError:
+    except OSError:
         time.sleep(0.1)`;
     expect((await node.podExec('a', 'python3', '-c', connect)).trim()).toBe('hello');
     expect((await heard).stdout.trim()).toBe(seen);

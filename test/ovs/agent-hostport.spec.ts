@@ -76,7 +76,7 @@ describe.skipIf(!canRun)('hostPort, by the portmap plugin after ours', () => {
       [`ipv6,in_port=${ofport}`, gateway.mac, gateway.ofport],
     ])
       await node.ofctl('add-flow', 'br-int', `${match},actions=set_field:${of}->eth_dst,output:${out}`);
-    const program = `require('net').createServer(s=>s.end('from '+s.remoteAddress)).listen(80,'::');setTimeout(()=>process.exit(0),40000)`;
+    const program = `require('net').createServer(s=>s.end('from '+s.remoteAddress)).listen(80,'::');setTimeout(()=>process.exit(0),100000)`;
     const server = execFile('nsenter', [`--net=${netns}`, process.execPath, '-e', program]);
     // A network card sends whole checksums; a veth end does only when told, and a userspace datapath passes on what it gets.
     await execText('nsenter', `--net=/var/run/netns/${node.underlay}`, 'ethtool', '-K', 'u1', 'tx', 'off');
@@ -108,7 +108,7 @@ function execText(program: string, ...args: readonly string[]): Promise<string> 
   });
 }
 
-async function until(ask: () => Promise<string>, good: (text: string) => boolean, timeoutMs = 15_000): Promise<string> {
+async function until(ask: () => Promise<string>, good: (text: string) => boolean, timeoutMs = 30_000): Promise<string> {
   for (const end = Date.now() + timeoutMs; ; await new Promise((done) => setTimeout(done, 50))) {
     const text = await ask();
     if (good(text) || Date.now() > end) return text;

@@ -39,10 +39,10 @@ describe.skipIf(!canRunNodes())('an agent that announces its network', () => {
   it('writes the network configuration only when its switch has every flow', async () => {
     node.controller.behaviour.refuseRealized = { status: 504, code: 'timeout', message: 'not acknowledged' };
     await node.startAgent({ HEDDLE_CNI_CONF_DIR: conf });
-    await expect.poll(() => node.agentLog(), { timeout: 10_000 }).toContain('network_not_announced_yet');
+    await expect.poll(() => node.agentLog()).toContain('network_not_announced_yet');
     expect(files()).toEqual([]);
     node.controller.behaviour.refuseRealized = undefined;
-    await expect.poll(files, { timeout: 10_000 }).toEqual(['10-heddle.conflist']);
+    await expect.poll(files).toEqual(['10-heddle.conflist']);
     expect(JSON.parse(readFileSync(join(conf, '10-heddle.conflist'), 'utf8'))).toMatchObject({
       cniVersion: '1.0.0',
       plugins: [{ type: 'heddle-cni', socket: node.socket }, { type: 'portmap' }],
@@ -52,9 +52,7 @@ describe.skipIf(!canRunNodes())('an agent that announces its network', () => {
   it('says by its probe whether ADD can be served, and still leaves the file alone when it cannot', async () => {
     await agent('health');
     await node.controller.down();
-    await expect
-      .poll(() => agent('health').catch((e) => e.stdout), { timeout: 10_000 })
-      .toMatch(/cannot reach the controller/);
+    await expect.poll(() => agent('health').catch((e) => e.stdout)).toMatch(/cannot reach the controller/);
     await agent('health', '--live');
     expect(files()).toEqual(['10-heddle.conflist']);
     await node.controller.up();
@@ -101,7 +99,9 @@ describe.skipIf(!canRunNodes())('an agent that announces its network', () => {
     expect(routes).toMatch(/^default via 172.31.99.254 dev eth0/m);
     expect(links).toMatch(/^eth0\S+ +UP +172.31.99.1\/24 .*fd00:31:99::1\/64/m);
     expect(links).not.toContain('br-phy');
-    expect(await node.exec('ping', '-c', '1', '-W', '2', '172.31.99.254')).toContain('1 received');
+    await expect
+      .poll(() => node.exec('ping', '-c', '1', '-W', '2', '172.31.99.254').catch((e) => e.stdout))
+      .toContain('1 received');
     await leave();
   });
 });

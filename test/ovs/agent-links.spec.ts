@@ -56,7 +56,7 @@ describe.skipIf(!canRunNodes())("a pod's link", () => {
     await deleteHostLink(link.hostInterface);
     await createPodLink(link);
     execFileSync('ip', ['netns', 'del', name]);
-    for (const end = Date.now() + 5_000; hostLinkExists(link.hostInterface) && Date.now() < end; )
+    for (const end = Date.now() + 30_000; hostLinkExists(link.hostInterface) && Date.now() < end; )
       await new Promise((done) => setTimeout(done, 10));
     expect([hostLinkExists(link.hostInterface), netnsState(netns)]).toEqual([false, 'absent']);
     execFileSync('ip', ['netns', 'add', name]);

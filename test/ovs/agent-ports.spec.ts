@@ -34,7 +34,7 @@ describe.skipIf(!hasOvs())("pods' ports in the switch's database", () => {
   });
 
   it('are read back as they were written', async () => {
-    const ports = new PodPorts(database, 5_000);
+    const ports = new PodPorts(database, 30_000);
     await ports.add(pod(1));
     expect(ports.list()).toEqual([pod(1)]);
     expect(ports.get(pod(1).name)).toEqual(pod(1));
@@ -43,7 +43,7 @@ describe.skipIf(!hasOvs())("pods' ports in the switch's database", () => {
   });
 
   it('go together while a transaction is in flight', async () => {
-    const ports = new PodPorts(database, 5_000);
+    const ports = new PodPorts(database, 30_000);
     await Promise.all(Array.from({ length: 20 }, (_, i) => ports.add(pod(i))));
     expect(ports.list()).toHaveLength(20);
     expect(ports.counters).toEqual({ transactions: 2, jobs: 20 });
@@ -53,7 +53,7 @@ describe.skipIf(!hasOvs())("pods' ports in the switch's database", () => {
   });
 
   it('that the server refuses do not hinder the others', async () => {
-    const ports = new PodPorts(database, 5_000);
+    const ports = new PodPorts(database, 30_000);
     await ports.add(pod(1));
     const results = await Promise.allSettled([pod(2), pod(1), pod(3), pod(4)].map((p) => ports.add(p)));
     expect(results.map((r) => r.status)).toEqual(['fulfilled', 'rejected', 'fulfilled', 'fulfilled']);
@@ -67,7 +67,7 @@ describe.skipIf(!hasOvs())("pods' ports in the switch's database", () => {
   });
 
   it('are refused when their number is taken', async () => {
-    const ports = new PodPorts(database, 5_000);
+    const ports = new PodPorts(database, 30_000);
     await ports.add(pod(1));
     await expect(ports.add({ ...pod(2), ofport: pod(1).ofport })).rejects.toThrow(/301 is taken/);
     await ports.remove(pod(1).name);

@@ -75,7 +75,7 @@ describe.skipIf(!canRunNodes() || !BUILT)('a cluster that speaks TLS only', () =
     expect(added).toMatchObject({ status: 0, json: { ips: [{ address: '10.244.0.2/32' }, {}] } });
     const nodes = () => local.get(ROUTES.nodes, z.array(NodeView));
     await expect
-      .poll(nodes, { timeout: 10_000 })
+      .poll(nodes)
       .toMatchObject([{ name: 'node1', pods: 1, openflow: { connected: true }, ovsdb: { connected: true } }]);
     expect(await node.vsctl('get-controller', 'br-int')).toBe('ssl:127.0.0.1:6653\n');
   });
@@ -98,9 +98,9 @@ describe.skipIf(!canRunNodes() || !BUILT)('a cluster that speaks TLS only', () =
       operator?.cert ?? '',
       '/tmp/other-ca',
     );
-    await expect.poll(row, { timeout: 5_000 }).toEqual(right);
+    await expect.poll(row).toEqual(right);
     await node.vsctl('--no-wait', 'del-ssl');
-    await expect.poll(row, { timeout: 5_000 }).toEqual(right);
+    await expect.poll(row).toEqual(right);
   });
 
   async function heddle(env: Readonly<Record<string, string>>) {
@@ -158,7 +158,7 @@ describe.skipIf(!canRunNodes() || !BUILT)('a cluster that speaks TLS only', () =
     await node.endAgent('SIGKILL');
     const agent = node.startAgent({ HEDDLE_CONTROLLER_URL: `unix:${folder.socket}` });
     const failed = expect(agent).rejects.toThrow('the agent ended');
-    await expect.poll(() => node.agentLog(), { timeout: 10_000 }).toMatch(/set_up_failed/);
+    await expect.poll(() => node.agentLog()).toMatch(/set_up_failed/);
     const log = readFileSync(join(node.dir, 'agent.log'), 'utf8');
     expect(log).toMatch(
       /wants the switch to dial ssl:127.0.0.1:6653, but this node has no certificate: set HEDDLE_TLS_KEY/,
@@ -176,7 +176,7 @@ describe.skipIf(!canRunNodes() || !BUILT)('a cluster that speaks TLS only', () =
     await node.startAgent({ HEDDLE_CONTROLLER_URL: API, HEDDLE_API_TOKEN_FILE: tokenFile(), ...files(), ...env() });
     const connections = async () => (await local.get(ROUTES.nodes, z.array(NodeView)))[0];
     const remote = async () => (await connections())?.openflow.remote;
-    await expect.poll(connections, { timeout: 10_000 }).toMatchObject({
+    await expect.poll(connections).toMatchObject({
       openflow: { connected: true },
       ovsdb: { connected: true },
     });
@@ -196,7 +196,7 @@ describe.skipIf(!canRunNodes() || !BUILT)('a cluster that speaks TLS only', () =
       const old = { ...files(operator) };
       for (const [name, path] of Object.entries(old)) old[name as keyof typeof old] = formerFile(path);
       // The controller has the new authority as soon as it refuses somebody of the old one.
-      await expect.poll(async () => (await heddle(old)).code, { timeout: 20_000 }).toBe(1);
+      await expect.poll(async () => (await heddle(old)).code).toBe(1);
       expect((await heddle(files(operator))).code).toBe(0);
       expect(await remote()).toBe(before);
       // The agent asks with its new certificate.
@@ -209,8 +209,8 @@ describe.skipIf(!canRunNodes() || !BUILT)('a cluster that speaks TLS only', () =
       const pid = node.vswitchdPid();
       await node.vsctl('--no-wait', 'del-controller', 'br-int');
       await node.vsctl('--no-wait', 'del-manager');
-      await expect.poll(remote, { timeout: 20_000 }).not.toBe(before);
-      await expect.poll(connections, { timeout: 20_000 }).toMatchObject({
+      await expect.poll(remote).not.toBe(before);
+      await expect.poll(connections).toMatchObject({
         openflow: { connected: true, remote: expect.stringMatching(/^ssl:/) },
         ovsdb: { connected: true },
       });

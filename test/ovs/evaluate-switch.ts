@@ -38,7 +38,7 @@ export interface Outcome {
   readonly hits: Readonly<Record<string, number>>;
 }
 
-const ANSWER_TIMEOUT_MS = 20_000;
+const ANSWER_TIMEOUT_MS = 30_000;
 
 /**
  * Ports of a switch that tests send into, as dummy devices whose output goes to pcap files. It is asked over connections that stay:

@@ -5,6 +5,7 @@ import { build } from 'esbuild';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { makeCertificates } from '../support/certificates.js';
 import { hasOvs, startSwitch, type TestSwitch } from '../support/ovs.js';
+import { freePort } from '../support/ports.js';
 
 const ROOT = join(import.meta.dirname, '../..');
 const VECTORS = join(ROOT, '../shared/openflow/vectors');
@@ -189,25 +190,25 @@ describe.skipIf(!hasOvs())('heddle of', () => {
     await ovs.ofctl('add-flow', `unix:${socket}`, 'table=8,ip,actions=drop');
     expect(await ovs.flows('table=8')).toEqual(['table=8, ip actions=drop']);
     await expect
-      .poll(snoop.text, { timeout: 5000 })
+      .poll(snoop.text)
       .toMatch(/#\d+ > OFPT_FLOW_MOD \(OF1\.\d\) \(xid=0x\w+\): ADD table:8 ip actions=drop/);
+    await expect.poll(snoop.text).toMatch(/#\d+ < OFPT_BARRIER_REPLY/);
     expect(snoop.text()).toMatch(/#1 < OFPT_HELLO/);
-    expect(snoop.text()).toMatch(/#\d+ < OFPT_BARRIER_REPLY/);
   });
 
   it('watches flows and ports', async () => {
     const monitor = start('monitor', ovs.openflow);
     await ovs.ofctl('add-flow', 'br-int', 'table=6,ip,actions=drop');
-    await expect.poll(monitor.text, { timeout: 5000 }).toMatch(/event=(ADDED|INITIAL) table=6 .*ip/);
+    await expect.poll(monitor.text).toMatch(/event=(ADDED|INITIAL) table=6 .*ip/);
     await ovs.vsctl('add-port', 'br-int', 'p9', '--', 'set', 'interface', 'p9', 'type=dummy');
-    await expect.poll(monitor.text, { timeout: 5000 }).toMatch(/OFPT_PORT_STATUS.*ADD: ?\d+\(p9\)/);
+    await expect.poll(monitor.text).toMatch(/OFPT_PORT_STATUS.*ADD: ?\d+\(p9\)/);
   });
 
   it('talks tls, and not to a stranger', async () => {
     const pki = makeCertificates(['switch', 'tool']);
     const [theirs, ours] = [pki.identity('switch'), pki.identity('tool')];
     await ovs.vsctl('set-ssl', theirs.key, theirs.cert, theirs.ca);
-    const port = 16_000 + (process.pid % 4000);
+    const port = await freePort();
     await ovs.vsctl('set-controller', 'br-int', `pssl:${port}:127.0.0.1`);
     const tls = ['-p', ours.key, '-c', ours.cert, '-C', ours.ca];
     await expect

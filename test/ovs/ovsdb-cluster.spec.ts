@@ -20,7 +20,7 @@ describe.skipIf(!hasOvs)('a RAFT cluster of three ovsdb-servers', () => {
   let dir: string;
   const clients: OvsdbClient[] = [];
   const run = (program: string, ...args: string[]): string =>
-    execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], timeout: 20_000 });
+    execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], timeout: 40_000 });
   const socket = (i: number): string => `unix:${dir}/${i}.sock`;
   const pid = (i: number): number => Number(readFileSync(join(dir, `${i}.pid`), 'utf8'));
 
@@ -48,7 +48,7 @@ describe.skipIf(!hasOvs)('a RAFT cluster of three ovsdb-servers', () => {
       run('ovsdb-tool', 'join-cluster', join(dir, `${i + 1}.db`), SCHEMA.name, address, first ?? '');
     });
     for (const i of [0, 1, 2]) startMember(i);
-    for (const i of [0, 1, 2]) run('ovsdb-client', '--timeout=15', 'wait', socket(i), SCHEMA.name, 'connected');
+    for (const i of [0, 1, 2]) run('ovsdb-client', '--timeout=30', 'wait', socket(i), SCHEMA.name, 'connected');
   });
   afterEach(async () => {
     for (const client of clients.splice(0)) await client.close();
@@ -118,7 +118,7 @@ describe.skipIf(!hasOvs)('a RAFT cluster of three ovsdb-servers', () => {
     // The watcher went through the same change of leader, and was told of each row once.
     expect([...told.values()].every((times) => times === 1)).toBe(true);
     expect(told.size).toBe(TRANSACTIONS);
-  }, 60_000);
+  }, 120_000);
 
   test('without a quorum a call ends by its own deadline, and its outcome is said to be unknown', async () => {
     const client = connect({ leaderOnly: undefined as never, target: socket(0), probeIntervalMs: 0 });
@@ -126,8 +126,9 @@ describe.skipIf(!hasOvs)('a RAFT cluster of three ovsdb-servers', () => {
     for (const i of [1, 2]) process.kill(pid(i), 'SIGKILL');
     const tx = client.transaction('Tally');
     tx.insert('Entry', { n: 1 });
-    const started = Date.now();
+    const started = performance.now();
     await expect(tx.commit({ timeoutMs: 500 })).rejects.toMatchObject({ outcome: 'unknown' });
-    expect(Date.now() - started).toBeLessThan(2_000);
+    // By its own and not by the usual one of half a minute.
+    expect(performance.now() - started).toBeLessThan(10_000);
   }, 60_000);
 });

@@ -66,7 +66,7 @@ export class OvsSandbox {
   }
 
   vsctl(...args: readonly string[]): string {
-    return this.#run('ovs-vsctl', [`--db=${this.target}`, '--timeout=10', ...args]).trim();
+    return this.#run('ovs-vsctl', [`--db=${this.target}`, '--timeout=30', ...args]).trim();
   }
 
   /** Changes the database file while no server runs. */
@@ -95,7 +95,7 @@ export class OvsSandbox {
       env: this.#env,
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: 20_000,
+      timeout: 40_000,
     });
   }
 }

@@ -169,7 +169,7 @@ describe.skipIf(!hasOvs)('sessions with ovsdb-server', () => {
     const early = client.listDbs({ timeoutMs: 100 });
     await expect(early).rejects.toBeInstanceOf(TimeoutError);
     await expect(early).rejects.toMatchObject({ outcome: 'not-sent' });
-    const later = client.listDbs({ timeoutMs: 10_000 });
+    const later = client.listDbs({ timeoutMs: 30_000 });
     sandbox.startServer();
     expect(await later).toContain('Open_vSwitch');
   });
@@ -253,7 +253,7 @@ describe.skipIf(!hasOvs)('sessions with ovsdb-server', () => {
     await write(one);
     await expect(write(two)).rejects.toMatchObject({ code: 'not owner', operation: 0 });
     await first.release();
-    await second.acquired({ timeoutMs: 5_000 });
+    await second.acquired({ timeoutMs: 30_000 });
     await write(two);
     const lost = new Promise((resolve) => second.onChange(resolve));
     const stolen = await one.lock('writer', { steal: true });

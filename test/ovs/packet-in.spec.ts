@@ -76,8 +76,7 @@ describe.skipIf(!hasOvs())('packets that flows tell of', () => {
     await realized();
   }
   const tell = (flows: readonly Flow[]) => manager.notify(state.generation + 1, state.change(flows));
-  const realized = () =>
-    expect.poll(() => manager.state(NODE)?.realizedGeneration, { timeout: 10_000 }).toBe(state.generation);
+  const realized = () => expect.poll(() => manager.state(NODE)?.realizedGeneration).toBe(state.generation);
   const send = (...packets: readonly string[]) => ovs.receive('p256', ...packets);
 
   it.each(['OpenFlow13', 'OpenFlow14', 'OpenFlow15'])(
@@ -111,7 +110,7 @@ describe.skipIf(!hasOvs())('packets that flows tell of', () => {
     await connect();
     await ovs.killVswitchd();
     await ovs.startVswitchd();
-    await expect.poll(() => manager.state(NODE)?.connected, { timeout: 15_000 }).toBe(true);
+    await expect.poll(() => manager.state(NODE)?.connected).toBe(true);
     await realized();
     await send(udp(53));
     await expect.poll(() => events.length).toBe(1);

@@ -195,8 +195,9 @@ describe.skipIf(!hasOvs())('bundles on Open vSwitch', () => {
   });
 
   it('ends the session of a switch that has gone silent', async () => {
-    const one = await open('OF1.5', { echoIntervalMs: 50 });
-    await new Promise((resolve) => setTimeout(resolve, 400));
+    const one = await open('OF1.5', { echoIntervalMs: 300 });
+    // Longer than a switch that is silent is waited for.
+    await new Promise((resolve) => setTimeout(resolve, 1_200));
     await one.barrier();
     ovs.freeze();
     try {

@@ -6,7 +6,6 @@ import { HandMadeState, testFlow } from '../support/flow-set.js';
 import { hasOvs, startSwitch, type TestSwitch } from '../support/ovs.js';
 
 const NODE = nodeName('node1');
-const TIME = { timeout: 15_000 };
 
 describe.skipIf(!hasOvs())('switch and database of a node', () => {
   let ovs: TestSwitch;
@@ -53,16 +52,16 @@ describe.skipIf(!hasOvs())('switch and database of a node', () => {
   it('are turned away when they come from where they may not, and taken when they may', async () => {
     permitted = false;
     await dial();
-    await expect.poll(refused, TIME).toEqual([true, true]);
+    await expect.poll(refused).toEqual([true, true]);
     expect(connected()).toEqual([false, false]);
     expect(await ovs.ofctl('dump-flows', 'br-int')).not.toContain('cookie=0x');
     permitted = true;
-    await expect.poll(connected, TIME).toEqual([true, true]);
+    await expect.poll(connected).toEqual([true, true]);
   });
 
   it('lose their connections when it turns out later', async () => {
     await dial();
-    await expect.poll(connected, TIME).toEqual([true, true]);
+    await expect.poll(connected).toEqual([true, true]);
     switches.checkOrigin(NODE);
     databases.checkOrigin(NODE);
     expect([connected(), refused()]).toEqual([
@@ -72,7 +71,7 @@ describe.skipIf(!hasOvs())('switch and database of a node', () => {
     permitted = false;
     switches.checkOrigin(NODE);
     databases.checkOrigin(NODE);
-    await expect.poll(connected, TIME).toEqual([false, false]);
+    await expect.poll(connected).toEqual([false, false]);
     expect(refused()).toEqual([true, true]);
   });
 });

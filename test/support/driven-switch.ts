@@ -117,7 +117,7 @@ export class DrivenSwitch {
   tell(...change: Parameters<HandMadeState['change']>): void {
     this.manager.notify(this.state.generation + 1, this.state.change(...change));
   }
-  async until(what: string, ready: () => boolean, timeoutMs = 5000): Promise<void> {
+  async until(what: string, ready: () => boolean, timeoutMs = 30_000): Promise<void> {
     for (const end = Date.now() + timeoutMs; !ready(); ) {
       if (Date.now() > end)
         throw new Error(

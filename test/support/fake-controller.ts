@@ -13,8 +13,8 @@ import {
 export interface Behaviour {
   /** Milliseconds before each answer to a node that registers. */
   registerDelayMs: number;
-  /** Milliseconds before each answer of attach. */
-  attachDelayMs: number;
+  /** What answers of attach wait for. */
+  attachGate: Promise<void> | undefined;
   /** Milliseconds before each answer of realized. */
   realizedDelayMs: number;
   /** Refuses attach, with this reason. */
@@ -62,7 +62,7 @@ export async function startFakeController(socket: string, config: NodeConfig): P
     url: `unix:${socket}`,
     behaviour: {
       registerDelayMs: 0,
-      attachDelayMs: 0,
+      attachGate: undefined,
       realizedDelayMs: 0,
       refuseAttach: undefined,
       refuseDetach: undefined,
@@ -119,7 +119,7 @@ export async function startFakeController(socket: string, config: NodeConfig): P
       answer(response, 200, { node: fake.config.node, generation: fake.config.generation });
     } else if (route === 'POST /v1/agent/attach') {
       const wanted = AttachRequest.parse(body);
-      await wait(fake.behaviour.attachDelayMs);
+      await fake.behaviour.attachGate;
       if (fake.behaviour.refuseAttach) return refuse(fake.behaviour.refuseAttach);
       answer(response, 200, lease(wanted));
     } else if (route === 'POST /v1/agent/detach') {

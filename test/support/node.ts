@@ -73,7 +73,7 @@ export interface TestNode {
   stop(): Promise<void>;
 }
 
-async function until(what: string, ready: () => boolean, log: () => string, timeoutMs = 20_000): Promise<void> {
+async function until(what: string, ready: () => boolean, log: () => string, timeoutMs = 30_000): Promise<void> {
   for (const end = Date.now() + timeoutMs; !ready(); ) {
     if (Date.now() > end) throw new Error(`waited ${timeoutMs} ms for ${what}\n${log()}`);
     await new Promise((done) => setTimeout(done, 5));
@@ -264,7 +264,7 @@ export async function startNode(config: NodeConfig = nodeConfig()): Promise<Test
       await tool('ip', 'netns', 'del', podOf(name));
     },
     cni: (call) => callCni(cniFile, socket, call),
-    vsctl: (...args) => tool('ovs-vsctl', `--db=${ovsdb}`, '--timeout=10', ...args),
+    vsctl: (...args) => tool('ovs-vsctl', `--db=${ovsdb}`, '--timeout=30', ...args),
     ofctl: (...args) =>
       tool('ovs-ofctl', '-O', 'OpenFlow15', ...args.map((a) => (a === 'br-int' ? `unix:${dir}/br-int.mgmt` : a))),
     exec,

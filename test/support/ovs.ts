@@ -8,7 +8,7 @@ import { connectOpenFlow, type OpenFlowSession } from 'openflow-ts';
 import { ControlSocket } from '../../apps/node-agent/src/ovs/control-socket.js';
 
 const run = promisify(execFile);
-const ANSWER_TIMEOUT_MS = 20_000;
+const ANSWER_TIMEOUT_MS = 30_000;
 const SCHEMA = '/usr/share/openvswitch/vswitch.ovsschema';
 /** As Debian's service starts ovsdb-server: managers and the certificate stand in the database. */
 export const FROM_DATABASE = [
@@ -89,7 +89,7 @@ function hookExit(): void {
 /** True if Open vSwitch is installed here. */
 export const hasOvs = (): boolean => existsSync(SCHEMA) && existsSync('/usr/sbin/ovs-vswitchd');
 
-async function until(what: string, ready: () => boolean, timeoutMs = 20_000): Promise<void> {
+async function until(what: string, ready: () => boolean, timeoutMs = 30_000): Promise<void> {
   for (const end = Date.now() + timeoutMs; !ready(); ) {
     if (Date.now() > end) throw new Error(`waited ${timeoutMs} ms for ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
@@ -174,7 +174,7 @@ export async function startSwitch(options: TestSwitchOptions = {}): Promise<Test
     const { stdout } = await run(name, [...args], { env, cwd: dir, maxBuffer: 256 * 1024 * 1024 });
     return stdout;
   };
-  const vsctl = (...args: readonly string[]) => tool('ovs-vsctl', [`--db=${ovsdb}`, '--timeout=20', ...args]);
+  const vsctl = (...args: readonly string[]) => tool('ovs-vsctl', [`--db=${ovsdb}`, '--timeout=30', ...args]);
   const ofctl = (...args: readonly string[]) =>
     tool('ovs-ofctl', [
       '-O',
