@@ -73,14 +73,18 @@ function compileClauses(flow: Flow): readonly Clause[] | undefined {
   return clauses;
 }
 
-/** Flows are never changed, and those that are equal on many nodes exist once: whoever evaluates again need not look into them again. */
-const ENTRIES = new WeakMap<Flow, Entry>();
+/** Some ten megabytes of entries; a large cluster has millions of flows. */
+const MAX_KNOWN = 20_000;
+let known = new WeakMap<Flow, Entry>();
+let knownCount = 0;
 
+/** Flows are never changed, and those that are equal on many nodes exist once: whoever evaluates again need not look into them again. */
 function entryOf(flow: Flow): Entry {
-  const known = ENTRIES.get(flow);
-  if (known !== undefined) return known;
+  const found = known.get(flow);
+  if (found !== undefined) return found;
   const entry = { flow, ...compileTests(flow), clauses: compileClauses(flow) };
-  ENTRIES.set(flow, entry);
+  if (++knownCount > MAX_KNOWN) [known, knownCount] = [new WeakMap(), 1];
+  known.set(flow, entry);
   return entry;
 }
 
@@ -99,8 +103,8 @@ export class Tables {
 
   /** @throws EvaluateError for matches that are not modelled. */
   get(tableId: number): Table {
-    const known = this.#ready.get(tableId);
-    if (known !== undefined) return known;
+    const ready = this.#ready.get(tableId);
+    if (ready !== undefined) return ready;
     const table = (this.#flows.get(tableId) ?? []).map(entryOf).sort((a, b) => b.flow.priority - a.flow.priority);
     this.#ready.set(tableId, table);
     return table;
