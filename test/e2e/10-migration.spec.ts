@@ -90,7 +90,7 @@ describe('two networks beside each other', () => {
     ['net/one-a', 'other/2', UNDERLAY(1)],
     ['net/two-a', 'other/1', UNDERLAY(2)],
   ])('%s reaches %s', async (from, to, seenAs) => {
-    const probe = { protocol: 'tcp', address: await address(to), port: 8080, timeoutMs: 5_000 } as const;
+    const probe = { protocol: 'tcp', address: await address(to), port: 8080, timeoutMs: 10_000 } as const;
     const socket = other[from]?.socket ?? (await lab.pod(from)).probeSocket;
     const [result] = await askPod(from, socket, [probe]);
     expect(result).toMatchObject({ outcome: 'ok', pod: to });

@@ -109,6 +109,7 @@ const lookUp = (name) => new Promise((resolve, reject) => {
   const socket = require('dgram').createSocket('udp4');
   const asked = question(name, name.includes('.v6.') ? 28 : 1);
   socket.once('message', (reply) => {
+    clearInterval(again);
     socket.close();
     if ((reply[2] & 2) === 0) return resolve();
     let got = Buffer.alloc(0);
@@ -122,8 +123,10 @@ const lookUp = (name) => new Promise((resolve, reject) => {
     });
     stream.write(Buffer.concat([Buffer.from([0, asked.length]), asked]));
   });
-  socket.send(asked, 53, '10.96.0.10');
-  setTimeout(() => reject(new Error('no answer')), 5000).unref();
+  const send = () => socket.send(asked, 53, '10.96.0.10');
+  const again = setInterval(send, 1000);
+  send();
+  setTimeout(() => reject(new Error('no answer for ' + name)), 20000).unref();
 });
 const connect = (host) => new Promise((resolve) => {
   const start = performance.now();

@@ -146,7 +146,7 @@ export class TestLab {
   }
   /** One probe of each address family of a pod; `what` names the target in messages. */
   async probeOne(from: string, probe: Omit<Probe, 'timeoutMs'> & { timeoutMs?: number }): Promise<ProbeResult> {
-    const [result] = await this.probe(from, [{ timeoutMs: 5_000, ...probe }]);
+    const [result] = await this.probe(from, [{ timeoutMs: 10_000, ...probe }]);
     if (result === undefined) throw new Error('no result');
     return result;
   }
