@@ -23,10 +23,7 @@ describe.skipIf(!hasOvs())('the driver of a switch', () => {
         version: protocol.replace('OpenFlow1', 'OF1.'),
       });
 
-      await d.manager.stop();
-      d.manager = d.newManager();
-      await d.manager.start({ listen: [d.path()] });
-      d.manager.notify(d.state.generation, new Map());
+      await d.restart();
       await d.realized();
       expect(d.manager.state(NODE)).toMatchObject({ connected: true, modsSent: 0, modsAtConnect: 0, bundlesSent: 0 });
       expect(d.events('switch-read-back').at(-1)).toMatchObject({ found: FLOWS.length, differ: 0 });
@@ -100,11 +97,7 @@ describe.skipIf(!hasOvs())('the driver of a switch', () => {
     expect(await rises(restarted)).toBe(false);
     // One that is found with other flows has judged by them.
     const last = epoch();
-    await d.manager.stop();
-    await d.ovs.ofctl('del-flows', 'br-int', 'table=41');
-    d.manager = d.newManager();
-    await d.manager.start({ listen: [d.path()] });
-    d.manager.notify(d.state.generation, new Map());
+    await d.restart(() => d.ovs.ofctl('del-flows', 'br-int', 'table=41'));
     await d.realized();
     expect(epoch()).toBeGreaterThan(last);
   });
