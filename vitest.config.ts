@@ -6,6 +6,9 @@ const shared = {
   ssr: { resolve: { conditions: ['source', 'module', 'node', 'development|production'] } },
 };
 
+/** What computes more than it waits; by itself vitest leaves a processor free. */
+const everyProcessor = { pool: 'forks', maxWorkers: '100%' } as const;
+
 /** Conditions are awaited however busy the machine is. */
 const patient = { testTimeout: 60_000, hookTimeout: 60_000, expect: { poll: { timeout: 30_000 } } };
 
@@ -26,22 +29,14 @@ export default defineConfig({
             'deploy/**/*.spec.ts',
           ],
           exclude: ['**/node_modules/**', '**/dist/**'],
-          pool: 'forks',
+          ...everyProcessor,
           ...patient,
         },
       },
       // The truth table of policy and random policies, through everything that can judge them without a switch.
       {
         ...shared,
-        test: {
-          name: 'policy',
-          include: ['test/policy/**/*.spec.ts'],
-          pool: 'forks',
-          // Nothing but computing, and by itself vitest leaves a processor free.
-          maxWorkers: 2,
-          sequence: { groupOrder: 1 },
-          ...patient,
-        },
+        test: { name: 'policy', include: ['test/policy/**/*.spec.ts'], ...everyProcessor, ...patient },
       },
       {
         ...shared,

@@ -31,16 +31,16 @@ describe('processes of the lab', () => {
 
   it('with a pid that somebody else has by now are not ours: another start time is left alone', async () => {
     const other = spawn('sleep', ['300']);
-    const id = await waitFor('it runs', 5_000, () => processId(other.pid ?? 0));
+    const id = await waitFor('it runs', 30_000, () => processId(other.pid ?? 0));
     expect(await end([{ pid: id.pid, startTime: '1' }])).toEqual([]);
     expect(await isAlive(id)).toBe(true);
     other.kill('SIGKILL');
-    await waitFor('it ended', 5_000, async () => ((await isAlive(id)) ? undefined : true));
+    await waitFor('it ended', 30_000, async () => ((await isAlive(id)) ? undefined : true));
   });
 
   it('are found by their environment when no record was written', async () => {
     const lost = spawn('sleep', ['300'], { env: { PATH: process.env.PATH, [MARKER]: paths.stateDir } });
-    const found = await waitFor('it is found', 5_000, async () => {
+    const found = await waitFor('it is found', 30_000, async () => {
       const list = await findProcesses(paths, []);
       return list.length > 0 ? list : undefined;
     });

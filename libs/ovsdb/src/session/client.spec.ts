@@ -238,7 +238,7 @@ describe('with a played ovs-vswitchd', () => {
     const port = tx.insert('Port', { name, interfaces: [iface] });
     const bridge = tx.insert('Bridge', { name: `br-${name}`, ports: [port] });
     tx.mutate('Open_vSwitch', [], [['bridges', 'insert', [bridge]]]);
-    return (await tx.commit({ waitForVswitchd: true, timeoutMs: 2_000 })).cfg;
+    return (await tx.commit({ waitForVswitchd: true, timeoutMs: 20_000 })).cfg;
   }
 
   test("waitForVswitchd resolves when cur_cfg has followed, and rejects with the interface's error", async () => {
@@ -258,7 +258,7 @@ describe('with a played ovs-vswitchd', () => {
     const client = connect(server.target);
     const tx = client.transaction('Open_vSwitch');
     tx.comment('nothing');
-    await expect(tx.commit({ waitForVswitchd: true, timeoutMs: 80 })).rejects.toMatchObject({
+    await expect(tx.commit({ waitForVswitchd: true, timeoutMs: 400 })).rejects.toMatchObject({
       code: 'OVSDB_TIMEOUT',
       outcome: 'committed',
     });

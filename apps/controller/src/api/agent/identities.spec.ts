@@ -50,7 +50,7 @@ describe('an identity that changes', () => {
     await shop.h.controller.runtime.source.refresh();
     const { generation } = shop.h.controller.runtime.engine;
     expect(held()?.identityKey).toContain('"1"');
-    const waiting = shop.status(5_000);
+    const waiting = shop.status(20_000);
     shop.h.switches.acknowledge('node1', generation);
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(held()).toBeDefined();
@@ -89,7 +89,7 @@ describe('an identity that changes', () => {
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(carried()).toBe(before);
     shop.h.switches.connect('node2');
-    expect(await shop.status(4_000)).toMatchObject({ realized: true });
+    expect(await shop.status(20_000)).toMatchObject({ realized: true });
     expect(held()).toBeUndefined();
     expect(carried()).not.toBe(before);
     await shop.h.controller.runtime.allocations.flush();

@@ -12,7 +12,7 @@ describe('the configuration of a node', () => {
   it('is answered when a peer joins', async () => {
     await shop.start();
     const { generation } = await shop.register();
-    const waiting = config(generation, 5_000);
+    const waiting = config(generation, 20_000);
     await shop.register('node2', { ...NODE, encapIp: '172.31.99.2' });
     expect(await waiting).toMatchObject({
       generation: generation + 1,
@@ -54,7 +54,7 @@ describe('a node that is gone', () => {
     });
     // Who waited is answered; the removal itself is a generation more.
     expect(await waiting).toMatchObject({ nodes: { total: 1 } });
-    expect(await shop.status(5_000)).toMatchObject({ realized: true });
+    expect(await shop.status(20_000)).toMatchObject({ realized: true });
     const config = await shop.register();
     expect(config.peers).toEqual([]);
     expect(config.generation).toBeGreaterThan(generation);
@@ -70,7 +70,7 @@ describe('a node that is gone', () => {
     expect(await remove('node2', '')).toMatchObject({ detached: ['shop/web-0'] });
     expect(shop.h.compiler.fact('attachment', 'shop/web-0')).toBeUndefined();
     expect(await shop.attach({ ...ADD, containerId: 'c2' })).toMatchObject({ node: 'node1', portKey: 2 });
-    expect((await shop.status(1_000)).realized).toBe(true);
+    expect((await shop.status(20_000)).realized).toBe(true);
   });
 
   it('may come back as a new one', async () => {

@@ -37,7 +37,7 @@ describe('the life of a pod', () => {
       mtu: 1442,
     });
     expect(await shop.attach()).toEqual(attachment);
-    expect(await shop.realized(1, 1_000)).toMatchObject({ portKey: 1, realized: true });
+    expect(await shop.realized(1, 20_000)).toMatchObject({ portKey: 1, realized: true });
     const services = await shop.h.client.get(ROUTES.services, z.array(ServiceView));
     expect(services).toMatchObject([
       {
@@ -61,7 +61,7 @@ describe('the life of a pod', () => {
   it('waits for a pod that the source does not know yet', async () => {
     await shop.start();
     await shop.register();
-    const waiting = shop.attach({ ...ADD, pod: 'late', waitMs: 5_000 });
+    const waiting = shop.attach({ ...ADD, pod: 'late', waitMs: 20_000 });
     shop.folder.write('late.yaml', shopPod('late', '{ a: b }'));
     expect(await waiting).toMatchObject({ pod: 'late' });
   });
@@ -73,7 +73,7 @@ describe('the life of a pod', () => {
     await expect(wait('node1', 0)).rejects.toMatchObject({ code: 'unknown_node' });
     const { generation } = await shop.register();
     await expect(wait('node1', 0)).rejects.toMatchObject({ code: 'timeout', status: 504 });
-    const waiting = wait('node1', 5_000);
+    const waiting = wait('node1', 20_000);
     shop.h.switches.connect('node1');
     expect((await waiting).generation).toBeGreaterThanOrEqual(generation);
   });
@@ -85,7 +85,7 @@ describe('the life of a pod', () => {
     shop.h.switches.automatic = false;
     const { portKey } = await shop.attach();
     await expect(shop.realized(portKey, 30)).rejects.toMatchObject({ code: 'timeout', status: 504 });
-    const waiting = shop.realized(portKey, 5_000);
+    const waiting = shop.realized(portKey, 20_000);
     shop.h.switches.acknowledgeAll();
     expect(await waiting).toMatchObject({ realized: true });
   });

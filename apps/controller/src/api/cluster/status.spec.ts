@@ -11,7 +11,7 @@ describe('status', () => {
     await shop.register();
     shop.h.switches.connect('node1');
     shop.folder.write('more.yaml', shopPod('more', '{}'));
-    expect(await shop.status(5_000)).toMatchObject({
+    expect(await shop.status(20_000)).toMatchObject({
       realized: true,
       counts: { pods: 3, services: 1 },
       waitingFor: [],

@@ -48,7 +48,7 @@ describe('when a directory is looked at', () => {
           clock.advance(1);
           return told.length;
         },
-        { timeout: 3_000, interval: 2 },
+        { interval: 2 },
       )
       .toBeGreaterThan(0);
     return told[0];
