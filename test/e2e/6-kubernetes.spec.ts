@@ -31,8 +31,9 @@ describe.each(servers)('with %s', (_name, skip, start) => {
 
     describe('and its tables', () => {
       let server: ApiHandle;
-      const folder = mkdtempSync(join(tmpdir(), 'heddle-e2e-'));
+      let folder: string;
       beforeAll(async () => {
+        folder = mkdtempSync(join(tmpdir(), 'heddle-e2e-'));
         server = await start();
         const kube = new KubeClient(readKubeconfig(await server.kubeconfigFile(folder)));
         await kube.create('/apis/apiextensions.k8s.io/v1/customresourcedefinitions', CLUSTER_POLICY_CRD);

@@ -54,7 +54,7 @@ export async function traces(lab: TestLab): Promise<Traces> {
 
 /** The lab as the kubelets of an API server. `open` starts the server; the suite ends it. */
 export function kubeletSuite(lab: TestLab, open: () => Promise<ApiHandle>): void {
-  const folder = mkdtempSync(join(tmpdir(), 'heddle-kubelet-'));
+  let folder: string;
   let server: ApiHandle;
   let kube: KubeClient;
   const get = (name: string) => kube.find<KubePod>(`${PODS}/${name}`);
@@ -82,6 +82,7 @@ export function kubeletSuite(lab: TestLab, open: () => Promise<ApiHandle>): void
     (await lab.probeOne(`${NAMESPACE}/${from}`, { protocol: 'tcp', address: await addressOf(to), port })).outcome;
 
   beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'heddle-kubelet-'));
     server = await open();
     const kubeconfig = await server.kubeconfigFile(folder);
     kube = new KubeClient(readKubeconfig(kubeconfig));

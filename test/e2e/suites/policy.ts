@@ -97,7 +97,7 @@ interface Look {
 export function policySuite({ lab, cases, put, judged = () => lab.purge(), source = async () => [] }: PolicySuite): {
   establish(setting: Setting): Promise<void>;
 } {
-  const folder = mkdtempSync(join(tmpdir(), 'heddle-policy-'));
+  let folder: string;
   let changes = 0;
 
   const addresses = new Map<string, readonly string[]>();
@@ -163,6 +163,7 @@ export function policySuite({ lab, cases, put, judged = () => lab.purge(), sourc
   }
 
   beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'heddle-policy-'));
     writeFileSync(join(folder, 'cluster.yaml'), documents(clusterObjects({ policies: [] })));
     await lab.up(folder, ...(await source()));
     for (const pod of PODS) {
