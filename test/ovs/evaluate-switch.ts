@@ -23,7 +23,7 @@ import {
   TABLE_ALL,
 } from 'openflow-ts';
 import { ControlSocket } from '../../apps/node-agent/src/ovs/control-socket.js';
-import { receive, startSwitch, type TestSwitch } from '../support/ovs.js';
+import { purge, receive, startSwitch, type TestSwitch } from '../support/ovs.js';
 import { describe, framesOf, toBytes } from './evaluate-bytes.js';
 
 /** One packet into one port. */
@@ -115,7 +115,7 @@ export class PacketSwitch {
     for (const { ofport, packet } of packets) {
       await receive(this.control, this.session, `p${ofport}`, [toBytes(packet).toString('hex')]);
       // The datapath flows that the packet made go, and hand in their statistics.
-      await this.control.ask('revalidator/purge');
+      await purge(this.control);
       const now = this.#frames();
       const fresh = (i: number) => now[i]?.slice(seen[i]?.length) ?? [];
       left.push(this.ports.flatMap((n, i) => fresh(i).map((f) => `${n}: ${describe(f)}`)));

@@ -33,7 +33,7 @@ describe.skipIf(!hasOvs())('counters of flows, read where they stand', () => {
     await session.apply(FLOWS);
     session.close();
     await ovs.receive('p1', udp(53), udp(53), udp(53), udp(54), udp(55), udp(55));
-    await ovs.appctl('revalidator/purge');
+    await ovs.purge();
   });
   afterAll(() => ovs?.stop());
 

@@ -125,7 +125,7 @@ describe.skipIf(!hasOvs())('packets that flows tell of', () => {
     // They come far faster than the rate.
     const startedAt = performance.now();
     for (let i = 0; i < 40; i++) await send(...burst);
-    await ovs.appctl('revalidator/purge');
+    await ovs.purge();
     const seconds = (performance.now() - startedAt) / 1000;
     const got = (manager.state(NODE)?.packetIns ?? 0) + (manager.state(NODE)?.packetInsDropped ?? 0);
     expect(got).toBeGreaterThan(0);

@@ -118,7 +118,7 @@ describe.skipIf(!hasOvs())('names of cluster policies, answered over TCP', () =>
     const seen = () => framesOf(readFileSync(join(ovs.dir, `p${to}.pcap`)));
     const before = seen().length;
     await ovs.receive(`p${from}`, Buffer.from(frame).toString('hex'));
-    await ovs.appctl('revalidator/purge');
+    await ovs.purge();
     return seen().slice(before);
   }
   /** Ends of a packet that a pod sends. */

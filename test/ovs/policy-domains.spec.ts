@@ -135,7 +135,7 @@ describe.skipIf(!hasOvs())('names of cluster policies', () => {
     const seen = () => framesOf(readFileSync(join(ovs.dir, `p${to}.pcap`)));
     const before = seen().length;
     await ovs.receive(`p${from}`, Buffer.from(frame).toString('hex'));
-    await ovs.appctl('revalidator/purge');
+    await ovs.purge();
     return seen().slice(before);
   }
   const ip = ({ ips }: Attachment) => ips.find((a) => a.includes('.')) ?? '';

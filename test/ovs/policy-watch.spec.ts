@@ -139,7 +139,7 @@ describe.skipIf(!hasOvs())('policies at work on a real switch', () => {
   async function send(pod: string, ...packets: readonly string[]): Promise<void> {
     await ovs?.receive(pod, ...packets);
     // The datapath hands its counters in.
-    await ovs?.appctl('revalidator/purge');
+    await ovs?.purge();
   }
   let source = 1_000;
   /** So many new connections from web to a port of db, in bursts. */

@@ -42,6 +42,8 @@ export interface TestSwitch {
   appctl(command: string, ...args: readonly string[]): Promise<string>;
   /** Puts packets into a dummy port of the bridge, and resolves when each has been judged and has left, or not. */
   receive(port: string, ...packets: readonly string[]): Promise<void>;
+  /** Empties the datapath's cache of decisions, which hand in their statistics. */
+  purge(): Promise<void>;
   /** Flows as `ovs-ofctl --no-stats dump-flows` prints them, one a line, trimmed and sorted. */
   flows(...filter: readonly string[]): Promise<string[]>;
   /** Ends ovs-vswitchd (SIGKILL): flows and groups are gone, the database stays. */
@@ -124,6 +126,19 @@ export async function receive(
     for (const end = performance.now() + ANSWER_TIMEOUT_MS; (await taken()) < all; )
       if (performance.now() > end)
         throw new Error(`${port} has not taken ${some.length} packets in ${ANSWER_TIMEOUT_MS} ms`);
+  }
+}
+
+/**
+ * Empties the datapath's cache of decisions, which hand in their statistics. A decision that a revalidator is looking at is passed over by
+ * `revalidator/purge`, and would still be there when the next packet comes; so it is asked for until nothing is left.
+ */
+export async function purge(control: ControlSocket): Promise<void> {
+  for (const end = performance.now() + ANSWER_TIMEOUT_MS; ; ) {
+    await control.ask('revalidator/purge');
+    const left = await control.ask('dpctl/dump-flows');
+    if (!left.includes('actions:')) return;
+    if (performance.now() > end) throw new Error(`these are not purged in ${ANSWER_TIMEOUT_MS} ms:\n${left}`);
   }
 }
 
@@ -253,6 +268,7 @@ export async function startSwitch(options: TestSwitchOptions = {}): Promise<Test
       );
     },
     appctl: (command, ...args) => withControl((control) => control.ask(command, ...args)),
+    purge: () => withControl(purge),
     receive: (port, ...packets) =>
       withControl(async (control) => {
         const session = await connectOpenFlow({ target: openflow });
