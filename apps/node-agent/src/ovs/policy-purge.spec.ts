@@ -1,5 +1,6 @@
-import { describe, expect, it } from 'vitest';
-import { PolicyPurge, type Purged } from './policy-purge.js';
+import { afterEach, describe, expect, it } from 'vitest';
+import { FakeControl } from '../testing/fake-control.js';
+import { PolicyPurge, type Purged, purgeDecisions } from './policy-purge.js';
 
 function setUp(answer: () => Purged) {
   let time = 5_000;
@@ -96,5 +97,27 @@ describe('a purge after policies have changed', () => {
     await purge.take(5);
     expect(purges).toHaveLength(5);
     expect(events).toEqual(['datapath_not_purged', 'datapath_purged', 'datapath_not_purged']);
+  });
+});
+
+describe('a cache is emptied', () => {
+  let control: FakeControl | undefined;
+  afterEach(() => control?.stop());
+
+  it.each<[name: string, version: string, left: readonly number[], purged: Purged, times: number]>([
+    ['once if nothing is left', '3.1.0', [0], 'purged', 1],
+    ['again if some decision was passed over', '3.1.0', [2, 0], 'purged', 2],
+    ['not for ever while packets make new ones', '3.1.0', [40, 30, 50, 20], 'purged', 3],
+    ['not at all where no decision is kept', '3.3.1', [], 'not-needed', 0],
+  ])('%s', async (_, version, left, purged, times) => {
+    const flows = [...left];
+    control = await FakeControl.start((question) => {
+      if (question === 'version') return `ovs-vswitchd (Open vSwitch) ${version}\n`;
+      return question.startsWith('dpctl/show')
+        ? `netdev@ovs-netdev:\n  lookups: hit:192 missed:48 lost:5\n  flows: ${flows.shift()}\n  port 0: ovs-netdev (tap)\n`
+        : undefined;
+    });
+    expect(await purgeDecisions(control.folder)).toBe(purged);
+    expect(control.asked.filter((question) => question === 'revalidator/purge')).toHaveLength(times);
   });
 });

@@ -6,6 +6,10 @@ const INTERVAL_MS = 1_000;
 /** How many at once after a time of rest: people who change one policy after the other see each take effect. */
 const BURST = 5;
 const ANSWER_TIMEOUT_MS = 5_000;
+/** A decision that a revalidator is looking at is passed over; packets make new ones meanwhile, so it cannot be asked until none is left. */
+const ATTEMPTS = 3;
+/** The one datapath of a userspace switch (ovs-vswitchd(8), "dpctl commands"). */
+const DATAPATH = 'netdev@ovs-netdev';
 
 /** `not-needed`: this release of Open vSwitch takes every change over into its cache. */
 export type Purged = 'purged' | 'not-needed';
@@ -15,7 +19,10 @@ export async function purgeDecisions(folder: string): Promise<Purged> {
   const { control, version } = await ControlSocket.ofVswitchd(folder, ANSWER_TIMEOUT_MS);
   try {
     if (!mayKeepDecisions(version)) return 'not-needed';
-    await control.ask('revalidator/purge');
+    for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+      await control.ask('revalidator/purge');
+      if (/^\s*flows: 0$/m.test(await control.ask('dpctl/show', DATAPATH))) break;
+    }
     return 'purged';
   } finally {
     control.close();
