@@ -36,7 +36,5 @@ describe.skipIf(!canRunNodes())('the time of a CNI ADD', () => {
       `CNI ADD, median of ${ROUNDS}: wall ${median(wall).toFixed(1)} ms (min ${Math.min(...wall).toFixed(1)}); ${figures.join(', ')}`,
     );
     for (const part of parts) expect(Number.isFinite(median(lines.map((line) => line[part] ?? Number.NaN)))).toBe(true);
-    // The goal is 60 ms on a quiet machine; a shared one is not held to it here, only to the order of magnitude, and not each time.
-    expect(Math.min(...wall)).toBeLessThan(300);
   });
 });
