@@ -11,6 +11,7 @@ const everyProcessor = { pool: 'forks', maxWorkers: '100%' } as const;
 
 /** Conditions are awaited however busy the machine is. */
 const patient = { testTimeout: 60_000, hookTimeout: 60_000, expect: { poll: { timeout: 30_000 } } };
+const everywhere = { ...patient, globalSetup: ['test/support/temporary-folder.ts'] };
 
 export default defineConfig({
   test: {
@@ -30,13 +31,13 @@ export default defineConfig({
           ],
           exclude: ['**/node_modules/**', '**/dist/**'],
           ...everyProcessor,
-          ...patient,
+          ...everywhere,
         },
       },
       // The truth table of policy and random policies, through everything that can judge them without a switch.
       {
         ...shared,
-        test: { name: 'policy', include: ['test/policy/**/*.spec.ts'], ...everyProcessor, ...patient },
+        test: { name: 'policy', include: ['test/policy/**/*.spec.ts'], ...everyProcessor, ...everywhere },
       },
       {
         ...shared,
@@ -45,7 +46,7 @@ export default defineConfig({
           include: ['test/ovs/**/*.spec.ts'],
           pool: 'forks',
           fileParallelism: false,
-          ...patient,
+          ...everywhere,
         },
       },
       {
@@ -55,7 +56,7 @@ export default defineConfig({
           include: ['test/kube/**/*.spec.ts'],
           pool: 'forks',
           fileParallelism: false,
-          ...patient,
+          ...everywhere,
           expect: { poll: { ...patient.expect.poll, interval: 10 } },
         },
       },
@@ -66,7 +67,7 @@ export default defineConfig({
           include: ['test/e2e/**/*.spec.ts'],
           pool: 'forks',
           fileParallelism: false,
-          ...patient,
+          ...everywhere,
           testTimeout: 120_000,
           hookTimeout: 180_000,
         },
@@ -79,7 +80,7 @@ export default defineConfig({
           include: ['test/deploy/images/**/*.spec.ts'],
           pool: 'forks',
           fileParallelism: false,
-          ...patient,
+          ...everywhere,
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { temporaryFolder } from './temporary-folder.ts';
 
 /** Files of one key pair and of the authority that signed it. */
 export interface TestIdentity {
@@ -10,12 +10,13 @@ export interface TestIdentity {
   readonly ca: string;
 }
 
-/** Makes a certificate authority and key pairs signed by it in a new folder, which goes when this process ends. */
+/** Makes a certificate authority and key pairs signed by it in a new folder, which goes at the end of the run or of this process. */
 export function makeCertificates(names: readonly string[]): {
   readonly dir: string;
   identity(name: string): TestIdentity;
 } {
-  const dir = mkdtempSync(join(tmpdir(), 'hdof-tls-'));
+  const dir = mkdtempSync(join(temporaryFolder(), 'tls-'));
+  // Where no run of specs has an end: benchmarks.
   process.once('exit', () => rmSync(dir, { recursive: true, force: true }));
   const openssl = (...args: readonly string[]) => execFileSync('openssl', args, { cwd: dir, stdio: 'pipe' });
   const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-batch'];
