@@ -1,5 +1,4 @@
 import {
-  ApiClient,
   Attachment,
   NodeConfig,
   NodeView,
@@ -11,16 +10,9 @@ import {
 } from '@heddle/api';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { systemClock } from '../../apps/controller/src/clock.js';
-import { readConfig } from '../../apps/controller/src/config/config.js';
-import { Controller } from '../../apps/controller/src/controller.js';
-import { createLogger } from '../../apps/controller/src/logging/logger.js';
-import { production } from '../../apps/controller/src/runtime/production.js';
-import { TestFolder } from '../../apps/controller/src/testing/folder.js';
 import { WEB } from '../../apps/controller/src/testing/shop.js';
-import { controllerEnvironment } from '../support/controller.js';
-import { hasOvs, startSwitch, type TestSwitch } from '../support/ovs.js';
-import { freePort } from '../support/ports.js';
+import { ControlledSwitch } from '../support/controlled-switch.js';
+import { hasOvs, type TestSwitch } from '../support/ovs.js';
 
 const POLICY = `apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
@@ -31,53 +23,30 @@ spec:
 `;
 
 describe.skipIf(!hasOvs())('the controller over a real switch', () => {
-  let folder: TestFolder;
-  let controller: Controller | undefined;
-  let ovs: TestSwitch | undefined;
-  let client: ApiClient;
-  /** The same over restarts, as the switch dials it. */
-  let port: number;
+  let real: ControlledSwitch;
 
   beforeEach(async () => {
-    folder = new TestFolder();
-    folder.write('shop.yaml', WEB);
-    port = await freePort();
-    await start();
+    real = new ControlledSwitch();
+    real.folder.write('shop.yaml', WEB);
+    await real.start();
   });
-  afterEach(async () => {
-    await controller?.stop();
-    await ovs?.stop();
-    ovs = undefined;
-    folder.remove();
-  });
+  afterEach(() => real.end());
 
-  async function start(): Promise<void> {
-    const config = readConfig(controllerEnvironment(folder, port));
-    client = new ApiClient({ url: `unix:${folder.socket}` });
-    controller = await Controller.start({ config, logger: createLogger('error'), clock: systemClock, ...production });
-  }
-  async function stop(): Promise<void> {
-    await controller?.stop();
-    controller = undefined;
-  }
   /** Registers node1, dials its switch in and attaches both pods. */
   async function bringUp(): Promise<TestSwitch> {
-    const body = { encapIp: '172.31.99.1', addresses: ['172.31.99.1'], underlayMtu: 1500, datapathType: 'netdev' };
-    const node = await client.put(path(ROUTES.agentNode, 'node1'), NodeConfig, { body });
-    ovs = await startSwitch({ datapathId: BigInt(`0x${node.datapathId}`) });
-    await ovs.vsctl('set-fail-mode', 'br-int', 'secure');
-    await ovs.vsctl('set-controller', 'br-int', `tcp:127.0.0.1:${port}`);
+    const ovs = await real.addSwitch();
+    await real.connect();
     for (const [i, pod] of ['web-0', 'web-1'].entries()) {
       const attach = { node: 'node1', containerId: `c${i}`, ifname: 'eth0', namespace: 'shop', pod };
-      const { portKey } = await client.post(ROUTES.agentAttach, Attachment, { body: attach });
+      const { portKey } = await real.client.post(ROUTES.agentAttach, Attachment, { body: attach });
       const realized = { portKey, timeoutMs: 10_000 };
-      await client.post(ROUTES.agentRealized, RealizedAnswer, { body: realized });
+      await real.client.post(ROUTES.agentRealized, RealizedAnswer, { body: realized });
     }
     return ovs;
   }
-  const settled = () => client.get(ROUTES.status, StatusView, { query: { waitMs: 20_000 } });
+  const settled = () => real.settled();
   const node1 = async () => {
-    const [node] = await client.get(ROUTES.nodes, z.array(NodeView));
+    const [node] = await real.client.get(ROUTES.nodes, z.array(NodeView));
     return node ?? expect.fail('there is no node');
   };
 
@@ -93,9 +62,9 @@ describe.skipIf(!hasOvs())('the controller over a real switch', () => {
     const { flows } = await bringUp();
     await settled();
     const before = await flows();
-    await stop();
-    folder.write('shop.yaml', 'kind: [');
-    await start();
+    await real.stop();
+    real.folder.write('shop.yaml', 'kind: [');
+    await real.start();
     expect(await settled()).toMatchObject({ realized: true, source: { problems: 1 } });
     expect(await node1()).toMatchObject({ modsAtConnect: 0, modsSent: 0 });
     expect(await flows()).toEqual(before);
@@ -105,9 +74,9 @@ describe.skipIf(!hasOvs())('the controller over a real switch', () => {
     const { flows } = await bringUp();
     await settled();
     const before = new Set(await flows());
-    await stop();
-    folder.write('policy.yaml', POLICY);
-    await start();
+    await real.stop();
+    real.folder.write('policy.yaml', POLICY);
+    await real.start();
     await settled();
     const after = await flows();
     const fresh = after.filter((flow) => !before.has(flow));
@@ -118,11 +87,11 @@ describe.skipIf(!hasOvs())('the controller over a real switch', () => {
 
   it("puts a pod's packets under the new identity only after the flows for it are there", async () => {
     const { flows } = await bringUp();
-    folder.write('policy.yaml', POLICY);
+    real.folder.write('policy.yaml', POLICY);
     await settled();
     const classify = async () => (await flows('in_port=256,table=0')).join();
     const before = await classify();
-    folder.write(
+    real.folder.write(
       'shop.yaml',
       WEB.replaceAll('app: web }', 'app: web, tier: front }').replace(
         'selector: { matchLabels: { app: web, tier: front }',
@@ -134,16 +103,16 @@ describe.skipIf(!hasOvs())('the controller over a real switch', () => {
   });
 
   it('gives a node another policy epoch when policies change in its switch, and for nothing else', async () => {
-    folder.write('shop.yaml', WEB.replace('replicas: 2', 'replicas: 3'));
-    folder.write('policy.yaml', POLICY);
+    real.folder.write('shop.yaml', WEB.replace('replicas: 2', 'replicas: 3'));
+    real.folder.write('policy.yaml', POLICY);
     await bringUp();
     await settled();
     const config = (query: object = {}) =>
-      client.get(path(ROUTES.agentNodeConfig, 'node1'), NodeConfig, { query: { ...query }, timeoutMs: 60_000 });
+      real.client.get(path(ROUTES.agentNodeConfig, 'node1'), NodeConfig, { query: { ...query }, timeoutMs: 60_000 });
     const attach = async (pod: string) => {
       const body = { node: 'node1', containerId: `c-${pod}`, ifname: 'eth0', namespace: 'shop', pod };
-      const { portKey } = await client.post(ROUTES.agentAttach, Attachment, { body });
-      await client.post(ROUTES.agentRealized, RealizedAnswer, { body: { portKey, timeoutMs: 10_000 } });
+      const { portKey } = await real.client.post(ROUTES.agentAttach, Attachment, { body });
+      await real.client.post(ROUTES.agentRealized, RealizedAnswer, { body: { portKey, timeoutMs: 10_000 } });
     };
     const { policyEpoch: first = 0, generation: after } = await config();
     /** The answer to an agent that knows this epoch, as soon as there is another. */
@@ -152,26 +121,28 @@ describe.skipIf(!hasOvs())('the controller over a real switch', () => {
 
     // One more pod of labels that policies have been told of, and one less.
     await attach('web-2');
-    await client.text('POST', ROUTES.agentDetach, { body: { node: 'node1', containerId: 'c-web-2', ifname: 'eth0' } });
+    await real.client.text('POST', ROUTES.agentDetach, {
+      body: { node: 'node1', containerId: 'c-web-2', ifname: 'eth0' },
+    });
     await settled();
     expect((await config()).policyEpoch ?? 0).toBe(first);
 
     const waiting = next(first);
-    folder.write('policy.yaml', POLICY.replace('ingress: [{', 'ingress: []\n  egress: [{'));
+    real.folder.write('policy.yaml', POLICY.replace('ingress: [{', 'ingress: []\n  egress: [{'));
     const second = await waiting;
     expect(second).toBeGreaterThan(first);
     const waitingAgain = next(second);
-    folder.write('policy.yaml', '');
+    real.folder.write('policy.yaml', '');
     const third = await waitingAgain;
     expect(third).toBeGreaterThan(second);
 
     // An agent of before, which asks for no epoch, is not told of any.
     expect((await config({ after, waitMs: 200 })).policyEpoch).toBe(third);
-    await stop();
-    await start();
+    await real.stop();
+    await real.start();
     await settled();
     expect((await config()).policyEpoch).toBeUndefined();
-    folder.write('policy.yaml', POLICY);
+    real.folder.write('policy.yaml', POLICY);
     expect(await next(third)).toBeGreaterThan(third);
   });
 
@@ -180,19 +151,22 @@ describe.skipIf(!hasOvs())('the controller over a real switch', () => {
     await settled();
     const before = await flows();
     const body = { encapIp: '172.31.99.2', addresses: ['172.31.99.2'], underlayMtu: 1500, datapathType: 'netdev' };
-    await client.put(path(ROUTES.agentNode, 'node2'), NodeConfig, { body });
+    await real.client.put(path(ROUTES.agentNode, 'node2'), NodeConfig, { body });
     await expect.poll(async () => (await flows()).length).toBeGreaterThan(before.length);
-    expect(await client.get(ROUTES.status, StatusView, { query: { waitMs: 50 } })).toMatchObject({ realized: false });
-    await client.delete(path(ROUTES.node, 'node2'), RemovedNodeView);
+    expect(await real.client.get(ROUTES.status, StatusView, { query: { waitMs: 50 } })).toMatchObject({
+      realized: false,
+    });
+    await real.client.delete(path(ROUTES.node, 'node2'), RemovedNodeView);
     expect(await settled()).toMatchObject({ realized: true, nodes: { total: 1 } });
     await expect.poll(() => flows()).toEqual(before);
 
-    const remove = (force: string) => client.delete(path(ROUTES.node, 'node1'), RemovedNodeView, { query: { force } });
+    const remove = (force: string) =>
+      real.client.delete(path(ROUTES.node, 'node1'), RemovedNodeView, { query: { force } });
     await expect(remove('false')).rejects.toMatchObject({ code: 'conflict' });
     expect(await remove('true')).toMatchObject({ detached: ['shop/web-0', 'shop/web-1'] });
     expect(await settled()).toMatchObject({ realized: true, nodes: { total: 0 } });
     // A machine that comes back under the name is a new one: the switch of the old one does not count as its switch.
-    await client.put(path(ROUTES.agentNode, 'node1'), NodeConfig, { body });
+    await real.client.put(path(ROUTES.agentNode, 'node1'), NodeConfig, { body });
     expect(await node1()).toMatchObject({ key: 3, openflow: { connected: false }, realizedGeneration: 0 });
   });
 });

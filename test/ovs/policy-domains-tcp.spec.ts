@@ -1,21 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ApiClient, Attachment, DomainView, NodeConfig, path, ROUTES, StatusView } from '@heddle/api';
+import { Attachment, DomainView, ROUTES } from '@heddle/api';
 import { createCompiler, type FactChange, METERS, nodeName, TCP_FLAGS } from '@heddle/compiler';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { systemClock } from '../../apps/controller/src/clock.js';
-import { readConfig } from '../../apps/controller/src/config/config.js';
-import { Controller } from '../../apps/controller/src/controller.js';
-import { createLogger } from '../../apps/controller/src/logging/logger.js';
 import { segmentOf } from '../../apps/controller/src/packets/segment.js';
-import { production } from '../../apps/controller/src/runtime/production.js';
 import { dnsReply, TCP, type TestEnds, tcpFrame, udpFrame } from '../../apps/controller/src/testing/dns-messages.js';
-import { TestFolder } from '../../apps/controller/src/testing/folder.js';
 import { clusterPolicy, clusterRule, countingIds, endpoints, service } from '../../libs/compiler/src/testing/facts.js';
-import { controllerEnvironment } from '../support/controller.js';
-import { hasOvs, startSwitch, type TestSwitch } from '../support/ovs.js';
-import { freePort } from '../support/ports.js';
+import { ControlledSwitch } from '../support/controlled-switch.js';
+import { hasOvs } from '../support/ovs.js';
 import { framesOf } from './evaluate-bytes.js';
 import { evaluated, PacketSwitch, type Sent } from './evaluate-switch.js';
 import { A, B, HEDDLE0, sent, TWO_PODS } from './node-packets.js';
@@ -61,66 +54,29 @@ const framed = (...messages: readonly Uint8Array[]): Buffer =>
   Buffer.concat(messages.flatMap((m) => [Buffer.from([m.length >> 8, m.length & 0xff]), m]));
 
 describe.skipIf(!hasOvs())('names of cluster policies, answered over TCP', () => {
-  const folder = new TestFolder();
-  let controller: Controller | undefined;
-  let ovs: TestSwitch;
-  let client: ApiClient;
-  let port: number;
+  const real = new ControlledSwitch();
   let web: Attachment;
   let dns: Attachment;
   let other: Attachment;
 
   beforeAll(async () => {
     const pods = [pod('shop', 'web'), pod('shop', 'other'), pod('kube-system', 'dns')];
-    folder.write('pods.yaml', [...pods, DNS].join('---\n'));
-    folder.write('policy.yaml', POLICY);
-    port = await freePort();
-    await start();
-    const body = { encapIp: '172.31.98.1', addresses: ['172.31.98.1'], underlayMtu: 1500, datapathType: 'netdev' };
-    const node = await client.put(path(ROUTES.agentNode, 'node1'), NodeConfig, { body });
-    ovs = await startSwitch({ datapathId: BigInt(`0x${node.datapathId}`) });
-    const attach = (namespace: string, name: string) =>
-      client.post(ROUTES.agentAttach, Attachment, {
-        body: { node: 'node1', containerId: name, ifname: 'eth0', namespace, pod: name },
-      });
-    web = await attach('shop', 'web');
-    other = await attach('shop', 'other');
-    dns = await attach('kube-system', 'dns');
-    for (const n of [HOST, web.ofport, other.ofport, dns.ofport])
-      await ovs.addPort(`p${n}`, n, `options:tx_pcap=${join(ovs.dir, `p${n}.pcap`)}`);
-    await ovs.vsctl('set-fail-mode', 'br-int', 'secure');
-    await ovs.vsctl('set-controller', 'br-int', `tcp:127.0.0.1:${port}`);
+    real.folder.write('pods.yaml', [...pods, DNS].join('---\n'));
+    real.folder.write('policy.yaml', POLICY);
+    await real.start();
+    await real.addSwitch();
+    web = await real.attach('shop', 'web');
+    other = await real.attach('shop', 'other');
+    dns = await real.attach('kube-system', 'dns');
+    await real.addPorts(HOST, web.ofport, other.ofport, dns.ofport);
+    await real.connect();
     await settled();
   });
-  afterAll(async () => {
-    await stop();
-    await ovs?.stop();
-    folder.remove();
-  });
+  afterAll(() => real.end());
 
-  async function start(): Promise<void> {
-    const config = readConfig(controllerEnvironment(folder, port));
-    client = new ApiClient({ url: `unix:${folder.socket}` });
-    controller = await Controller.start({ config, logger: createLogger('error'), clock: systemClock, ...production });
-  }
-  async function stop(): Promise<void> {
-    await controller?.stop();
-    controller = undefined;
-  }
-  const settled = async () => {
-    const status = await client.get(ROUTES.status, StatusView, { query: { waitMs: 20_000 } });
-    expect(status.waitingFor).toEqual([]);
-  };
+  const settled = async () => expect((await real.settled()).waitingFor).toEqual([]);
   const ip = ({ ips }: Attachment) => ips.find((a) => a.includes('.')) ?? '';
 
-  /** What leaves through a port while a frame is sent into another. */
-  async function through(from: number, frame: Uint8Array, to: number): Promise<readonly Buffer[]> {
-    const seen = () => framesOf(readFileSync(join(ovs.dir, `p${to}.pcap`)));
-    const before = seen().length;
-    await ovs.receive(`p${from}`, Buffer.from(frame).toString('hex'));
-    await ovs.purge();
-    return seen().slice(before);
-  }
   /** Ends of a packet that a pod sends. */
   const ends = (from: Attachment, sourcePort: number, destination: string, destinationPort: number): TestEnds => ({
     ...{ source: ip(from), sourcePort, destination, destinationPort },
@@ -157,13 +113,13 @@ describe.skipIf(!hasOvs())('names of cluster policies, answered over TCP', () =>
       const acknowledged = flags === syn ? 0 : SERVER_FIRST + this.answered;
       const frame = tcpFrame({ ...this.asks, flags, sequence: CLIENT_FIRST + offset, acknowledged, payload });
       this.asked = Math.max(this.asked, offset + payload.length);
-      return through(this.opener.ofport, frame, this.server.ofport);
+      return real.through(this.opener.ofport, frame, this.server.ofport);
     }
 
     /** The same the other way. */
     say(offset: number, flags: number, payload: Uint8Array = new Uint8Array()): Promise<readonly Buffer[]> {
       this.answered = Math.max(this.answered, offset + payload.length);
-      return through(this.server.ofport, this.segment(offset, flags, payload), this.opener.ofport);
+      return real.through(this.server.ofport, this.segment(offset, flags, payload), this.opener.ofport);
     }
 
     /** What the server sends then. */
@@ -183,7 +139,7 @@ describe.skipIf(!hasOvs())('names of cluster policies, answered over TCP', () =>
   }
 
   const domains = async () => {
-    const views = await client.get(ROUTES.domains, z.array(DomainView));
+    const views = await real.client.get(ROUTES.domains, z.array(DomainView));
     return Object.fromEntries(views.map((d) => [d.name, d.addresses.map((a) => a.address).join(' ')]));
   };
   const learned = async (...given: readonly Given[]) => {
@@ -192,8 +148,13 @@ describe.skipIf(!hasOvs())('names of cluster policies, answered over TCP', () =>
   };
   /** Whether the pod may open a connection to an address out there. */
   const reaches = async (address: string) =>
-    (await through(web.ofport, tcpFrame({ ...ends(web, ++lastPort, address, 443), flags: syn, sequence: 1 }), HOST))
-      .length === 1;
+    (
+      await real.through(
+        web.ofport,
+        tcpFrame({ ...ends(web, ++lastPort, address, 443), flags: syn, sequence: 1 }),
+        HOST,
+      )
+    ).length === 1;
 
   it('are known once the answer has come, which does not wait for anybody', async () => {
     const given: Given = ['one.example.com', '192.0.2.1'];
@@ -237,10 +198,10 @@ describe.skipIf(!hasOvs())('names of cluster policies, answered over TCP', () =>
   it('are known when the answer over UDP was truncated', async () => {
     const given: Given = ['seven.example.com', '192.0.2.7'];
     const asked = { ...ends(web, ++lastPort, VIP, 53), payload: Uint8Array.from([0]) };
-    expect(await through(web.ofport, udpFrame(asked), dns.ofport)).toHaveLength(1);
+    expect(await real.through(web.ofport, udpFrame(asked), dns.ofport)).toHaveLength(1);
     const payload = dnsReply({ question: given[0], answers: [], flags: TRUNCATED });
     const answered = udpFrame({ ...ends(dns, 53, ip(web), lastPort), payload });
-    expect(await through(dns.ofport, answered, web.ofport)).toHaveLength(1);
+    expect(await real.through(dns.ofport, answered, web.ofport)).toHaveLength(1);
     await (await new Connection().open()).answer(framed(reply(given)));
     await learned(given);
     expect(await reaches(given[1])).toBe(true);
@@ -270,18 +231,18 @@ describe.skipIf(!hasOvs())('names of cluster policies, answered over TCP', () =>
     const acknowledgement = Buffer.from(connection.segment(1, ack)).toString('hex');
     // Copies that the datapath has made, or not.
     const copies = async () => {
-      const text = await ovs.ofctl('meter-stats', ovs.bridge, `meter=${METERS.dnsStream.id}`);
+      const text = await real.ovs.ofctl('meter-stats', real.ovs.bridge, `meter=${METERS.dnsStream.id}`);
       const [, asked, dropped] = /packet_in_count:(\d+)[\s\S]*\n0: packet_count:(\d+)/.exec(text) ?? [];
       return { asked: Number(asked), made: Number(asked) - Number(dropped) };
     };
-    const delivered = () => framesOf(readFileSync(join(ovs.dir, `p${web.ofport}.pcap`))).length;
+    const delivered = () => framesOf(readFileSync(join(real.ovs.dir, `p${web.ofport}.pcap`))).length;
     const before = { ...(await copies()), delivered: delivered() };
     const startedAt = performance.now();
-    await ovs.receive(`p${dns.ofport}`, ...Array<string>(FLOOD).fill(acknowledgement));
+    await real.ovs.receive(`p${dns.ofport}`, ...Array<string>(FLOOD).fill(acknowledgement));
     const asked = { ...ends(web, ++lastPort, VIP, 53), payload: Uint8Array.from([0]) };
-    expect(await through(web.ofport, udpFrame(asked), dns.ofport)).toHaveLength(1);
+    expect(await real.through(web.ofport, udpFrame(asked), dns.ofport)).toHaveLength(1);
     const answer = { ...ends(dns, 53, ip(web), lastPort), payload: reply(given) };
-    expect(await through(dns.ofport, udpFrame(answer), web.ofport)).toHaveLength(1);
+    expect(await real.through(dns.ofport, udpFrame(answer), web.ofport)).toHaveLength(1);
     await learned(given);
     const seconds = (performance.now() - startedAt) / 1_000;
     expect(delivered() - before.delivered).toBe(FLOOD + 1);
@@ -299,15 +260,15 @@ describe.skipIf(!hasOvs())('names of cluster policies, answered over TCP', () =>
     ];
     const old = await new Connection().open();
     const known = await domains();
-    const flows = await ovs.flows();
-    await stop();
+    const flows = await real.ovs.flows();
+    await real.stop();
     const answer = framed(reply(before));
     expect(await old.answer(answer)).toEqual(answer);
     expect(await old.answer(answer)).toEqual(answer);
     expect(await reaches('192.0.2.1')).toBe(true);
-    await start();
+    await real.start();
     await settled();
-    expect(await ovs.flows()).toEqual(flows);
+    expect(await real.ovs.flows()).toEqual(flows);
     expect(await old.answer(answer)).toEqual(answer);
     await (await new Connection().open()).answer(framed(reply(given)));
     await learned(given);

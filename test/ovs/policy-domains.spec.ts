@@ -1,20 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ApiClient, Attachment, DomainView, NodeConfig, NodeView, path, ROUTES, StatusView } from '@heddle/api';
+import { Attachment, DomainView, NodeView, ROUTES } from '@heddle/api';
 import { l4Packet, TCP_FLAGS } from '@heddle/compiler';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { type Clock, systemClock } from '../../apps/controller/src/clock.js';
-import { readConfig } from '../../apps/controller/src/config/config.js';
-import { Controller } from '../../apps/controller/src/controller.js';
 import { deferred } from '../../apps/controller/src/deferred.js';
-import { createLogger } from '../../apps/controller/src/logging/logger.js';
 import { production } from '../../apps/controller/src/runtime/production.js';
 import { dnsReply, type TestRecord, udpFrame } from '../../apps/controller/src/testing/dns-messages.js';
-import { TestFolder } from '../../apps/controller/src/testing/folder.js';
-import { controllerEnvironment } from '../support/controller.js';
-import { hasOvs, startSwitch, type TestSwitch } from '../support/ovs.js';
-import { freePort } from '../support/ports.js';
+import { ControlledSwitch } from '../support/controlled-switch.js';
+import { hasOvs } from '../support/ovs.js';
 import { describe as describeFrame, framesOf, toBytes } from './evaluate-bytes.js';
 
 // Names in cluster policies, with a real controller and a real switch: answers of a name server go through the switch, the
@@ -51,11 +46,7 @@ const { syn, ack } = TCP_FLAGS;
 const LONG_MS = 30_000;
 
 describe.skipIf(!hasOvs())('names of cluster policies', () => {
-  let folder: TestFolder;
-  let controller: Controller | undefined;
-  let ovs: TestSwitch;
-  let client: ApiClient;
-  let port: number;
+  let real: ControlledSwitch;
   let web: Attachment;
   let dns: Attachment;
   /** Nothing is sent to the switch before. */
@@ -76,51 +67,25 @@ describe.skipIf(!hasOvs())('names of cluster policies', () => {
     ahead = 0;
     gate = Promise.resolve();
     timers.clear();
-    folder = new TestFolder();
-    folder.write('pods.yaml', [pod('shop', 'web'), pod('kube-system', 'dns'), DNS].join('---\n'));
-    folder.write('policy.yaml', POLICY);
-    port = await freePort();
-    await start();
-    const body = { encapIp: '172.31.99.1', addresses: ['172.31.99.1'], underlayMtu: 1500, datapathType: 'netdev' };
-    const node = await client.put(path(ROUTES.agentNode, 'node1'), NodeConfig, { body });
-    ovs = await startSwitch({ datapathId: BigInt(`0x${node.datapathId}`) });
-    const attach = (namespace: string, name: string) =>
-      client.post(ROUTES.agentAttach, Attachment, {
-        body: { node: 'node1', containerId: name, ifname: 'eth0', namespace, pod: name },
-      });
-    web = await attach('shop', 'web');
-    dns = await attach('kube-system', 'dns');
-    for (const n of [HOST.ofport, web.ofport, dns.ofport])
-      await ovs.addPort(`p${n}`, n, `options:tx_pcap=${join(ovs.dir, `p${n}.pcap`)}`);
-    await ovs.vsctl('set-fail-mode', 'br-int', 'secure');
-    await ovs.vsctl('set-controller', 'br-int', `tcp:127.0.0.1:${port}`);
+    real = new ControlledSwitch({
+      clock,
+      wallNow: () => Date.now() + ahead * 1_000,
+      createSouthbound: (needs) =>
+        production.createSouthbound({ ...needs, beforeCommit: () => gate.then(needs.beforeCommit) }),
+    });
+    real.folder.write('pods.yaml', [pod('shop', 'web'), pod('kube-system', 'dns'), DNS].join('---\n'));
+    real.folder.write('policy.yaml', POLICY);
+    await real.start();
+    await real.addSwitch();
+    web = await real.attach('shop', 'web');
+    dns = await real.attach('kube-system', 'dns');
+    await real.addPorts(HOST.ofport, web.ofport, dns.ofport);
+    await real.connect();
     await settled();
   });
-  afterEach(async () => {
-    await stop();
-    await ovs?.stop();
-    folder.remove();
-  });
+  afterEach(() => real.end());
 
-  async function start(): Promise<void> {
-    const config = readConfig(controllerEnvironment(folder, port));
-    client = new ApiClient({ url: `unix:${folder.socket}` });
-    const wallNow = () => Date.now() + ahead * 1_000;
-    const createSouthbound: typeof production.createSouthbound = (needs) => {
-      const beforeCommit = () => gate.then(needs.beforeCommit);
-      return production.createSouthbound({ ...needs, beforeCommit });
-    };
-    const options = { config, logger: createLogger('error'), clock, wallNow, ...production, createSouthbound };
-    controller = await Controller.start(options);
-  }
-  async function stop(): Promise<void> {
-    await controller?.stop();
-    controller = undefined;
-  }
-  const settled = async () => {
-    const status = await client.get(ROUTES.status, StatusView, { query: { waitMs: 20_000 } });
-    expect(status.waitingFor).toEqual([]);
-  };
+  const settled = async () => expect((await real.settled()).waitingFor).toEqual([]);
   /** As if so much time had passed. */
   const lapse = (seconds: number) => {
     ahead += seconds;
@@ -130,14 +95,6 @@ describe.skipIf(!hasOvs())('names of cluster policies', () => {
     }
   };
 
-  /** What leaves through a port while a frame is sent into another. */
-  async function through(from: number, frame: Uint8Array, to: number): Promise<readonly Buffer[]> {
-    const seen = () => framesOf(readFileSync(join(ovs.dir, `p${to}.pcap`)));
-    const before = seen().length;
-    await ovs.receive(`p${from}`, Buffer.from(frame).toString('hex'));
-    await ovs.purge();
-    return seen().slice(before);
-  }
   const ip = ({ ips }: Attachment) => ips.find((a) => a.includes('.')) ?? '';
   const tcp = (srcPort: number, flags: number, reply = false) => {
     const ends = { src: ip(web), dst: SERVER, srcPort, dstPort: 443 };
@@ -147,9 +104,9 @@ describe.skipIf(!hasOvs())('names of cluster policies', () => {
   };
   /** Whether a packet of the pod to the server leaves through heddle0. */
   const leaves = async (srcPort: number, flags: number) =>
-    (await through(web.ofport, tcp(srcPort, flags), HOST.ofport)).length === 1;
+    (await real.through(web.ofport, tcp(srcPort, flags), HOST.ofport)).length === 1;
   const returns = async (srcPort: number, flags: number) =>
-    (await through(HOST.ofport, tcp(srcPort, flags, true), web.ofport)).length === 1;
+    (await real.through(HOST.ofport, tcp(srcPort, flags, true), web.ofport)).length === 1;
 
   let lastPort = 40_000;
   /** The pod asks through the service. Gives the frame of the name server's answer. */
@@ -160,7 +117,7 @@ describe.skipIf(!hasOvs())('names of cluster policies', () => {
       ...{ source: ip(web), destination: '10.96.0.10', sourcePort: clientPort, destinationPort: 53 },
       payload: Uint8Array.from([0]),
     });
-    expect(await through(web.ofport, asked, dns.ofport)).toHaveLength(1);
+    expect(await real.through(web.ofport, asked, dns.ofport)).toHaveLength(1);
     const answer = udpFrame({
       ethernet: { source: dns.mac, destination: ROUTER },
       ...{ source: ip(dns), destination: ip(web), sourcePort: 53, destinationPort: clientPort },
@@ -171,11 +128,11 @@ describe.skipIf(!hasOvs())('names of cluster policies', () => {
   /** The same, and the answer is sent. Gives what the pod gets. */
   async function resolve(name: string, ...answers: readonly TestRecord[]): Promise<readonly string[]> {
     const [answer, clientPort] = await question(name, ...answers);
-    const frames = await through(dns.ofport, Buffer.from(answer, 'hex'), web.ofport);
+    const frames = await real.through(dns.ofport, Buffer.from(answer, 'hex'), web.ofport);
     return frames.map((f) => describeFrame(f).replace(/^.*? /, '').replace(String(clientPort), 'PORT'));
   }
   const domains = async () => {
-    const views = await client.get(ROUTES.domains, z.array(DomainView));
+    const views = await real.client.get(ROUTES.domains, z.array(DomainView));
     return views.map((d) => [d.name, ...d.addresses.map((a) => a.address)]);
   };
   const hex = (address: string) =>
@@ -201,11 +158,11 @@ describe.skipIf(!hasOvs())('names of cluster policies', () => {
     expect(await returns(1001, syn | ack)).toBe(true);
     const elsewhere = { src: ip(web), dst: '192.0.2.81', srcPort: 1002, dstPort: 443 };
     const other = toBytes(l4Packet({ protocol: 'tcp', ethSrc: web.mac, ethDst: ROUTER, ...elsewhere, tcpFlags: syn }));
-    expect(await through(web.ofport, other, HOST.ofport)).toEqual([]);
+    expect(await real.through(web.ofport, other, HOST.ofport)).toEqual([]);
   });
 
   it('let the first packet pass too that comes right behind the answer', async () => {
-    const left = () => framesOf(readFileSync(join(ovs.dir, `p${HOST.ofport}.pcap`))).length;
+    const left = () => framesOf(readFileSync(join(real.ovs.dir, `p${HOST.ofport}.pcap`))).length;
     const before = left();
     const open = deferred<void>();
     gate = open.promise;
@@ -218,7 +175,7 @@ describe.skipIf(!hasOvs())('names of cluster policies', () => {
     await settled();
     const elsewhere = { src: ip(web), dst: SERVER, srcPort: 1003, dstPort: 80 };
     const other = toBytes(l4Packet({ protocol: 'tcp', ethSrc: web.mac, ethDst: ROUTER, ...elsewhere, tcpFlags: syn }));
-    expect(await through(web.ofport, other, HOST.ofport)).toEqual([]);
+    expect(await real.through(web.ofport, other, HOST.ofport)).toEqual([]);
     expect(await leaves(1001, syn)).toBe(true);
     expect(left() - before).toBe(2);
   });
@@ -235,7 +192,11 @@ describe.skipIf(!hasOvs())('names of cluster policies', () => {
     const payload = dnsReply({ question: 'www.example.com', answers: [record('www.example.com', 60, SERVER)] });
     const ends = { source: ip(dns), destination: ip(web), sourcePort: 53, destinationPort: 39_999, payload };
     // Nobody has asked: it is a packet of its own, of no connection.
-    await through(dns.ofport, udpFrame({ ethernet: { source: dns.mac, destination: ROUTER }, ...ends }), web.ofport);
+    await real.through(
+      dns.ofport,
+      udpFrame({ ethernet: { source: dns.mac, destination: ROUTER }, ...ends }),
+      web.ofport,
+    );
     // Something that is known by its effect: it was sent later, and has been read.
     await resolve('a.example.com', record('a.example.com', 60, '192.0.2.7'));
     await learned(['a.example.com', '192.0.2.7']);
@@ -244,15 +205,15 @@ describe.skipIf(!hasOvs())('names of cluster policies', () => {
   it('survive a restart of the controller: it finds every flow as it has to be', async () => {
     await resolve('www.example.com', record('www.example.com', 0, SERVER));
     await learned(['www.example.com', SERVER]);
-    const before = await ovs.flows();
-    await stop();
+    const before = await real.ovs.flows();
+    await real.stop();
     // Longer than the answer counts.
     ahead += 3_600;
-    await start();
+    await real.start();
     await settled();
-    const [node] = await client.get(ROUTES.nodes, z.array(NodeView));
+    const [node] = await real.client.get(ROUTES.nodes, z.array(NodeView));
     expect(node).toMatchObject({ modsAtConnect: 0, modsSent: 0 });
-    expect(await ovs.flows()).toEqual(before);
+    expect(await real.ovs.flows()).toEqual(before);
     expect(await leaves(1001, syn)).toBe(true);
   });
 
@@ -262,7 +223,7 @@ describe.skipIf(!hasOvs())('names of cluster policies', () => {
     ['keep', true],
   ] as const)('end with their time, which cuts no connection (existing connections: %s)', async (existing, stays) => {
     const text = POLICY.replace('names }', `names, annotations: { heddle.dev/existing-connections: ${existing} } }`);
-    folder.write('policy.yaml', text);
+    real.folder.write('policy.yaml', text);
     await settled();
     await resolve('www.example.com', record('www.example.com', 60, SERVER));
     await learned(['www.example.com', SERVER]);
@@ -273,7 +234,7 @@ describe.skipIf(!hasOvs())('names of cluster policies', () => {
     expect(await leaves(1002, syn)).toBe(false);
     expect([await leaves(1001, ack), await returns(1001, ack), await leaves(1001, ack)]).toEqual([true, true, true]);
     // The rule itself is what the connection lives by, unless its policy spares what was open before.
-    folder.write('policy.yaml', text.replace('*.example.com', '*.example.org'));
+    real.folder.write('policy.yaml', text.replace('*.example.com', '*.example.org'));
     await settled();
     expect([await leaves(1001, ack), await returns(1001, ack)]).toEqual([stays, stays]);
   });
