@@ -36,7 +36,7 @@ export interface Config {
   /** Undefined: those of the cluster's own name service. */
   readonly dnsServers: readonly Ip[] | undefined;
   readonly logLevel: string;
-  /** Bearer token of the TCP listeners. */
+  /** File with the bearer token of the TCP listeners. */
   readonly apiTokenFile: string | undefined;
 }
 

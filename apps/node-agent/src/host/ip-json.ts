@@ -1,6 +1,11 @@
 import { z } from 'zod';
 import { run } from './command.js';
 
+/** `ip -json` prints nothing at all where there is nothing. */
+function parseList<T>(entry: z.ZodType<T>, text: string): T[] {
+  return z.array(entry).parse(JSON.parse(text.trim() === '' ? '[]' : text));
+}
+
 /** One address of `ip -json addr show`. */
 const Address = z.object({ local: z.string(), prefixlen: z.number().int(), scope: z.string() });
 
@@ -33,9 +38,8 @@ export interface HostLink {
 export async function readLinks(netns?: string): Promise<readonly HostLink[]> {
   const args = ['-json', 'addr', 'show'];
   const text = netns === undefined ? await run('ip', args) : await run('nsenter', [`--net=${netns}`, 'ip', ...args]);
-  // `ip -json` prints nothing at all where there is nothing, and empty objects for filtered entries.
-  const list = z.array(z.unknown()).parse(JSON.parse(text.trim() === '' ? '[]' : text));
-  return list.flatMap((entry) => {
+  // Filtered entries are empty objects.
+  return parseList(z.unknown(), text).flatMap((entry) => {
     const link = Link.safeParse(entry);
     if (!link.success) return [];
     const { ifname, mtu, flags, address, addr_info } = link.data;
@@ -75,16 +79,13 @@ export async function readRoutes(device: string, netns?: string): Promise<readon
     }),
   );
   return both.flatMap((text) =>
-    z
-      .array(Route)
-      .parse(JSON.parse(text.trim() === '' ? '[]' : text))
-      .map((r) => ({
-        destination: r.dst,
-        gateway: r.gateway,
-        protocol: r.protocol ?? '',
-        metric: r.metric,
-        source: r.prefsrc,
-      })),
+    parseList(Route, text).map((r) => ({
+      destination: r.dst,
+      gateway: r.gateway,
+      protocol: r.protocol ?? '',
+      metric: r.metric,
+      source: r.prefsrc,
+    })),
   );
 }
 
@@ -99,8 +100,7 @@ export interface Neighbour {
 /** Neighbours on one device whose MAC is known, of both families; none if there is no such device. */
 export async function readNeighbours(device: string): Promise<readonly Neighbour[]> {
   const text = await run('ip', ['-json', 'neigh', 'show', 'dev', device]).catch(() => '');
-  return z
-    .array(NeighbourEntry)
-    .parse(JSON.parse(text.trim() === '' ? '[]' : text))
-    .flatMap(({ dst, lladdr }) => (lladdr === undefined ? [] : [{ ip: dst, mac: lladdr }]));
+  return parseList(NeighbourEntry, text).flatMap(({ dst, lladdr }) =>
+    lladdr === undefined ? [] : [{ ip: dst, mac: lladdr }],
+  );
 }
