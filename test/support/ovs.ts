@@ -211,14 +211,8 @@ export async function startSwitch(options: TestSwitchOptions = {}): Promise<Test
   };
   const bridgeIsThere = () => until('the bridge', () => existsSync(join(dir, `${bridge}.mgmt`)));
   const openflow = `unix:${dir}/${bridge}.mgmt`;
-  const withControl = async <T>(task: (control: ControlSocket) => Promise<T>): Promise<T> => {
-    const { control } = await ControlSocket.ofVswitchd(dir, ANSWER_TIMEOUT_MS);
-    try {
-      return await task(control);
-    } finally {
-      control.close();
-    }
-  };
+  const withControl = <T>(task: (control: ControlSocket) => Promise<T>): Promise<T> =>
+    ControlSocket.withVswitchd(dir, ANSWER_TIMEOUT_MS, task);
   const stop = async (): Promise<void> => {
     await end('ovs-vswitchd');
     await end('ovsdb-server');

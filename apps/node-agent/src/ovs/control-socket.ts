@@ -41,6 +41,20 @@ export class ControlSocket {
     throw new Error(`no ovs-vswitchd answers in ${folder}${causes.map((cause) => `; ${cause}`).join('')}`);
   }
 
+  /** Connects as `ofVswitchd` does for as long as the task takes. @throws Error if none answers, and what the task throws */
+  static async withVswitchd<T>(
+    folder: string,
+    timeoutMs: number,
+    task: (control: ControlSocket, version: string) => Promise<T>,
+  ): Promise<T> {
+    const { control, version } = await ControlSocket.ofVswitchd(folder, timeoutMs);
+    try {
+      return await task(control, version);
+    } finally {
+      control.close();
+    }
+  }
+
   /** Runs a command; answers its text. Not to be called before the answer of the one before. @throws Error with the daemon's words */
   ask(method: string, ...params: readonly string[]): Promise<string> {
     return new Promise<string>((resolve, reject) => {

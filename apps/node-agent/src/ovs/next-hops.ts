@@ -19,14 +19,11 @@ export function parseNextHops(text: string): ReadonlyMap<string, string> {
  * @returns how many it was told of
  * @throws Error if it does not answer
  */
-export async function tellNextHops(folder: string, bridge: string, neighbours: readonly Neighbour[]): Promise<number> {
-  const { control } = await ControlSocket.ofVswitchd(folder, ANSWER_TIMEOUT_MS);
-  try {
+export function tellNextHops(folder: string, bridge: string, neighbours: readonly Neighbour[]): Promise<number> {
+  return ControlSocket.withVswitchd(folder, ANSWER_TIMEOUT_MS, async (control) => {
     const known = parseNextHops(await control.ask('tnl/neigh/show'));
     const news = neighbours.filter(({ ip, mac }) => known.get(ip) !== mac);
     for (const { ip, mac } of news) await control.ask('tnl/neigh/set', bridge, ip, mac);
     return news.length;
-  } finally {
-    control.close();
-  }
+  });
 }

@@ -15,18 +15,15 @@ const DATAPATH = 'netdev@ovs-netdev';
 export type Purged = 'purged' | 'not-needed';
 
 /** Empties the cache of decisions of the userspace datapath whose ovs-vswitchd has its control socket in the folder, if it needs that. @throws Error */
-export async function purgeDecisions(folder: string): Promise<Purged> {
-  const { control, version } = await ControlSocket.ofVswitchd(folder, ANSWER_TIMEOUT_MS);
-  try {
+export function purgeDecisions(folder: string): Promise<Purged> {
+  return ControlSocket.withVswitchd(folder, ANSWER_TIMEOUT_MS, async (control, version) => {
     if (!mayKeepDecisions(version)) return 'not-needed';
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
       await control.ask('revalidator/purge');
       if (/^\s*flows: 0$/m.test(await control.ask('dpctl/show', DATAPATH))) break;
     }
     return 'purged';
-  } finally {
-    control.close();
-  }
+  });
 }
 
 export interface PolicyPurgeOptions {
