@@ -122,6 +122,7 @@ try {
     const reporters = ['--reporter=default', `--reporter=${join(root, 'test/reporter.ts')}`];
     const { code } = await run([bin('vitest'), 'run', '--project', project, ...reporters], {
       HEDDLE_TEST_OUTCOME: report,
+      HEDDLE_TEST_FOLDER: reports,
     });
     const outcome = readOutcome(project, readReport(report), code);
     add(project, outcome, (performance.now() - start) / 1000);

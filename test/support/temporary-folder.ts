@@ -9,7 +9,8 @@ export const temporaryFolder = (): string => process.env[NAME] ?? tmpdir();
 
 /** Vitest's global setup: before all specs of a project, and what it gives is run after them. */
 export default function setUp(): () => void {
-  const folder = mkdtempSync(join(tmpdir(), 'hdt-'));
+  // In that of `make test`, which removes it also if vitest could not.
+  const folder = mkdtempSync(join(temporaryFolder(), 'hdt-'));
   process.env[NAME] = folder;
   return () => rmSync(folder, { recursive: true, force: true });
 }
